@@ -1,0 +1,1 @@
+//! The development world and the command line of actgate.

@@ -1,0 +1,1 @@
+//! An emulated Envoy that runs proxy-wasm modules in wasmtime.

@@ -1,0 +1,1 @@
+//! What scenarios, vectors and differential runs share.
