@@ -1,1 +1,4 @@
 //! The decisions of actgate.
+
+pub mod config;
+pub mod profile;

@@ -1,0 +1,195 @@
+//! The document as written: its members and their types, nothing more.
+//!
+//! Every struct refuses members it does not know.
+//! Every member is optional here, so that the checks can say why one is needed where it is missing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::redacted::Redacted;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) allow_on_headers_stop_iteration: Option<bool>,
+    pub(super) authorization_servers: Option<BTreeMap<String, Server>>,
+    pub(super) agents: Option<BTreeMap<String, Agent>>,
+    pub(super) resources: Option<Vec<Resource>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) issuer: Option<String>,
+    pub(super) token_endpoint: Option<String>,
+    pub(super) jwks: Option<Jwks>,
+    pub(super) cluster: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) client_assertion_audience: Option<String>,
+    pub(super) algorithms: Option<Vec<String>>,
+    pub(super) typ: Option<Vec<String>>,
+    pub(super) clock_skew: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Jwks {
+    pub(super) uri: Option<String>,
+    pub(super) refresh: Option<String>,
+    pub(super) max_stale: Option<String>,
+    pub(super) keys: Option<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agent {
+    pub(super) name: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) profiles: Option<Vec<String>>,
+    pub(super) resource: Option<String>,
+    pub(super) spiffe_id: Option<String>,
+    pub(super) client_ids: Option<BTreeMap<String, String>>,
+    pub(super) credential: Option<Credential>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Credential {
+    pub(super) private_key_jwt: Option<PrivateKeyJwt>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PrivateKeyJwt {
+    pub(super) alg: Option<String>,
+    pub(super) kid: Option<String>,
+    pub(super) key: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Secret {
+    pub(super) env: Option<String>,
+    pub(super) insecure_inline: Option<Redacted<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Resource {
+    pub(super) name: Option<String>,
+    pub(super) r#match: Option<Match>,
+    pub(super) accept: Option<Accept>,
+    pub(super) exchange: Option<Exchange>,
+    pub(super) mcp: Option<Mcp>,
+    pub(super) a2a: Option<A2a>,
+    pub(super) max_body: Option<String>,
+    pub(super) strip_cookies: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Match {
+    pub(super) hosts: Option<Vec<String>>,
+    pub(super) path_prefix: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accept {
+    pub(super) authorization_server: Option<String>,
+    pub(super) audience: Option<String>,
+    pub(super) presenter: Option<String>,
+    pub(super) caller: Option<String>,
+    pub(super) required_scopes: Option<Vec<String>>,
+    pub(super) forbidden_scopes: Option<Vec<String>>,
+    pub(super) max_lifetime: Option<String>,
+    pub(super) subject_profiles: Option<Vec<String>>,
+    pub(super) delegation: Option<Delegation>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Delegation {
+    pub(super) required: Option<bool>,
+    pub(super) max_actors: Option<u64>,
+    pub(super) actor_profiles: Option<Vec<String>>,
+    pub(super) unregistered_prior_actors: Option<String>,
+    pub(super) repeated_actors: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Exchange {
+    pub(super) id_jag: Option<IdJag>,
+    pub(super) pass_through: Option<PassThrough>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdJag {
+    pub(super) idp: Option<String>,
+    pub(super) resource_server: Option<String>,
+    pub(super) resource: Option<String>,
+    pub(super) subject_token_type: Option<String>,
+    pub(super) issued_token: Option<String>,
+    pub(super) max_lifetime: Option<String>,
+    pub(super) lineage: Option<Lineage>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lineage {
+    pub(super) id_jag: Option<LineageOf>,
+    pub(super) access_token: Option<LineageOf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LineageOf {
+    pub(super) same_subject: Option<Vec<SameSubject>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SameSubject {
+    pub(super) inbound: Option<String>,
+    pub(super) issued: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PassThrough {
+    pub(super) audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mcp {
+    pub(super) tools: Option<BTreeMap<String, Tool>>,
+    pub(super) methods: Option<Vec<String>>,
+    pub(super) method_scopes: Option<Vec<String>>,
+    pub(super) resource_wide_scopes: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tool {
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) demands: Option<Vec<String>>,
+    pub(super) max_reuse: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct A2a {
+    pub(super) methods: Option<BTreeMap<String, A2aMethod>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct A2aMethod {
+    pub(super) demands: Option<Vec<String>>,
+}

@@ -1,0 +1,145 @@
+//! Every bound in one place: what an attacker, a broken issuer or a careless configuration can make the gateway hold or do.
+//!
+//! A limit reached is an error with a name, never a silent cut.
+//! Each constant carries its unit in its name and its reason in its doc; each has a test at the bound and one past it.
+
+/// Longest token in bytes: four times the largest access tokens seen in practice (about 4 KiB with group claims),
+/// and well inside the 60 KiB in which Envoy by default holds all headers of a request.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// Deepest nesting of JSON in a token: the longest delegation chain needs one level per actor, and claims a few more.
+pub const TOKEN_JSON_DEPTH_MAX: usize = 24;
+
+/// Longest key identifier in bytes: a SHA-256 thumbprint takes 43, a URL with a fragment some hundred.
+pub const KID_BYTES_MAX: usize = 256;
+
+/// Longest `typ` header in bytes: twice what RFC 6838 §4.2 allows for one part of a media type name.
+pub const TYP_BYTES_MAX: usize = 255;
+
+/// Longest text of one claim in bytes: a SPIFFE ID may take 2048 (SPIFFE-ID §2.3), OpenID Connect allows `sub` 255.
+pub const CLAIM_TEXT_BYTES_MAX: usize = 2048;
+
+/// Most audiences in one token: a token for more services than this authorises too much in any case.
+pub const AUDIENCES_MAX: usize = 16;
+
+/// Most scope tokens in one token.
+pub const SCOPES_MAX: usize = 128;
+
+/// Latest moment a `NumericDate` may name: 9999-12-31T23:59:59Z, the last that RFC 3339 can write.
+pub const NUMERIC_DATE_SECONDS_MAX: u64 = 253_402_300_799;
+
+/// Longest key-set document in bytes: [`KEYS_PER_SET_MAX`] RSA keys with a certificate chain each.
+pub const JWKS_BYTES_MAX: usize = 256 * 1024;
+
+/// Deepest nesting of JSON in a key-set document: set, array, key, and two for members that are not read.
+pub const JWKS_JSON_DEPTH_MAX: usize = 5;
+
+/// Most keys in one set: large public issuers publish about ten.
+pub const KEYS_PER_SET_MAX: usize = 64;
+
+/// Most signature checks for one token: more keys than this under one `kid` are a mistake or an attack.
+pub const KEY_TRIES_MAX: usize = 4;
+
+/// Shortest RSA modulus in bits (RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used").
+pub const RSA_MODULUS_BITS_MIN: usize = 2048;
+
+/// Longest RSA modulus in bits: what the cryptography library takes, and twice what any issuer is known to use.
+/// The cost of a check grows with the square of this, and everyone may ask for one.
+pub const RSA_MODULUS_BITS_MAX: usize = 4096;
+
+/// Longest private key in PEM, in bytes: an RSA key of [`RSA_MODULUS_BITS_MAX`] takes about 3300.
+pub const SIGNING_KEY_PEM_BYTES_MAX: usize = 8 * 1024;
+
+/// Deepest nesting any JSON may be allowed: the parser's own guard against deep recursion stands at 128.
+pub const JSON_DEPTH_CEILING: usize = 100;
+
+const _: () = {
+    assert!(JSON_DEPTH_CEILING < 128);
+    assert!(TOKEN_JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
+    assert!(JWKS_JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
+    assert!(KID_BYTES_MAX < TOKEN_BYTES_MAX);
+    assert!(TYP_BYTES_MAX < TOKEN_BYTES_MAX);
+    assert!(CLAIM_TEXT_BYTES_MAX < TOKEN_BYTES_MAX);
+    assert!(KEY_TRIES_MAX <= KEYS_PER_SET_MAX);
+    assert!(RSA_MODULUS_BITS_MIN <= RSA_MODULUS_BITS_MAX);
+    // A modulus in base64url, with room for its other members, fits a key set even alone.
+    assert!(KEYS_PER_SET_MAX * RSA_MODULUS_BITS_MAX / 6 < JWKS_BYTES_MAX);
+};
+
+/// Longest configuration document in bytes: [`AGENTS_MAX`] agents of 1 KiB each; Envoy's own limit is far above.
+pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+
+/// Deepest nesting of JSON in a configuration: the shape needs 8 (a tool's scopes, a lineage pair), and inline keys their own.
+pub const CONFIG_JSON_DEPTH_MAX: usize = 16;
+
+/// Most characters of a configured value that an error quotes: a log line should stay a line.
+pub const CONFIG_FOUND_CHARS_MAX: usize = 80;
+
+/// Longest name of a server or a resource in bytes: it labels metrics and stands in every log line.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// Longest other text in a configuration in bytes: agents' ids, names and owners, clusters, tools, methods.
+pub const CONFIG_TEXT_BYTES_MAX: usize = 256;
+
+/// Longest URL, audience or SPIFFE ID in bytes (SPIFFE-ID §2.3 allows 2048).
+pub const URL_BYTES_MAX: usize = 2048;
+
+/// Most authorization servers: each may hold a key set in every worker.
+pub const SERVERS_MAX: usize = 32;
+
+/// Most registered agents in a configuration: more belong into a registry that is not loaded whole.
+pub const AGENTS_MAX: usize = 1024;
+
+/// Most protected resources: each request is matched against them one by one.
+pub const RESOURCES_MAX: usize = 256;
+
+/// Most hosts of one resource.
+pub const HOSTS_PER_RESOURCE_MAX: usize = 16;
+
+/// Most tools of one resource: the largest MCP servers list a few hundred.
+pub const TOOLS_PER_RESOURCE_MAX: usize = 512;
+
+/// Most methods of one resource: MCP and A2A define some twenty each.
+pub const METHODS_PER_RESOURCE_MAX: usize = 64;
+
+/// Longest scope in bytes: some servers use URLs as scopes.
+pub const SCOPE_BYTES_MAX: usize = 512;
+
+/// Most entity profiles in one list: the draft registers seven.
+pub const PROFILES_MAX: usize = 16;
+
+/// Longest entity profile in bytes: private ones are prefixed by a domain name of up to 253.
+pub const PROFILE_BYTES_MAX: usize = 320;
+
+/// Most pairs of claims that are compared between an inbound and an issued token.
+pub const SAME_SUBJECT_MAX: usize = 8;
+
+/// Longest JSON pointer in a configuration in bytes.
+pub const POINTER_BYTES_MAX: usize = 256;
+
+/// Most actors that a configuration may allow in a chain: a person can still follow that many hand-overs.
+pub const ACTORS_MAX: usize = 16;
+
+/// Longest time for one call in milliseconds: clients and Envoy's own routes (15 s) have given up by then.
+pub const TIMEOUT_MILLIS_MAX: u32 = 30_000;
+
+/// Shortest time between two fetches of a key set in seconds: less would be a load on the issuer.
+pub const JWKS_REFRESH_SECONDS_MIN: u64 = 10;
+
+/// Longest time between two fetches of a key set in seconds: a day without noticing a withdrawn key is too long already.
+pub const JWKS_REFRESH_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// Longest time in seconds that a key set verifies without a successful fetch.
+pub const JWKS_STALE_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// Largest difference of clocks in seconds that may be allowed for: more prolongs every token noticeably.
+pub const CLOCK_SKEW_SECONDS_MAX: u64 = 5 * 60;
+
+/// Longest lifetime of a token in seconds that may be accepted: a day, the most that common issuers give.
+pub const LIFETIME_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// Smallest bound on request bodies in bytes: a JSON-RPC call with a few arguments fits.
+pub const BODY_BYTES_MIN: usize = 1024;
+
+/// Largest bound on request bodies in bytes: each request in flight may hold that much of the VM's memory.
+pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
