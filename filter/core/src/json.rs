@@ -1,0 +1,251 @@
+//! JSON read strictly, so that no other reader of the same bytes can see a different document.
+//!
+//! Refused: a member name that occurs twice in an object at any level, a byte-order mark, bytes that are not UTF-8, lone surrogates,
+//! numbers that are not finite, anything after the value, and nesting beyond the caller's bound.
+//! Nesting is counted while reading, so depth costs at most that bound in stack.
+//! Memory is bounded by a small multiple of the input's length, which the caller bounds.
+//! Errors carry no part of the input.
+
+use core::cell::Cell;
+use core::fmt;
+
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::limits::JSON_DEPTH_CEILING;
+
+/// Why bytes are not a document the gateway reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonError {
+    /// It begins with a byte-order mark (RFC 8259 §8.1: "MUST NOT add").
+    ByteOrderMark,
+    /// An object has two members of one name (RFC 7519 §4: such tokens may be rejected).
+    DuplicateName,
+    /// It is not JSON (RFC 8259), or a number or a string in it stands for no value.
+    Syntax,
+    /// Arrays and objects are nested deeper than allowed.
+    TooDeep,
+    /// Something follows the value.
+    TrailingData,
+    /// The bytes are not UTF-8.
+    Utf8,
+}
+
+impl JsonError {
+    /// The stable word for logs and tests.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ByteOrderMark => "json_byte_order_mark",
+            Self::DuplicateName => "json_duplicate_name",
+            Self::Syntax => "json_syntax",
+            Self::TooDeep => "json_too_deep",
+            Self::TrailingData => "json_trailing_data",
+            Self::Utf8 => "json_utf8",
+        }
+    }
+}
+
+/// Reads one JSON value.
+///
+/// `depth_max` counts arrays and objects: a scalar needs 0, `[]` needs 1, `[{}]` needs 2.
+/// More than [`JSON_DEPTH_CEILING`] is read as that.
+pub fn parse(bytes: &[u8], depth_max: usize) -> Result<Value, JsonError> {
+    let text = core::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
+    if text.starts_with('\u{feff}') {
+        return Err(JsonError::ByteOrderMark);
+    }
+    let fault = Cell::new(None);
+    let strict = Strict {
+        depth_left: depth_max.min(JSON_DEPTH_CEILING),
+        fault: &fault,
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = strict
+        .deserialize(&mut deserializer)
+        .map_err(|_| fault.get().unwrap_or(JsonError::Syntax))?;
+    deserializer.end().map_err(|_| JsonError::TrailingData)?;
+    Ok(value)
+}
+
+/// Builds a [`Value`] and leaves in `fault` what serde's own error cannot say without text.
+#[derive(Clone, Copy)]
+struct Strict<'f> {
+    depth_left: usize,
+    fault: &'f Cell<Option<JsonError>>,
+}
+
+impl Strict<'_> {
+    fn fail<T, E: serde::de::Error>(self, fault: JsonError) -> Result<T, E> {
+        self.fault.set(Some(fault));
+        Err(E::custom(""))
+    }
+
+    /// The same, one level further in.
+    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.depth_left.checked_sub(1) {
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            None => self.fail(JsonError::TooDeep),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        match Number::from_f64(value) {
+            Some(number) => Ok(Value::Number(number)),
+            None => self.fail(JsonError::Syntax),
+        }
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let inner = self.enter()?;
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(inner)? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inner = self.enter()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.contains_key(&name) {
+                self.fault.set(Some(JsonError::DuplicateName));
+                return Err(A::Error::custom(""));
+            }
+            let value = members.next_value_seed(inner)?;
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(input: &[u8], want: Result<Value, JsonError>) {
+        assert_eq!(parse(input, 8), want, "{}", String::from_utf8_lossy(input));
+    }
+
+    #[test]
+    fn plain_documents_are_read_as_they_stand() {
+        check(b"null", Ok(json!(null)));
+        check(b" true\n", Ok(json!(true)));
+        check(b"-7", Ok(json!(-7)));
+        check(b"18446744073709551615", Ok(json!(u64::MAX)));
+        check(b"1.5", Ok(json!(1.5)));
+        check(b"\"\\u00e9\\ud83d\\ude00\"", Ok(json!("é😀")));
+        check(b"{}", Ok(json!({})));
+        check(
+            br#"{"a":[1,{"b":"c"}],"d":{"a":null}}"#,
+            Ok(json!({"a": [1, {"b": "c"}], "d": {"a": null}})),
+        );
+        // Names that differ only in case are two names.
+        check(br#"{"a":1,"A":2}"#, Ok(json!({"a": 1, "A": 2})));
+    }
+
+    #[test]
+    fn a_name_may_occur_once_per_object() {
+        check(br#"{"sub":"a","sub":"b"}"#, Err(JsonError::DuplicateName));
+        check(br#"{"sub":"a","sub":"a"}"#, Err(JsonError::DuplicateName));
+        check(br#"{"sub":"a","su\u0062":"b"}"#, Err(JsonError::DuplicateName));
+        check(br#"{"act":{"sub":"a","sub":"b"}}"#, Err(JsonError::DuplicateName));
+        check(br#"[[{"a":1,"b":[],"a":1}]]"#, Err(JsonError::DuplicateName));
+    }
+
+    #[test]
+    fn nothing_may_stand_before_or_after() {
+        check(b"\xef\xbb\xbf{}", Err(JsonError::ByteOrderMark));
+        check(b"{} {}", Err(JsonError::TrailingData));
+        check(b"{}\0", Err(JsonError::TrailingData));
+        check(b"1 x", Err(JsonError::TrailingData));
+        check(b"", Err(JsonError::Syntax));
+    }
+
+    #[test]
+    fn bytes_and_escapes_must_be_text() {
+        check(b"\"\xff\"", Err(JsonError::Utf8));
+        // A surrogate encoded as if it were a character.
+        check(b"\"\xed\xa0\x80\"", Err(JsonError::Utf8));
+        check(b"{\x00}", Err(JsonError::Syntax));
+        for lone in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud800x""#, r#"{"\ud800":1}"#] {
+            check(lone.as_bytes(), Err(JsonError::Syntax));
+        }
+        check(b"\"a\nb\"", Err(JsonError::Syntax));
+    }
+
+    #[test]
+    fn what_is_nearly_json_is_not_json() {
+        for text in [
+            "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "01", "+1", ".5", "1.", "0x1", "tru", "[1,]", "{\"a\":1,}",
+            "{a:1}", "{'a':1}", "// x\n1", "[1 2]", "{\"a\" 1}", "[", "{", "\"",
+        ] {
+            check(text.as_bytes(), Err(JsonError::Syntax));
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded_at_exactly_the_bound() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(nested(8).as_bytes(), 8).is_ok());
+        assert_eq!(parse(nested(9).as_bytes(), 8), Err(JsonError::TooDeep));
+        assert!(parse(b"1", 0).is_ok());
+        assert_eq!(parse(b"{}", 0), Err(JsonError::TooDeep));
+        let objects = r#"{"a":{"a":{"a":1}}}"#;
+        assert!(parse(objects.as_bytes(), 3).is_ok());
+        assert_eq!(parse(objects.as_bytes(), 2), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn depth_never_passes_the_ceiling_nor_the_stack() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(nested(JSON_DEPTH_CEILING).as_bytes(), usize::MAX).is_ok());
+        let past = JSON_DEPTH_CEILING.checked_add(1).unwrap();
+        assert_eq!(parse(nested(past).as_bytes(), usize::MAX), Err(JsonError::TooDeep));
+        assert_eq!(parse("[".repeat(1 << 20).as_bytes(), usize::MAX), Err(JsonError::TooDeep));
+    }
+}

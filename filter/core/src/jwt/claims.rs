@@ -1,0 +1,260 @@
+//! The claims of a token (RFC 7519 §4), read with their types.
+//!
+//! A claim of the wrong type is an error and never an absent one, so nothing is decided by a claim that was written to be overlooked.
+//! Every text, list and date is bounded.
+//! `null` is a wrong type: a member that is there says something.
+
+use core::fmt;
+
+use serde_json::{Map, Number, Value};
+
+use super::JwtError;
+use crate::config::scope::{ScopeError, ScopeSet};
+use crate::json;
+use crate::limits::{
+    AUDIENCES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, SCOPES_MAX, TOKEN_JSON_DEPTH_MAX,
+};
+use crate::time::UnixSeconds;
+
+/// What can be wrong with a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimFault {
+    /// It has a character that does not belong there: a control character, or one no scope may have (RFC 6749 §3.3).
+    Character,
+    /// Two claims that must say the same say different things.
+    Conflict,
+    /// It is empty.
+    Empty,
+    /// It is needed and not there.
+    Missing,
+    /// It is a date before 1970 or after 9999.
+    OutOfRange,
+    /// It is longer than [`CLAIM_TEXT_BYTES_MAX`].
+    TooLong,
+    /// It has more elements than its bound.
+    TooMany,
+    /// It has not the JSON type this claim has.
+    WrongType,
+}
+
+impl ClaimFault {
+    /// The stable word for logs and tests.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Character => "claim_character",
+            Self::Conflict => "claim_conflict",
+            Self::Empty => "claim_empty",
+            Self::Missing => "claim_missing",
+            Self::OutOfRange => "claim_out_of_range",
+            Self::TooLong => "claim_too_long",
+            Self::TooMany => "claim_too_many",
+            Self::WrongType => "claim_wrong_type",
+        }
+    }
+
+    const fn of(self, claim: &'static str) -> JwtError {
+        JwtError::Claim { claim, fault: self }
+    }
+}
+
+/// The claims of one token: a JSON object without repeated names.
+#[derive(Clone, PartialEq)]
+pub struct Claims(Value);
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims([redacted])")
+    }
+}
+
+impl Claims {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
+        let claims = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::ClaimsJson)?;
+        if claims.is_object() {
+            Ok(Self(claims))
+        } else {
+            Err(JwtError::ClaimsNotObject)
+        }
+    }
+
+    /// A claim as it stands, of whatever type.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The value at a JSON pointer (RFC 6901), of whatever type.
+    #[must_use]
+    pub fn pointer(&self, pointer: &str) -> Option<&Value> {
+        self.0.pointer(pointer)
+    }
+
+    /// A claim that is text, neither empty nor too long, and without control characters.
+    pub fn text(&self, name: &'static str) -> Result<Option<&str>, JwtError> {
+        self.value(name)
+            .map(|value| checked_text(value).map_err(|fault| fault.of(name)))
+            .transpose()
+    }
+
+    /// The same for a claim that must be there.
+    pub fn required_text(&self, name: &'static str) -> Result<&str, JwtError> {
+        self.text(name)?.ok_or(ClaimFault::Missing.of(name))
+    }
+
+    /// `iss`, which must be there.
+    pub fn issuer(&self) -> Result<&str, JwtError> {
+        self.required_text("iss")
+    }
+
+    /// `sub`, which must be there.
+    pub fn subject(&self) -> Result<&str, JwtError> {
+        self.required_text("sub")
+    }
+
+    /// `jti`.
+    pub fn jti(&self) -> Result<Option<&str>, JwtError> {
+        self.text("jti")
+    }
+
+    /// The client the token was issued to: `client_id` (RFC 8693 §4.3), or `cid` as Okta has it.
+    ///
+    /// `azp` is not read: OpenID Connect defines it for ID tokens, where it answers another question.
+    pub fn client_id(&self) -> Result<Option<&str>, JwtError> {
+        match (self.text("client_id")?, self.text("cid")?) {
+            (Some(one), Some(other)) if one != other => Err(ClaimFault::Conflict.of("client_id")),
+            (Some(client), _) | (None, Some(client)) => Ok(Some(client)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// `aud`, which must be there: one text or an array of them (RFC 7519 §4.1.3), never an empty list.
+    pub fn audiences(&self) -> Result<Vec<&str>, JwtError> {
+        let fail = |fault: ClaimFault| fault.of("aud");
+        match self.value("aud") {
+            None => Err(fail(ClaimFault::Missing)),
+            Some(Value::Array(values)) if values.is_empty() => Err(fail(ClaimFault::Empty)),
+            Some(Value::Array(values)) if values.len() > AUDIENCES_MAX => Err(fail(ClaimFault::TooMany)),
+            Some(Value::Array(values)) => values.iter().map(|each| checked_text(each).map_err(fail)).collect(),
+            Some(value) => checked_text(value).map(|text| vec![text]).map_err(fail),
+        }
+    }
+
+    /// What the token allows: `scope` as one text (RFC 8693 §4.2), or `scp` as a list or as one text.
+    ///
+    /// A token without either allows nothing, which is the empty set.
+    /// When both are there they must allow the same: whoever reads only one of them must not see another token.
+    pub fn scopes(&self) -> Result<ScopeSet, JwtError> {
+        let scope = self.value("scope").map(|value| match value {
+            Value::String(text) => scope_text(text),
+            _ => Err(ClaimFault::WrongType),
+        });
+        let scp = self.value("scp").map(|value| match value {
+            Value::String(text) => scope_text(text),
+            Value::Array(values) => scope_list(values),
+            _ => Err(ClaimFault::WrongType),
+        });
+        let scope = scope.transpose().map_err(|fault| fault.of("scope"))?;
+        let scp = scp.transpose().map_err(|fault| fault.of("scp"))?;
+        match (scope, scp) {
+            (Some(one), Some(other)) if one != other => Err(ClaimFault::Conflict.of("scope")),
+            (Some(scopes), _) | (None, Some(scopes)) => Ok(scopes),
+            (None, None) => Ok(ScopeSet::default()),
+        }
+    }
+
+    /// `act`, the current actor with the prior ones inside (RFC 8693 §4.1), not looked into.
+    #[must_use]
+    pub fn act(&self) -> Option<&Value> {
+        self.value("act")
+    }
+
+    /// `exp`.
+    pub fn expires_at(&self) -> Result<Option<UnixSeconds>, JwtError> {
+        self.date("exp")
+    }
+
+    /// `iat`.
+    pub fn issued_at(&self) -> Result<Option<UnixSeconds>, JwtError> {
+        self.date("iat")
+    }
+
+    /// `nbf`.
+    pub fn not_before(&self) -> Result<Option<UnixSeconds>, JwtError> {
+        self.date("nbf")
+    }
+
+    /// A `NumericDate`.
+    pub fn date(&self, name: &'static str) -> Result<Option<UnixSeconds>, JwtError> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => numeric_date(number).map(Some).map_err(|fault| fault.of(name)),
+            Some(_) => Err(ClaimFault::WrongType.of(name)),
+        }
+    }
+
+    /// All claims.
+    #[must_use]
+    pub fn object(&self) -> Option<&Map<String, Value>> {
+        self.0.as_object()
+    }
+}
+
+fn checked_text(value: &Value) -> Result<&str, ClaimFault> {
+    let text = value.as_str().ok_or(ClaimFault::WrongType)?;
+    if text.is_empty() {
+        return Err(ClaimFault::Empty);
+    }
+    if text.len() > CLAIM_TEXT_BYTES_MAX {
+        return Err(ClaimFault::TooLong);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(ClaimFault::Character);
+    }
+    Ok(text)
+}
+
+/// RFC 6749 §3.3: `scope = scope-token *( SP scope-token )`.
+fn scope_text(text: &str) -> Result<ScopeSet, ClaimFault> {
+    ScopeSet::parse(text).map_err(scope_fault)
+}
+
+fn scope_list(values: &[Value]) -> Result<ScopeSet, ClaimFault> {
+    if values.len() > SCOPES_MAX {
+        return Err(ClaimFault::TooMany);
+    }
+    let scopes: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+    ScopeSet::new(scopes.ok_or(ClaimFault::WrongType)?).map_err(scope_fault)
+}
+
+const fn scope_fault(error: ScopeError) -> ClaimFault {
+    match error {
+        ScopeError::Character | ScopeError::Wildcard => ClaimFault::Character,
+        ScopeError::Empty => ClaimFault::Empty,
+        ScopeError::TooLong => ClaimFault::TooLong,
+        ScopeError::TooMany => ClaimFault::TooMany,
+    }
+}
+
+/// RFC 7519 §2: a `NumericDate` is a JSON number, "ignoring leap seconds", and "non-integer values can be represented".
+/// A fraction is cut off, which makes a token expire no later than it says.
+fn numeric_date(number: &Number) -> Result<UnixSeconds, ClaimFault> {
+    let seconds = match number.as_u64() {
+        Some(seconds) => seconds,
+        None => whole_seconds(number.as_f64().ok_or(ClaimFault::OutOfRange)?)?,
+    };
+    if seconds <= NUMERIC_DATE_SECONDS_MAX {
+        Ok(UnixSeconds::new(seconds))
+    } else {
+        Err(ClaimFault::OutOfRange)
+    }
+}
+
+/// The integer part of a number that may have a fraction, by way of its decimal digits: there is no checked conversion.
+fn whole_seconds(number: f64) -> Result<u64, ClaimFault> {
+    if !(number.is_finite() && number >= 0.0) {
+        return Err(ClaimFault::OutOfRange);
+    }
+    let digits = format!("{:.0}", number.trunc().abs());
+    digits.parse().map_err(|_| ClaimFault::OutOfRange)
+}

@@ -1,0 +1,92 @@
+//! The header of a token (RFC 7515 §4), which is the attacker's to write.
+//!
+//! Read are `alg`, `typ` and `kid`.
+//! Refused are the parameters that would change what is verified, or by whose key, if anybody obeyed them: `crit`, `b64`, `jku`, `jwk`, `x5u`, `enc`, `zip`, `cty`.
+//! Ignored, as RFC 7515 §4 has it for parameters that are not understood, are all others, `x5c`, `x5t` and `x5t#S256` among them:
+//! large issuers send those in good faith beside a `kid`, and no code here could follow them.
+
+use serde_json::{Map, Value};
+
+use super::JwtError;
+use crate::algorithm::Algorithm;
+use crate::json;
+use crate::limits::{KID_BYTES_MAX, TOKEN_JSON_DEPTH_MAX, TYP_BYTES_MAX};
+
+/// What of a header the gateway uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    algorithm: Algorithm,
+    typ: Option<String>,
+    kid: Option<String>,
+}
+
+impl Header {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
+        let header = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::HeaderJson)?;
+        let header = header.as_object().ok_or(JwtError::HeaderNotObject)?;
+        for (name, error) in REFUSED {
+            if header.contains_key(name) {
+                return Err(error);
+            }
+        }
+        Ok(Self {
+            algorithm: algorithm(header)?,
+            typ: text(header, "typ", TYP_BYTES_MAX, JwtError::HeaderTyp)?,
+            kid: text(header, "kid", KID_BYTES_MAX, JwtError::HeaderKid)?,
+        })
+    }
+
+    /// The algorithm the token claims to be signed with.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The type the token claims to have, as it was written.
+    #[must_use]
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// The key the token claims to be signed with.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+}
+
+/// The parameters that are refused whatever their value, `null` included.
+const REFUSED: [(&str, JwtError); 8] = [
+    ("crit", JwtError::HeaderCrit),
+    ("b64", JwtError::HeaderB64),
+    ("jku", JwtError::HeaderKey),
+    ("jwk", JwtError::HeaderKey),
+    ("x5u", JwtError::HeaderKey),
+    ("enc", JwtError::HeaderEncrypted),
+    ("zip", JwtError::HeaderEncrypted),
+    ("cty", JwtError::HeaderCty),
+];
+
+fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, JwtError> {
+    let name = header.get("alg").and_then(Value::as_str);
+    let name = name.ok_or(JwtError::AlgMissing)?;
+    match Algorithm::parse(name) {
+        Some(algorithm) => Ok(algorithm),
+        None if name.eq_ignore_ascii_case("none") => Err(JwtError::AlgNone),
+        None if name.starts_with("HS") => Err(JwtError::AlgSymmetric),
+        None => Err(JwtError::AlgUnknown),
+    }
+}
+
+fn text(
+    header: &Map<String, Value>,
+    name: &str,
+    bytes_max: usize,
+    error: JwtError,
+) -> Result<Option<String>, JwtError> {
+    match header.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if (1..=bytes_max).contains(&text.len()) => Ok(Some(text.clone())),
+        Some(_) => Err(error),
+    }
+}
