@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Builds a proxy-wasm module, by default the filter itself at target/actgate.wasm.
+#
+# cargo decides whether there is anything to do; the output is replaced only when it differs.
+#
+# usage: wasm.sh [-p PACKAGE] [-m MANIFEST] [-o OUTPUT] [-- CARGO-ARGUMENT...]
+#   -p  the package with the cdylib; default actgate-filter
+#   -m  the Cargo.toml of another workspace
+#   -o  where the module goes; default target/actgate.wasm
+set -euo pipefail
+# shellcheck source=say.sh
+source "$(dirname "$0")/say.sh"
+
+target=wasm32-wasip1
+package=actgate-filter
+manifest=$root/Cargo.toml
+output=$root/target/actgate.wasm
+while getopts p:m:o: option; do
+    case $option in
+    p) package=$OPTARG ;;
+    m) manifest=$OPTARG ;;
+    o) output=$OPTARG ;;
+    *) fail "unknown option" "read the usage at the top of harness/setup/wasm.sh" ;;
+    esac
+done
+shift $((OPTIND - 1))
+
+# A calling `cargo test` leaves its own compiler's settings and libraries in the environment.
+unset CARGO RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTDOC RUSTFLAGS CARGO_BUILD_TARGET CARGO_TARGET_DIR \
+    CARGO_MAKEFLAGS MAKEFLAGS MFLAGS LD_LIBRARY_PATH
+
+# The linker must read what the compiler's LLVM wrote; Debian's lld is too old for that, rustup's own is not.
+find_linker() {
+    local llvm=$1 linker major
+    for linker in "$(rustc --print sysroot)"/lib/rustlib/*/bin/rust-lld \
+        "${RUSTUP_HOME:-$HOME/.rustup}"/toolchains/*/lib/rustlib/*/bin/rust-lld; do
+        [[ -x $linker ]] || continue
+        major=$("$linker" -flavor wasm --version | sed -n 's/^.*LLD \([0-9]*\)\..*$/\1/p')
+        [[ $major -ge $llvm ]] && echo "$linker" && return
+    done
+    fail "no rust-lld of LLVM $llvm or newer was found for Debian's compiler" \
+        "update the Rust toolchain: rustup update stable"
+}
+
+toolchain=$("$root/harness/setup/wasm-toolchain.sh")
+# The module carries no path of the machine that built it.
+flags=("--remap-path-prefix=$root=actgate" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo")
+cargo=(cargo)
+build=(--locked --release --target "$target" --target-dir "$root/target/wasm/$toolchain")
+if [[ $toolchain == debian ]]; then
+    unset RUSTUP_TOOLCHAIN
+    linker=$(find_linker "$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\)\..*$/\1/p')")
+    flags+=("-Clinker=$linker" "-Clink-self-contained=no" "-L/usr/lib/wasm32-wasi" "--remap-path-prefix=/usr/src=rust")
+    # -Zbuild-std is for nightly compilers; Debian has no prebuilt standard library for the target.
+    export RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc
+    cargo=(/usr/bin/cargo)
+    build+=(-Zbuild-std=std,panic_abort)
+fi
+CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${flags[@]}")
+export CARGO_ENCODED_RUSTFLAGS=${CARGO_ENCODED_RUSTFLAGS%$'\x1f'}
+
+artifacts=$("${cargo[@]}" build "${build[@]}" --manifest-path "$manifest" -p "$package" \
+    --message-format json-render-diagnostics "$@" </dev/null) ||
+    fail "$package does not build for $target with the $toolchain toolchain" "read the compiler's messages above"
+module=$(python3 -c '
+import json, sys
+for message in map(json.loads, sys.stdin):
+    if message["reason"] == "compiler-artifact" and "cdylib" in message["target"]["crate_types"]:
+        module = next((name for name in message["filenames"] if name.endswith(".wasm")), "")
+print(module)' <<<"$artifacts") || fail "$package has no cdylib" "add [lib] crate-type = [\"cdylib\"] to its Cargo.toml"
+
+cmp -s "$module" "$output" && exit 0
+mkdir -p "$(dirname "$output")"
+cp "$module" "$output.$$"
+mv "$output.$$" "$output"
+say "$output is new: $(stat -c %s "$output") bytes"
