@@ -1,1 +1,3 @@
 //! The development world and the command line of actgate.
+
+pub mod dev;
