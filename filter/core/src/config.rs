@@ -5,24 +5,40 @@
 //! Unknown members are errors. No default widens what is accepted.
 //! A refused document is refused by a [`ConfigError`] that names the member, and never quotes a secret.
 
+pub mod accept;
 pub mod agent;
+pub mod credential;
+mod document;
+mod duration;
 pub mod endpoint;
 pub mod error;
 pub mod exchange;
 pub mod protocol;
+mod raw;
 pub mod resource;
 pub mod scope;
 pub mod server;
+mod size;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use agent::{Agent, AgentStatus, Agents, Credential};
+use error::Path;
+use serde_json::Value;
+
+use crate::digest::sha256;
+use crate::json::{self, JsonError};
+use crate::limits::{CONFIG_BYTES_MAX, CONFIG_JSON_DEPTH_MAX};
+
+pub use accept::{Accept, CallerProof, DelegationRules, Presenter, Verdict};
+pub use agent::{Agent, AgentStatus, Agents};
+pub use credential::Credential;
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
 pub use exchange::{Exchange, IdJagExchange, IssuedTokenFormat, SameSubject, SubjectTokenType};
 pub use protocol::{A2aMethod, A2aPolicy, Demand, McpPolicy, Protocol, Tool};
-pub use resource::{Accept, CallerProof, DelegationRules, PathPrefix, Presenter, Resource, Verdict};
+pub use resource::{PathPrefix, Resource};
 pub use scope::{ScopePattern, ScopeSet};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
 
@@ -53,7 +69,45 @@ impl Config {
         document: &[u8],
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let _ = (document, env);
-        Err(error::Path::Root.wrong("not read", "checks", "they are being written"))
+        let root = Path::Root;
+        let value = parse(document)?;
+        let raw: raw::Document = document::read(&value, &root)?;
+        let hold_headers = raw.allow_on_headers_stop_iteration.ok_or_else(|| {
+            let path = root.field("allow_on_headers_stop_iteration");
+            path.missing("true or false", "the same value as this filter has in Envoy; the filter cannot see it")
+        })?;
+        let mut warnings = Vec::new();
+        let path = root.field("authorization_servers");
+        let servers = server::check_all(&path, raw.authorization_servers.as_ref(), &mut warnings)?;
+        let around = agent::Surroundings { servers: &servers, env };
+        let agents = agent::check_all(&root.field("agents"), raw.agents.as_ref(), &around, &mut warnings)?;
+        let around = resource::Surroundings { servers: &servers, agents: &agents, hold_headers };
+        let path = root.field("resources");
+        let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
+        Ok(Self { hold_headers, servers, agents, resources, warnings, digest: sha256(document) })
     }
+}
+
+fn parse(document: &[u8]) -> Result<Value, ConfigError> {
+    let root = Path::Root;
+    if document.len() > CONFIG_BYTES_MAX {
+        return Err(root.wrong(
+            format!("found {} bytes", document.len()),
+            format!("at most {CONFIG_BYTES_MAX} bytes"),
+            "what the filter holds in memory is bounded",
+        ));
+    }
+    json::parse(document, CONFIG_JSON_DEPTH_MAX).map_err(|error| {
+        let (found, advice) = match error {
+            JsonError::ByteOrderMark => ("found a byte-order mark", "save the document without one"),
+            JsonError::DuplicateName => {
+                ("found two members of one name in one object", "keep one of them: which one counts is not defined")
+            }
+            JsonError::Syntax => ("found no JSON", "JSON has no comments and no trailing commas"),
+            JsonError::TooDeep => ("found too many levels", "the configuration has fewer"),
+            JsonError::TrailingData => ("found more than one value", "the document is one object"),
+            JsonError::Utf8 => ("found bytes that are not UTF-8", "save the document as UTF-8"),
+        };
+        root.wrong(found, "one JSON object", advice)
+    })
 }

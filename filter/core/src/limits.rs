@@ -87,6 +87,9 @@ pub const URL_BYTES_MAX: usize = 2048;
 /// Most authorization servers: each may hold a key set in every worker.
 pub const SERVERS_MAX: usize = 32;
 
+/// Most token types that one server's tokens may have.
+pub const TYPES_MAX: usize = 8;
+
 /// Most registered agents in a configuration: more belong into a registry that is not loaded whole.
 pub const AGENTS_MAX: usize = 1024;
 
@@ -143,3 +146,65 @@ pub const BODY_BYTES_MIN: usize = 1024;
 
 /// Largest bound on request bodies in bytes: each request in flight may hold that much of the VM's memory.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Longest actor identifier or namespace in bytes: as long as any other claim text.
+pub const ACTOR_ID_BYTES_MAX: usize = CLAIM_TEXT_BYTES_MAX;
+
+/// Deepest nesting of JSON in a request or in a token endpoint's answer: tool arguments seldom pass 10.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Longest JSON-RPC method name in bytes; the longest registered one takes under 50.
+pub const RPC_METHOD_BYTES_MAX: usize = 128;
+
+/// Longest JSON-RPC id in bytes: a UUID takes 36, and it is repeated in every refusal.
+pub const RPC_ID_BYTES_MAX: usize = 256;
+
+/// How long a client assertion lives in seconds: enough for one call with a slow clock, far under the hour that servers accept.
+pub const CLIENT_ASSERTION_LIFETIME_SECONDS: u64 = 60;
+
+/// Longest answer of a token endpoint in bytes: one token and a few members.
+pub const TOKEN_RESPONSE_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest life of an identity assertion in seconds; the profile's examples use 300.
+pub const ID_JAG_LIFETIME_SECONDS_MAX: u64 = 900;
+
+/// How often call 7 is tried: once more after a transient failure. Call 8 spends the assertion and is never repeated.
+pub const EXCHANGE_ATTEMPTS_MAX: u32 = 2;
+
+/// Most exchanged tokens held by one worker.
+pub const ISSUED_TOKENS_MAX: usize = 8192;
+
+/// Most bytes of exchanged tokens held by one worker.
+pub const ISSUED_TOKENS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How much life a cached token must have left in seconds, so that it does not end on its way to the upstream.
+pub const TOKEN_EXPIRY_MARGIN_SECONDS: u64 = 10;
+
+/// Most spent identity assertions that are remembered: 32 bytes each, more than are in the air at any time.
+pub const SPENT_GRANTS_MAX: usize = 4096;
+
+/// Shortest time in seconds between two fetches of one key set while the old one serves: invented `kid`s cause no more than this.
+pub const KEY_FETCH_INTERVAL_SECONDS_MIN: u64 = 5;
+
+/// Shortest time in seconds between two fetches while there is no usable key set at all.
+pub const KEY_RETRY_INTERVAL_SECONDS: u64 = 1;
+
+/// Most flights in the air on one worker; Envoy's own default for pending calls of a cluster is 1024.
+pub const FLIGHTS_MAX: usize = 512;
+
+/// Most waiters of one flight.
+pub const WAITERS_PER_FLIGHT_MAX: usize = 4096;
+
+/// How long a flight may take in seconds before it is given up: four calls at the longest time-out.
+pub const FLIGHT_SECONDS_MAX: u64 = 120;
+
+const _: () = {
+    assert!(JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
+    assert!(TOKEN_BYTES_MAX < TOKEN_RESPONSE_BYTES_MAX);
+    assert!(TOKEN_BYTES_MAX < ISSUED_TOKENS_BYTES_MAX);
+    assert!(KEY_RETRY_INTERVAL_SECONDS <= KEY_FETCH_INTERVAL_SECONDS_MIN);
+    assert!(KEY_FETCH_INTERVAL_SECONDS_MIN <= JWKS_REFRESH_SECONDS_MIN);
+    // TIMEOUT_MILLIS_MAX is in milliseconds: four calls of 30 s.
+    assert!(4 * (TIMEOUT_MILLIS_MAX as u64) <= FLIGHT_SECONDS_MAX * 1000);
+    assert!(CLIENT_ASSERTION_LIFETIME_SECONDS < 3600);
+};

@@ -1,13 +1,16 @@
-//! Registered agents, their names at each party, and the keys the gateway holds for them.
+//! Registered agents, and their names at each party.
 //!
 //! Every name leads to one agent at most, so that a token, a certificate or an issued token cannot be read as two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::algorithm::Algorithm;
+use crate::config::credential::{self, Credential};
+use crate::config::error::{ConfigError, Path, alternatives, quoted};
+use crate::config::server::Servers;
+use crate::config::{raw, text};
+use crate::limits::{AGENTS_MAX, CONFIG_TEXT_BYTES_MAX, URL_BYTES_MAX};
 use crate::profile::Profiles;
-use crate::signatures::SigningKey;
 
 /// Every registered agent, found by each of its names.
 ///
@@ -86,13 +89,166 @@ pub enum AgentStatus {
     Retired,
 }
 
-/// What the gateway signs an agent's client assertions with (`private_key_jwt`, RFC 7523 §2.2).
-#[derive(Debug)]
-pub struct Credential {
-    /// The `alg` of the assertion.
-    pub algorithm: Algorithm,
-    /// The `kid` under which the server knows the public key.
-    pub kid: Option<String>,
-    /// The private key; it prints as `[redacted]`.
-    pub key: SigningKey,
+/// What checking an agent needs to know besides the agent.
+pub(super) struct Surroundings<'a> {
+    /// The servers that agents may have client identifiers at.
+    pub(super) servers: &'a Servers,
+    /// The VM's environment.
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Checks every agent.
+pub(super) fn check_all(
+    path: &Path<'_>,
+    agents: Option<&BTreeMap<String, raw::Agent>>,
+    around: &Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Agents, ConfigError> {
+    let mut checked = Agents::default();
+    let Some(agents) = agents else {
+        return Ok(checked);
+    };
+    text::at_most(path, agents.len(), AGENTS_MAX, "agents")?;
+    for (id, raw) in agents {
+        let path = path.key(id);
+        text::text(&path, id, CONFIG_TEXT_BYTES_MAX)?;
+        let agent = Arc::new(check(&path, id, raw, around, warnings)?);
+        let names = [
+            ("resource", &agent.audience, &mut checked.by_audience),
+            ("spiffe_id", &agent.spiffe_id, &mut checked.by_spiffe_id),
+        ];
+        for (field, name, index) in names {
+            let Some(name) = name else { continue };
+            if let Some(other) = index.insert(name.clone(), Arc::clone(&agent)) {
+                return Err(shared(&path.field(field), name, &other.id));
+            }
+        }
+        checked.by_id.insert(id.clone(), agent);
+    }
+    check_client_ids(path, &checked)?;
+    Ok(checked)
+}
+
+fn shared(path: &Path<'_>, value: &str, other: &str) -> ConfigError {
+    path.found(
+        value,
+        "a value that no other agent has",
+        format!("agent {} has it already, and the two could not be told apart", quoted(other)),
+    )
+}
+
+/// No two agents may be one client at a server, whether by their ids or by what is configured.
+fn check_client_ids(path: &Path<'_>, agents: &Agents) -> Result<(), ConfigError> {
+    let mut known: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for agent in agents.iter() {
+        for (server, client_id) in &agent.client_ids {
+            let by_id = agents
+                .by_id(client_id)
+                .filter(|other| other.id != agent.id && other.client_id(server) == client_id)
+                .map(|other| other.id.as_str());
+            if let Some(other) = known.insert((server, client_id), &agent.id).or(by_id) {
+                let path = path.key(&agent.id);
+                return Err(shared(&path.field("client_ids").key(server), client_id, other));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(
+    path: &Path<'_>,
+    id: &str,
+    raw: &raw::Agent,
+    around: &Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Agent, ConfigError> {
+    let name = text::required_text(
+        &path.field("name"),
+        raw.name.as_deref(),
+        "what people call this agent",
+        "records name agents in words",
+    )?;
+    let status = text::word(
+        &path.field("status"),
+        raw.status.as_deref(),
+        None,
+        &[
+            ("active", AgentStatus::Active),
+            ("suspended", AgentStatus::Suspended),
+            ("retired", AgentStatus::Retired),
+        ],
+        "say whether this agent may act",
+    )?;
+    let profiles = raw
+        .profiles
+        .as_deref()
+        .map_or_else(|| ai_agent(path), |values| text::profiles(&path.field("profiles"), values))?;
+    Ok(Agent {
+        id: id.to_owned(),
+        name,
+        owner: text::optional_text(&path.field("owner"), raw.owner.as_deref())?,
+        status,
+        profiles,
+        audience: raw
+            .resource
+            .as_deref()
+            .map(|value| text::text(&path.field("resource"), value, URL_BYTES_MAX))
+            .transpose()?,
+        spiffe_id: raw
+            .spiffe_id
+            .as_deref()
+            .map(|value| check_spiffe_id(&path.field("spiffe_id"), value))
+            .transpose()?,
+        client_ids: check_client_id_map(&path.field("client_ids"), raw.client_ids.as_ref(), around.servers)?,
+        credential: raw
+            .credential
+            .as_ref()
+            .map(|raw| credential::check(&path.field("credential"), raw, around.env, warnings))
+            .transpose()?,
+    })
+}
+
+/// What an agent is where nothing else is said.
+pub(super) fn ai_agent(path: &Path<'_>) -> Result<Profiles, ConfigError> {
+    text::profiles(path, &["ai_agent".to_owned()])
+}
+
+fn check_client_id_map(
+    path: &Path<'_>,
+    raw: Option<&BTreeMap<String, String>>,
+    servers: &Servers,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut checked = BTreeMap::new();
+    for (server, client_id) in raw.into_iter().flatten() {
+        let path = path.key(server);
+        if !servers.contains_key(server) {
+            let known = alternatives(servers.keys().map(String::as_str));
+            return Err(path.wrong(
+                "unknown",
+                format!("one of authorization_servers: {known}"),
+                "client identifiers are given by the name of the server",
+            ));
+        }
+        checked.insert(server.clone(), text::text(&path, client_id, CONFIG_TEXT_BYTES_MAX)?);
+    }
+    Ok(checked)
+}
+
+/// SPIFFE-ID §2: `spiffe://` trust domain `/` path, in the characters each may have.
+fn check_spiffe_id(path: &Path<'_>, value: &str) -> Result<String, ConfigError> {
+    let domain_byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+    let path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let well_formed = || {
+        let (domain, workload) = value.strip_prefix("spiffe://")?.split_once('/')?;
+        let fits = value.len() <= URL_BYTES_MAX && !domain.is_empty() && domain.bytes().all(domain_byte);
+        let whole = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(path_byte);
+        (fits && workload.split('/').all(whole)).then(|| value.to_owned())
+    };
+    well_formed().ok_or_else(|| {
+        path.found(
+            value,
+            "a SPIFFE ID such as \"spiffe://example.org/ns/agents/sa/name\"",
+            "it must be exactly the URI in the agent's client certificate",
+        )
+    })
 }

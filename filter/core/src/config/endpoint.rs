@@ -7,6 +7,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::config::error::{ConfigError, Path};
 use crate::limits::URL_BYTES_MAX;
 
 /// A URL split into what a request needs.
@@ -67,6 +68,9 @@ impl Endpoint {
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).ok_or(UrlError::Host)?;
+        if authority.contains('@') {
+            return Err(UrlError::UserInfo);
+        }
         let host = host_of(authority)?;
         if scheme == Scheme::Http && !is_loopback(host) {
             return Err(UrlError::PlainHttp);
@@ -95,7 +99,7 @@ pub enum UrlError {
     Character,
     /// It has a fragment, which no request can carry.
     Fragment,
-    /// No host, a user name before it, or a port that is not a number from 1 to 65535.
+    /// No host, or a port that is not a number from 1 to 65535.
     Host,
     /// `http` to a host that is not this machine.
     PlainHttp,
@@ -105,6 +109,8 @@ pub enum UrlError {
     Scheme,
     /// Longer than [`URL_BYTES_MAX`].
     TooLong,
+    /// A user name before the host.
+    UserInfo,
 }
 
 /// RFC 3986 §2: what a URL may be made of.
@@ -153,4 +159,103 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl UrlError {
+    /// What the configuration should have said at `path` instead of `url`.
+    pub(super) fn at(self, path: &Path<'_>, url: &str) -> ConfigError {
+        const WANT: &str = "a URL such as \"https://idp.example/path\"";
+        // What follows `?`, or stands before `@`, may be a secret.
+        let shown = url.split_once('?').map_or(url, |(shown, _)| shown);
+        match self {
+            Self::Character => path.found(shown, WANT, "only ASCII without spaces and quotes can stand in a URL"),
+            Self::Fragment => path.found(shown, WANT, "a fragment (`#`) is never sent"),
+            Self::Host => path.found(shown, WANT, "the host must be a name or an address, the port 1 to 65535"),
+            Self::PlainHttp => path.found(
+                shown,
+                "an \"https://\" URL",
+                "\"http://\" is accepted for localhost, 127.0.0.0/8 and [::1] only",
+            ),
+            Self::Query => path.found(shown, "a URL without a query", "an issuer has none (RFC 8414 §2)"),
+            Self::Scheme => path.wrong("found no \"https://\"", WANT, "the scheme must be written out, in lower case"),
+            Self::TooLong => path.wrong(
+                format!("found {} bytes", url.len()),
+                format!("at most {URL_BYTES_MAX} bytes"),
+                "nothing this long is expected here",
+            ),
+            Self::UserInfo => path.wrong(
+                "found a user name in the URL",
+                WANT,
+                "credentials do not belong into a URL",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_split_and_kept() {
+        for (url, authority, path) in [
+            ("https://idp.example/t?x=1", "idp.example", "/t?x=1"),
+            ("https://idp.example", "idp.example", "/"),
+            ("https://idp.example?x", "idp.example", "/?x"),
+            ("https://Idp.Example:8443/a/b", "Idp.Example:8443", "/a/b"),
+            ("https://[::1]:8443/", "[::1]:8443", "/"),
+            ("http://localhost:1/a", "localhost:1", "/a"),
+            ("http://127.9.9.9", "127.9.9.9", "/"),
+            ("http://[::1]/@", "[::1]", "/@"),
+        ] {
+            let endpoint = Endpoint::parse(url);
+            assert!(
+                endpoint.as_ref().is_ok_and(|it| it.url == url && it.authority == authority && it.path == path),
+                "{url}: {endpoint:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for (url, want) in [
+            ("", UrlError::Scheme),
+            ("idp.example", UrlError::Scheme),
+            ("//idp.example", UrlError::Scheme),
+            ("HTTPS://idp.example", UrlError::Scheme),
+            ("ftp://idp.example", UrlError::Scheme),
+            ("https://", UrlError::Host),
+            ("https:///a", UrlError::Host),
+            ("https://a..b/", UrlError::Host),
+            ("https://a/\u{e9}", UrlError::Character),
+            ("https://a b/", UrlError::Character),
+            ("https://a\\b/", UrlError::Character),
+            ("https://a/#x", UrlError::Fragment),
+            ("https://u:p@a/", UrlError::UserInfo),
+            ("https://a@b?c", UrlError::UserInfo),
+            ("https://a:0/", UrlError::Host),
+            ("https://a:/", UrlError::Host),
+            ("https://a:65536/", UrlError::Host),
+            ("https://a:+80/", UrlError::Host),
+            ("https://a:80:80/", UrlError::Host),
+            ("https://[::1/", UrlError::Host),
+            ("https://[::1]x/", UrlError::Host),
+            ("https://[a]/", UrlError::Host),
+            ("http://idp.example/", UrlError::PlainHttp),
+            ("http://localhost.example/", UrlError::PlainHttp),
+            ("http://127.0.0.1.example/", UrlError::PlainHttp),
+            ("http://0.0.0.0/", UrlError::PlainHttp),
+            ("http://[::2]/", UrlError::PlainHttp),
+        ] {
+            assert_eq!(Endpoint::parse(url), Err(want), "{url}");
+        }
+        assert_eq!(Endpoint::parse_issuer("https://a/?x"), Err(UrlError::Query));
+    }
+
+    #[test]
+    fn the_length_holds_at_the_bound_and_not_one_past() {
+        let url = |bytes: usize| format!("https://a/{}", "x".repeat(bytes - "https://a/".len()));
+        assert!(Endpoint::parse(&url(URL_BYTES_MAX)).is_ok());
+        assert_eq!(Endpoint::parse(&url(URL_BYTES_MAX + 1)), Err(UrlError::TooLong));
+    }
 }

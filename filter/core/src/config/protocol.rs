@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::config::error::{ConfigError, Path};
 use crate::config::scope::ScopeSet;
+use crate::config::{raw, text};
+use crate::limits::{CONFIG_TEXT_BYTES_MAX, METHODS_PER_RESOURCE_MAX, TOOLS_PER_RESOURCE_MAX};
 
 /// The protocol of a resource, with its policy.
 #[derive(Clone, Debug)]
@@ -62,4 +65,130 @@ pub struct A2aPolicy {
 pub struct A2aMethod {
     /// What must hold beyond scopes, in the order of the document, each at most once.
     pub demands: Vec<Demand>,
+}
+
+/// Checks the policy of the resource at `path`.
+pub(super) fn check(
+    path: &Path<'_>,
+    raw: &raw::Resource,
+    hold_headers: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Protocol, ConfigError> {
+    const WANT: &str = "\"mcp\" or \"a2a\"";
+    const ADVICE: &str = "a request is decided by what it calls";
+    match (&raw.mcp, &raw.a2a) {
+        (None, None) => Err(path.wrong("found neither \"mcp\" nor \"a2a\"", WANT, ADVICE)),
+        (Some(_), Some(_)) => Err(path.wrong("found both \"mcp\" and \"a2a\"", WANT, ADVICE)),
+        (None, Some(raw)) => check_a2a(&path.field("a2a"), raw).map(Protocol::A2a),
+        (Some(raw), None) => {
+            let path = path.field("mcp");
+            let policy = check_mcp(&path, raw)?;
+            if !hold_headers && policy.resource_wide_scopes.is_none() {
+                warnings.push(format!(
+                    "{path}.resource_wide_scopes: missing while allow_on_headers_stop_iteration is false, \
+                     so clients that do not send `Mcp-Name` are refused"
+                ));
+            }
+            Ok(Protocol::Mcp(policy))
+        }
+    }
+}
+
+fn check_mcp(path: &Path<'_>, raw: &raw::Mcp) -> Result<McpPolicy, ConfigError> {
+    let tools = check_tools(&path.field("tools"), raw.tools.as_ref())?;
+    let methods = check_methods(&path.field("methods"), raw.methods.as_deref().unwrap_or_default())?;
+    if tools.is_empty() && methods.is_empty() {
+        return Err(path.wrong("found no tools and no methods", "at least one", "what is not listed is refused"));
+    }
+    let scopes = path.field("method_scopes");
+    let method_scopes = if methods.is_empty() && raw.method_scopes.is_none() {
+        ScopeSet::default()
+    } else {
+        text::some_scopes(&scopes, raw.method_scopes.as_deref(), "say what the methods need: a token of any scope is too much")?
+    };
+    let wide = path.field("resource_wide_scopes");
+    let resource_wide_scopes = raw
+        .resource_wide_scopes
+        .as_deref()
+        .map(|values| text::some_scopes(&wide, Some(values), "say what every request may need, or leave it out"))
+        .transpose()?;
+    Ok(McpPolicy { tools, methods, method_scopes, resource_wide_scopes })
+}
+
+fn check_tools(
+    path: &Path<'_>,
+    raw: Option<&BTreeMap<String, raw::Tool>>,
+) -> Result<BTreeMap<String, Tool>, ConfigError> {
+    let mut tools = BTreeMap::new();
+    text::at_most(path, raw.map_or(0, BTreeMap::len), TOOLS_PER_RESOURCE_MAX, "tools")?;
+    for (name, raw) in raw.into_iter().flatten() {
+        let path = path.key(name);
+        text::text(&path, name, CONFIG_TEXT_BYTES_MAX)?;
+        let tool = Tool {
+            scopes: text::some_scopes(&path.field("scopes"), raw.scopes.as_deref(), "say what a call needs")?,
+            demands: check_demands(&path.field("demands"), raw.demands.as_deref())?,
+            reuse_max: check_reuse(&path.field("max_reuse"), raw.max_reuse)?,
+        };
+        tools.insert(name.clone(), tool);
+    }
+    Ok(tools)
+}
+
+fn check_reuse(path: &Path<'_>, value: Option<u64>) -> Result<Option<u32>, ConfigError> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    u32::try_from(value).map(Some).map_err(|_| {
+        path.wrong(
+            format!("found {value}"),
+            format!("at most {}", u32::MAX),
+            "leave it out to use a token as long as it lives",
+        )
+    })
+}
+
+fn check_methods(path: &Path<'_>, values: &[String]) -> Result<BTreeSet<String>, ConfigError> {
+    text::at_most(path, values.len(), METHODS_PER_RESOURCE_MAX, "methods")?;
+    let mut methods = BTreeSet::new();
+    for (at, value) in values.iter().enumerate() {
+        let path = path.index(at);
+        text::text(&path, value, CONFIG_TEXT_BYTES_MAX)?;
+        if value == "tools/call" {
+            return Err(path.found(value, "another method", "calls of tools are decided by \"tools\""));
+        }
+        text::once(&path, value, &mut methods)?;
+    }
+    Ok(methods)
+}
+
+fn check_a2a(path: &Path<'_>, raw: &raw::A2a) -> Result<A2aPolicy, ConfigError> {
+    const WANT: &str = "at least one method such as \"message/send\"";
+    const ADVICE: &str = "what is not listed is refused";
+    let path = path.field("methods");
+    let raw = raw.methods.as_ref().ok_or_else(|| path.missing(WANT, ADVICE))?;
+    if raw.is_empty() {
+        return Err(path.wrong("empty", WANT, ADVICE));
+    }
+    text::at_most(&path, raw.len(), METHODS_PER_RESOURCE_MAX, "methods")?;
+    let mut methods = BTreeMap::new();
+    for (name, raw) in raw {
+        let path = path.key(name);
+        text::text(&path, name, CONFIG_TEXT_BYTES_MAX)?;
+        let demands = check_demands(&path.field("demands"), raw.demands.as_deref())?;
+        methods.insert(name.clone(), A2aMethod { demands });
+    }
+    Ok(A2aPolicy { methods })
+}
+
+fn check_demands(path: &Path<'_>, values: Option<&[String]>) -> Result<Vec<Demand>, ConfigError> {
+    const WORDS: [(&str, Demand); 3] =
+        [("human", Demand::Human), ("consent", Demand::Consent), ("approval", Demand::Approval)];
+    let mut seen = BTreeSet::new();
+    let mut demands = Vec::new();
+    for (at, value) in values.unwrap_or_default().iter().enumerate() {
+        let path = path.index(at);
+        demands.push(text::word(&path, Some(value), None, &WORDS, "what a call needs beyond scopes")?);
+        text::once(&path, value, &mut seen)?;
+    }
+    Ok(demands)
 }

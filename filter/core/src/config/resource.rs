@@ -1,15 +1,21 @@
-//! Protected resources: which requests are for them, which tokens they take, from whom.
+//! Protected resources: which requests are for them.
 //!
-//! Nothing here has a default that widens: who presents a token, its audience, its scopes and its lifetime are always said.
+//! A request belongs to the resource with its host and the longest prefix of its path, in whole segments.
+//! No two resources share a host and a prefix, so there is never a choice; a request that belongs to none is refused.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use crate::config::exchange::Exchange;
-use crate::config::protocol::Protocol;
-use crate::config::scope::{ScopePattern, ScopeSet};
-use crate::config::server::AuthorizationServer;
-use crate::profile::Profiles;
-use crate::time::Seconds;
+use crate::config::accept::{self, Accept};
+use crate::config::agent::Agents;
+use crate::config::endpoint::is_host_name;
+use crate::config::error::{ConfigError, Path, quoted};
+use crate::config::exchange::{self, Exchange};
+use crate::config::protocol::{self, Protocol};
+use crate::config::server::Servers;
+use crate::config::{raw, size, text};
+use crate::limits::{HOSTS_PER_RESOURCE_MAX, RESOURCES_MAX, URL_BYTES_MAX};
 
 /// One protected resource: which requests are for it, which tokens it takes, what it sends on.
 #[derive(Debug)]
@@ -30,71 +36,6 @@ pub struct Resource {
     pub body_bytes_max: usize,
     /// Whether cookies are removed from what is sent on.
     pub strip_cookies: bool,
-}
-
-/// Which tokens a resource takes, and from whom.
-#[derive(Debug)]
-pub struct Accept {
-    /// The server whose tokens are taken.
-    pub server: Arc<AuthorizationServer>,
-    /// The `aud` they must name.
-    pub audience: String,
-    /// Who presents them.
-    pub presenter: Presenter,
-    /// How the presenter is proven to be the one on the line.
-    pub caller: CallerProof,
-    /// Scopes a token must have, all of them.
-    pub required_scopes: ScopeSet,
-    /// Scopes a token must not have, any of them.
-    pub forbidden_scopes: Vec<ScopePattern>,
-    /// The longest a token may live, `exp` minus `iat`.
-    pub lifetime_max: Seconds,
-    /// What kinds of entity the subject may be.
-    pub subject_profiles: Profiles,
-    /// What the chain of actors may look like.
-    pub delegation: DelegationRules,
-}
-
-/// Who presents a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presenter {
-    /// The agent the token was minted for.
-    AudienceAgent,
-    /// The outermost actor of the token.
-    CurrentActor,
-}
-
-/// How the presenter is proven to be the one on the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallerProof {
-    /// By the SPIFFE ID in its client certificate.
-    Mtls,
-    /// Not at all: everyone who holds the token passes for the agent.
-    AudienceOnly,
-}
-
-/// What a chain of actors may look like.
-#[derive(Clone, Debug)]
-pub struct DelegationRules {
-    /// Whether a token without a chain is refused.
-    pub required: bool,
-    /// The longest chain, at least one.
-    pub actors_max: usize,
-    /// What kinds of entity the current actor may be.
-    pub actor_profiles: Profiles,
-    /// What becomes of a prior actor that is not registered.
-    pub unregistered_prior_actors: Verdict,
-    /// What becomes of a chain in which an actor stands twice.
-    pub repeated_actors: Verdict,
-}
-
-/// What becomes of a thing that history may contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It does not matter.
-    Allow,
-    /// The token is refused.
-    Refuse,
 }
 
 /// The beginning of a path, in whole segments.
@@ -134,4 +75,187 @@ impl PathPrefix {
 fn is_plain_segment(segment: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte);
     !matches!(segment, "" | "." | "..") && segment.bytes().all(plain)
+}
+
+/// What checking a resource needs to know besides the resource.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// The servers that may be referred to.
+    pub(super) servers: &'a Servers,
+    /// The agents that act.
+    pub(super) agents: &'a Agents,
+    /// Whether the host holds request headers while the body is read.
+    pub(super) hold_headers: bool,
+}
+
+const BODY_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
+
+/// Checks every resource.
+pub(super) fn check_all(
+    path: &Path<'_>,
+    resources: Option<&[raw::Resource]>,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Arc<Resource>>, ConfigError> {
+    const WANT: &str = "at least one resource";
+    const ADVICE: &str = "a request that matches no resource is refused";
+    let resources = resources.ok_or_else(|| path.missing(WANT, ADVICE))?;
+    if resources.is_empty() {
+        return Err(path.wrong("empty", WANT, ADVICE));
+    }
+    text::at_most(path, resources.len(), RESOURCES_MAX, "resources")?;
+    let mut names = BTreeSet::new();
+    let mut places = BTreeMap::new();
+    let mut checked = Vec::new();
+    for (at, raw) in resources.iter().enumerate() {
+        let path = path.index(at);
+        let resource = check(&path, raw, around, warnings)?;
+        text::once(&path.field("name"), &resource.name, &mut names)?;
+        for host in &resource.hosts {
+            let place = (host.clone(), resource.path_prefix.clone());
+            if let Some(other) = places.insert(place, resource.name.clone()) {
+                return Err(overlap(&path, host, &resource.path_prefix, &other));
+            }
+        }
+        checked.push(Arc::new(resource));
+    }
+    Ok(checked)
+}
+
+fn overlap(path: &Path<'_>, host: &str, prefix: &PathPrefix, other: &str) -> ConfigError {
+    path.field("match").field("path_prefix").found(
+        prefix.as_str(),
+        format!("a prefix that no other resource of host {} has", quoted(host)),
+        format!("resource {} has it already", quoted(other)),
+    )
+}
+
+fn check(
+    path: &Path<'_>,
+    raw: &raw::Resource,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Resource, ConfigError> {
+    let name = path.field("name");
+    let name = text::name(
+        &name,
+        raw.name.as_deref().ok_or_else(|| name.missing("a name", "it labels metrics and log lines"))?,
+    )?;
+    let (hosts, path_prefix) = check_match(&path.field("match"), raw.r#match.as_ref())?;
+    let accept = accept::check(&path.field("accept"), raw.accept.as_ref(), around, warnings)?;
+    let exchange = exchange::check(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
+    let protocol = protocol::check(path, raw, around.hold_headers, warnings)?;
+    if let (Exchange::IdJag(_), Protocol::A2a(_)) = (&exchange, &protocol) {
+        return Err(path.field("exchange").wrong(
+            "found \"id_jag\" beside \"a2a\"",
+            "\"pass_through\"",
+            "an A2A method names no scopes to ask for, and a token of any scope is too much",
+        ));
+    }
+    Ok(Resource {
+        name,
+        hosts,
+        path_prefix,
+        accept,
+        exchange,
+        protocol,
+        body_bytes_max: raw
+            .max_body
+            .as_deref()
+            .map_or(Ok(BODY_BYTES_MAX_DEFAULT), |value| size::body_bytes_max(&path.field("max_body"), value))?,
+        strip_cookies: raw.strip_cookies.unwrap_or(true),
+    })
+}
+
+fn check_match(path: &Path<'_>, raw: Option<&raw::Match>) -> Result<(Vec<String>, PathPrefix), ConfigError> {
+    const WANT: &str = "at least one host name";
+    const ADVICE: &str = "say which requests are for this resource";
+    let raw = raw.ok_or_else(|| path.missing("{\"hosts\": [...], \"path_prefix\": ...}", ADVICE))?;
+    let hosts = path.field("hosts");
+    let names = raw.hosts.as_deref().ok_or_else(|| hosts.missing(WANT, ADVICE))?;
+    if names.is_empty() {
+        return Err(hosts.wrong("empty", WANT, ADVICE));
+    }
+    text::at_most(&hosts, names.len(), HOSTS_PER_RESOURCE_MAX, "hosts")?;
+    let mut seen = BTreeSet::new();
+    let mut checked = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let path = hosts.index(at);
+        let host = check_host(&path, name)?;
+        text::once(&path, &host, &mut seen)?;
+        checked.push(host);
+    }
+    let prefix = check_prefix(&path.field("path_prefix"), raw.path_prefix.as_deref())?;
+    Ok((checked, prefix))
+}
+
+/// RFC 9110 §4.2.3: hosts compare case-insensitively; here they are kept in lower case.
+fn check_host(path: &Path<'_>, name: &str) -> Result<String, ConfigError> {
+    let address = |name: &str| {
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+    };
+    if is_host_name(name) || address(name) {
+        return Ok(name.to_ascii_lowercase());
+    }
+    let advice = if name.contains('*') {
+        "wildcards are not supported: list every host"
+    } else if name.contains("://") {
+        "leave the scheme out"
+    } else if name.contains(':') && !name.starts_with('[') {
+        "leave the port out, it does not name a resource"
+    } else {
+        "it is compared with :authority without its port"
+    };
+    Err(path.found(name, "a host name such as \"gateway.example.com\"", advice))
+}
+
+fn check_prefix(path: &Path<'_>, value: Option<&str>) -> Result<PathPrefix, ConfigError> {
+    const WANT: &str = "whole segments such as \"/auroradb/mcp\", or \"/\"";
+    let value = value.ok_or_else(|| path.missing(WANT, "say which paths are for this resource"))?;
+    PathPrefix::parse(value).filter(|_| value.len() <= URL_BYTES_MAX).ok_or_else(|| {
+        path.found(
+            value,
+            WANT,
+            "no `/` at the end, no empty or dot segments, no escapes, parameters or query: servers read those differently",
+        )
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_match_whole_segments() {
+        let prefix = PathPrefix::parse("/a/b").unwrap();
+        for (path, want) in [
+            ("/a/b", true),
+            ("/a/b/", true),
+            ("/a/b/c", true),
+            ("/a/bc", false),
+            ("/a", false),
+            ("/a/B", false),
+            ("a/b", false),
+            ("/x/a/b", false),
+        ] {
+            assert_eq!(prefix.matches(path), want, "{path}");
+        }
+        let everything = PathPrefix::parse("/").unwrap();
+        assert!(everything.matches("/") && everything.matches("/a") && !everything.matches("*"));
+    }
+
+    #[test]
+    fn other_prefixes_are_refused() {
+        for prefix in [
+            "", "a", "a/b", "/a/", "//", "//a", "/a//b", "/.", "/..", "/a/../b", "/a/./b", "/a%2fb", "/a;x", "/a?x",
+            "/a#x", "/a b", "/a\\b", "/\u{e9}", "/a\0",
+        ] {
+            assert_eq!(PathPrefix::parse(prefix), None, "{prefix:?}");
+        }
+        for prefix in ["/", "/a", "/a.b/~c/d-e_f", "/...", "/a@b:c,d=e+f"] {
+            assert!(PathPrefix::parse(prefix).is_some(), "{prefix}");
+        }
+    }
 }

@@ -1,0 +1,285 @@
+//! Which tokens a resource takes, and from whom.
+//!
+//! Nothing here has a default that widens: who presents a token, its audience, its scopes and its lifetime are always said.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::agent::{self, AgentStatus};
+use crate::config::error::{ConfigError, Path, quoted};
+use crate::config::resource::Surroundings;
+use crate::config::scope::{ScopePattern, ScopeSet};
+use crate::config::server::{self, AuthorizationServer};
+use crate::config::{duration, raw, text};
+use crate::limits::{ACTORS_MAX, LIFETIME_SECONDS_MAX, SCOPES_MAX, URL_BYTES_MAX};
+use crate::profile::Profiles;
+use crate::time::Seconds;
+
+/// Which tokens a resource takes, and from whom.
+#[derive(Debug)]
+pub struct Accept {
+    /// The server whose tokens are taken.
+    pub server: Arc<AuthorizationServer>,
+    /// The `aud` they must name.
+    pub audience: String,
+    /// Who presents them.
+    pub presenter: Presenter,
+    /// How the presenter is proven to be the one on the line.
+    pub caller: CallerProof,
+    /// Scopes a token must have, all of them.
+    pub required_scopes: ScopeSet,
+    /// Scopes a token must not have, any of them.
+    pub forbidden_scopes: Vec<ScopePattern>,
+    /// The longest a token may live, `exp` minus `iat`.
+    pub lifetime_max: Seconds,
+    /// What kinds of entity the subject may be.
+    pub subject_profiles: Profiles,
+    /// What the chain of actors may look like.
+    pub delegation: DelegationRules,
+}
+
+/// Who presents a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presenter {
+    /// The agent the token was minted for.
+    AudienceAgent,
+    /// The outermost actor of the token.
+    CurrentActor,
+}
+
+/// How the presenter is proven to be the one on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerProof {
+    /// By the SPIFFE ID in its client certificate.
+    Mtls,
+    /// Not at all: everyone who holds the token passes for the agent.
+    AudienceOnly,
+}
+
+/// What a chain of actors may look like.
+#[derive(Clone, Debug)]
+pub struct DelegationRules {
+    /// Whether a token without a chain is refused.
+    pub required: bool,
+    /// The longest chain, at least one.
+    pub actors_max: usize,
+    /// What kinds of entity the current actor may be.
+    pub actor_profiles: Profiles,
+    /// What becomes of a prior actor that is not registered.
+    pub unregistered_prior_actors: Verdict,
+    /// What becomes of a chain in which an actor stands twice.
+    pub repeated_actors: Verdict,
+}
+
+/// What becomes of a thing that history may contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does not matter.
+    Allow,
+    /// The token is refused.
+    Refuse,
+}
+
+/// Checks what a resource accepts.
+pub(super) fn check(
+    path: &Path<'_>,
+    raw: Option<&raw::Accept>,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Accept, ConfigError> {
+    let raw = raw.ok_or_else(|| path.missing("an object", "say which tokens this resource takes"))?;
+    let presenter = text::word(
+        &path.field("presenter"),
+        raw.presenter.as_deref(),
+        None,
+        &[("audience_agent", Presenter::AudienceAgent), ("current_actor", Presenter::CurrentActor)],
+        "say who presents the token",
+    )?;
+    let caller = text::word(
+        &path.field("caller"),
+        raw.caller.as_deref(),
+        Some(CallerProof::Mtls),
+        &[("mtls", CallerProof::Mtls), ("audience_only", CallerProof::AudienceOnly)],
+        "say how the presenter is proven to be the one on the line",
+    )?;
+    let required_scopes = check_required_scopes(&path.field("required_scopes"), raw, warnings)?;
+    let accept = Accept {
+        server: server::refer(
+            &path.field("authorization_server"),
+            raw.authorization_server.as_deref(),
+            around.servers,
+            "say whose tokens are accepted",
+        )?,
+        audience: check_audience(&path.field("audience"), raw.audience.as_deref())?,
+        presenter,
+        caller,
+        forbidden_scopes: check_forbidden_scopes(&path.field("forbidden_scopes"), raw, &required_scopes)?,
+        required_scopes,
+        lifetime_max: lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
+        subject_profiles: check_subject_profiles(&path.field("subject_profiles"), raw)?,
+        delegation: check_delegation(&path.field("delegation"), raw.delegation.as_ref(), presenter)?,
+    };
+    check_presenter(path, &accept, around, warnings)?;
+    if caller == CallerProof::AudienceOnly {
+        let path = path.field("caller");
+        warnings.push(format!("{path}: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\""));
+    }
+    Ok(accept)
+}
+
+/// The longest life of a token.
+pub(super) fn lifetime(path: &Path<'_>, value: Option<&str>) -> Result<Seconds, ConfigError> {
+    const ADVICE: &str = "the longest a token may live, from `iat` to `exp`";
+    let value = value.ok_or_else(|| path.missing("a duration such as \"1h\"", ADVICE))?;
+    duration::seconds(path, value, 1..=LIFETIME_SECONDS_MAX, ADVICE)
+}
+
+fn check_audience(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
+    let value = value
+        .ok_or_else(|| path.missing("the `aud` of accepted tokens", "a token for somebody else must not be accepted"))?;
+    text::text(path, value, URL_BYTES_MAX)
+}
+
+fn check_required_scopes(
+    path: &Path<'_>,
+    raw: &raw::Accept,
+    warnings: &mut Vec<String>,
+) -> Result<ScopeSet, ConfigError> {
+    let values = raw.required_scopes.as_deref().ok_or_else(|| {
+        path.missing("a list of scopes", "say what a token must allow; an empty list says that it does not matter")
+    })?;
+    let scopes = text::scopes(path, values)?;
+    if scopes.is_empty() {
+        warnings.push(format!("{path}: empty, so a token of any scope is accepted"));
+    }
+    Ok(scopes)
+}
+
+fn check_forbidden_scopes(
+    path: &Path<'_>,
+    raw: &raw::Accept,
+    required: &ScopeSet,
+) -> Result<Vec<ScopePattern>, ConfigError> {
+    let values = raw.forbidden_scopes.as_deref().unwrap_or_default();
+    text::at_most(path, values.len(), SCOPES_MAX, "scopes")?;
+    let mut seen = BTreeSet::new();
+    let mut patterns = Vec::new();
+    for (at, value) in values.iter().enumerate() {
+        let path = path.index(at);
+        let pattern = ScopePattern::parse(value).map_err(|error| text::scope_error(&path, value, error))?;
+        text::once(&path, value, &mut seen)?;
+        if let Some(scope) = required.iter().find(|scope| pattern.matches(scope)) {
+            return Err(path.found(
+                value,
+                "a pattern without any required scope",
+                format!("{} is in required_scopes, so no token could be accepted", quoted(scope)),
+            ));
+        }
+        patterns.push(pattern);
+    }
+    Ok(patterns)
+}
+
+fn check_subject_profiles(path: &Path<'_>, raw: &raw::Accept) -> Result<Profiles, ConfigError> {
+    let values = raw.subject_profiles.as_deref().ok_or_else(|| {
+        path.missing("a list of entity profiles such as [\"user\"]", "say what kind of subject is served")
+    })?;
+    text::profiles(path, values)
+}
+
+fn check_delegation(
+    path: &Path<'_>,
+    raw: Option<&raw::Delegation>,
+    presenter: Presenter,
+) -> Result<DelegationRules, ConfigError> {
+    let raw = raw.ok_or_else(|| {
+        path.missing("{\"required\": ..., \"max_actors\": ...}", "say whether a chain of actors is needed, and how long it may be")
+    })?;
+    let required_path = path.field("required");
+    let required = raw.required.ok_or_else(|| {
+        required_path.missing("true or false", "say whether a token without a chain of actors is refused")
+    })?;
+    if presenter == Presenter::CurrentActor && !required {
+        return Err(required_path.wrong("found false", "true", "presenter \"current_actor\" is read from the chain"));
+    }
+    let verdict = |name: &str, value: Option<&str>, advice: &str| {
+        let words = [("refuse", Verdict::Refuse), ("allow", Verdict::Allow)];
+        text::word(&path.field(name), value, Some(Verdict::Refuse), &words, advice)
+    };
+    Ok(DelegationRules {
+        required,
+        actors_max: check_actors_max(&path.field("max_actors"), raw.max_actors)?,
+        actor_profiles: raw.actor_profiles.as_deref().map_or_else(
+            || agent::ai_agent(path),
+            |values| text::profiles(&path.field("actor_profiles"), values),
+        )?,
+        unregistered_prior_actors: verdict(
+            "unregistered_prior_actors",
+            raw.unregistered_prior_actors.as_deref(),
+            "what becomes of a chain with a prior actor that is not under agents",
+        )?,
+        repeated_actors: verdict(
+            "repeated_actors",
+            raw.repeated_actors.as_deref(),
+            "what becomes of a chain in which an actor stands twice",
+        )?,
+    })
+}
+
+fn check_actors_max(path: &Path<'_>, value: Option<u64>) -> Result<usize, ConfigError> {
+    const ADVICE: &str = "the longest chain, the current actor included";
+    let want = || format!("a number from 1 to {ACTORS_MAX}");
+    let value = value.ok_or_else(|| path.missing(want(), ADVICE))?;
+    usize::try_from(value)
+        .ok()
+        .filter(|count| (1..=ACTORS_MAX).contains(count))
+        .ok_or_else(|| path.wrong(format!("found {value}"), want(), ADVICE))
+}
+
+/// There must be somebody who can present a token, and prove it where a proof is asked for.
+fn check_presenter(
+    path: &Path<'_>,
+    accept: &Accept,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), ConfigError> {
+    let agents = around.agents;
+    let provable = accept.caller == CallerProof::AudienceOnly;
+    match accept.presenter {
+        Presenter::AudienceAgent => {
+            let agent = agents.by_audience(&accept.audience).ok_or_else(|| {
+                path.field("audience").found(
+                    &accept.audience,
+                    "the `resource` of a registered agent",
+                    "presenter \"audience_agent\" is the agent that tokens for this audience are minted for",
+                )
+            })?;
+            if !provable && agent.spiffe_id.is_none() {
+                let agents = Path::Root.field("agents");
+                return Err(agents.key(&agent.id).field("spiffe_id").missing(
+                    "the SPIFFE ID in this agent's client certificate",
+                    format!("{path}.caller is \"mtls\", and this agent is the presenter"),
+                ));
+            }
+            if agent.status != AgentStatus::Active {
+                warnings.push(format!(
+                    "{path}.audience: agent {} is not active, so every request is refused",
+                    quoted(&agent.id)
+                ));
+            }
+        }
+        Presenter::CurrentActor => {
+            let able = |agent: &agent::Agent| {
+                agent.status == AgentStatus::Active && (provable || agent.spiffe_id.is_some())
+            };
+            if !agents.iter().any(|agent| able(agent)) {
+                return Err(path.field("presenter").found(
+                    "current_actor",
+                    if provable { "an active agent" } else { "an active agent with a spiffe_id" },
+                    "no registered agent could present a token: see agents",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
