@@ -19,7 +19,6 @@ rustup_failed_before() { [[ -f $unreachable ]] && cmp -s "$unreachable" <(rustc 
 
 add_rustup_target() {
     command -v rustup >/dev/null || return 1
-    say "asking rustup for the $target standard library"
     # An unreachable server makes rustup try again for minutes.
     quietly rustup-target.log timeout 60 rustup target add $target && has_rustup_target
 }
@@ -28,6 +27,7 @@ use_rustup() {
     has_rustup_target && return
     [[ $wanted != rustup ]] && rustup_failed_before && return 1
     alone rustup
+    say "asking rustup for the $target standard library"
     add_rustup_target 2>/dev/null && return
     rustc -vV >"$unreachable"
     say "rustup cannot provide $target here; using Debian's compiler"
