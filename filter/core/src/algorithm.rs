@@ -120,9 +120,14 @@ mod tests {
     #[test]
     fn a_set_is_never_empty() {
         assert_eq!(Algorithms::new([]), None);
-        assert!(Algorithm::ALL.into_iter().all(|each| Algorithms::all().contains(each)));
+        assert!(
+            Algorithm::ALL
+                .into_iter()
+                .all(|each| Algorithms::all().contains(each))
+        );
         let one = Algorithms::new([Algorithm::Es256, Algorithm::Es256]);
-        assert!(one.is_some_and(|set| set.iter().eq([Algorithm::Es256])
-            && !set.contains(Algorithm::EdDsa)));
+        assert!(one.is_some_and(
+            |set| set.iter().eq([Algorithm::Es256]) && !set.contains(Algorithm::EdDsa)
+        ));
     }
 }

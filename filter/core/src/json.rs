@@ -192,9 +192,18 @@ mod tests {
     fn a_name_may_occur_once_per_object() {
         check(br#"{"sub":"a","sub":"b"}"#, Err(JsonError::DuplicateName));
         check(br#"{"sub":"a","sub":"a"}"#, Err(JsonError::DuplicateName));
-        check(br#"{"sub":"a","su\u0062":"b"}"#, Err(JsonError::DuplicateName));
-        check(br#"{"act":{"sub":"a","sub":"b"}}"#, Err(JsonError::DuplicateName));
-        check(br#"[[{"a":1,"b":[],"a":1}]]"#, Err(JsonError::DuplicateName));
+        check(
+            br#"{"sub":"a","su\u0062":"b"}"#,
+            Err(JsonError::DuplicateName),
+        );
+        check(
+            br#"{"act":{"sub":"a","sub":"b"}}"#,
+            Err(JsonError::DuplicateName),
+        );
+        check(
+            br#"[[{"a":1,"b":[],"a":1}]]"#,
+            Err(JsonError::DuplicateName),
+        );
     }
 
     #[test]
@@ -212,7 +221,13 @@ mod tests {
         // A surrogate encoded as if it were a character.
         check(b"\"\xed\xa0\x80\"", Err(JsonError::Utf8));
         check(b"{\x00}", Err(JsonError::Syntax));
-        for lone in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud800x""#, r#"{"\ud800":1}"#] {
+        for lone in [
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800\ud800""#,
+            r#""\ud800x""#,
+            r#"{"\ud800":1}"#,
+        ] {
             check(lone.as_bytes(), Err(JsonError::Syntax));
         }
         check(b"\"a\nb\"", Err(JsonError::Syntax));
@@ -221,8 +236,26 @@ mod tests {
     #[test]
     fn what_is_nearly_json_is_not_json() {
         for text in [
-            "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "01", "+1", ".5", "1.", "0x1", "tru", "[1,]", "{\"a\":1,}",
-            "{a:1}", "{'a':1}", "// x\n1", "[1 2]", "{\"a\" 1}", "[", "{", "\"",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e999",
+            "-1e999",
+            "01",
+            "+1",
+            ".5",
+            "1.",
+            "tru",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "// x\n1",
+            "[1 2]",
+            "{\"a\" 1}",
+            "[",
+            "{",
+            "\"",
         ] {
             check(text.as_bytes(), Err(JsonError::Syntax));
         }
@@ -245,7 +278,13 @@ mod tests {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(parse(nested(JSON_DEPTH_CEILING).as_bytes(), usize::MAX).is_ok());
         let past = JSON_DEPTH_CEILING.checked_add(1).unwrap();
-        assert_eq!(parse(nested(past).as_bytes(), usize::MAX), Err(JsonError::TooDeep));
-        assert_eq!(parse("[".repeat(1 << 20).as_bytes(), usize::MAX), Err(JsonError::TooDeep));
+        assert_eq!(
+            parse(nested(past).as_bytes(), usize::MAX),
+            Err(JsonError::TooDeep)
+        );
+        assert_eq!(
+            parse("[".repeat(1 << 20).as_bytes(), usize::MAX),
+            Err(JsonError::TooDeep)
+        );
     }
 }

@@ -47,8 +47,8 @@ impl JwksError {
     }
 }
 
-/// At least one usable key of one issuer.
-#[derive(Clone, Debug)]
+/// The usable keys of one issuer: at least one where it was parsed; the default is the empty set, which verifies nothing.
+#[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<PublicKey>,
     skipped: Option<Skipped>,
@@ -89,7 +89,10 @@ impl KeySet {
                 Ok(key) if keys.contains(&key) => {}
                 Ok(key) => keys.push(key),
                 Err(fault) => {
-                    let before = skipped.unwrap_or(Skipped { count: 0, first: fault });
+                    let before = skipped.unwrap_or(Skipped {
+                        count: 0,
+                        first: fault,
+                    });
                     let count = before.count.saturating_add(1);
                     skipped = Some(Skipped { count, ..before });
                 }
@@ -130,5 +133,125 @@ impl KeySet {
     /// All keys that fit that algorithm.
     pub(crate) fn fitting(&self, algorithm: Algorithm) -> Vec<&PublicKey> {
         self.keys.iter().filter(|key| key.fits(algorithm)).collect()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::sample::Issuer;
+
+    fn check(document: &str, want: Result<usize, JwksError>) {
+        let got = KeySet::parse(document.as_bytes()).map(|set| set.keys().len());
+        assert_eq!(got, want, "{document}");
+    }
+
+    fn jwk(kid: &str) -> Value {
+        Issuer::of(Algorithm::Es256).jwk(json!({"kid": kid}))
+    }
+
+    #[test]
+    fn a_set_is_an_object_with_an_array_of_keys() {
+        check(&json!({"keys": [jwk("a")], "other": 1}).to_string(), Ok(1));
+        check(&json!([jwk("a")]).to_string(), Err(JwksError::NoKeysArray));
+        check(
+            &json!({"keys": jwk("a")}).to_string(),
+            Err(JwksError::NoKeysArray),
+        );
+        check(
+            &json!({"Keys": [jwk("a")]}).to_string(),
+            Err(JwksError::NoKeysArray),
+        );
+        check(&jwk("a").to_string(), Err(JwksError::NoKeysArray));
+        check("", Err(JwksError::Json(JsonError::Syntax)));
+        check("<html>", Err(JwksError::Json(JsonError::Syntax)));
+        let twice = format!(r#"{{"keys":[],"keys":[{}]}}"#, jwk("a"));
+        check(&twice, Err(JwksError::Json(JsonError::DuplicateName)));
+    }
+
+    #[test]
+    fn a_set_without_a_usable_key_is_no_set() {
+        check(
+            r#"{"keys":[]}"#,
+            Err(JwksError::NoUsableKey { first: None }),
+        );
+        let unusable = json!({"keys": [{"kty": "oct", "k": "AAAA"}, 7]}).to_string();
+        let first = Some(KeyFault::Symmetric);
+        check(&unusable, Err(JwksError::NoUsableKey { first }));
+    }
+
+    #[test]
+    fn keys_that_cannot_be_used_are_left_out_and_counted() {
+        let document = json!({"keys": [
+            Issuer::of(Algorithm::Rs256).jwk(json!({"use": "enc"})),
+            jwk("a"),
+            {"kty": "EC", "crv": "P-521"},
+            Issuer::of(Algorithm::EdDsa).jwk(json!({})),
+            null,
+        ]});
+        let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.keys().len(), 2);
+        let first = KeyFault::Use;
+        assert_eq!(set.skipped(), Some(Skipped { count: 3, first }));
+        let all = KeySet::from_values(&[jwk("a")]).unwrap();
+        assert_eq!(all.skipped(), None);
+    }
+
+    #[test]
+    fn the_same_key_twice_is_one_key_but_one_kid_may_name_two() {
+        let one = Issuer::of(Algorithm::Es256).jwk(json!({"kid": "a"}));
+        let other = Issuer::of(Algorithm::EdDsa).jwk(json!({"kid": "a"}));
+        let set = KeySet::from_values(&[one.clone(), other, one]).unwrap();
+        assert_eq!(set.keys().len(), 2);
+        let (known, fitting) = set.named("a", Algorithm::EdDsa);
+        assert!(known && fitting.len() == 1);
+        let (known, fitting) = set.named("a", Algorithm::Rs256);
+        assert!(known && fitting.is_empty());
+        assert!(!set.named("b", Algorithm::Es256).0);
+    }
+
+    #[test]
+    fn a_key_that_has_gone_is_missed() {
+        let (one, other) = (Issuer::of(Algorithm::Es256), Issuer::stranger());
+        let thumbprint = *one.unbound_key().thumbprint();
+        assert!(one.key_set("a").contains_thumbprint(&thumbprint));
+        assert!(!other.key_set("a").contains_thumbprint(&thumbprint));
+    }
+
+    #[test]
+    fn the_number_of_keys_is_bounded() {
+        let keys = |count: usize| -> Vec<Value> {
+            (0..count).map(|each| jwk(&each.to_string())).collect()
+        };
+        let most = KeySet::from_values(&keys(KEYS_PER_SET_MAX)).unwrap();
+        assert_eq!(most.keys().len(), KEYS_PER_SET_MAX);
+        let past = KeySet::from_values(&keys(KEYS_PER_SET_MAX.saturating_add(1)));
+        assert_eq!(past.err(), Some(JwksError::TooManyKeys));
+    }
+
+    #[test]
+    fn the_length_of_a_document_is_bounded() {
+        let document = json!({"keys": [jwk("a")]}).to_string();
+        let padding = JWKS_BYTES_MAX.saturating_sub(document.len());
+        let longest = format!("{document}{}", " ".repeat(padding));
+        assert!(KeySet::parse(longest.as_bytes()).is_ok());
+        let past = KeySet::parse(format!("{longest} ").as_bytes());
+        assert_eq!(past.err(), Some(JwksError::TooLong));
+    }
+
+    #[test]
+    fn the_depth_of_a_document_is_bounded() {
+        let nested = |levels: usize| {
+            let deep = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            format!(r#"{{"keys":[{}],"x":{deep}}}"#, jwk("a"))
+        };
+        check(&nested(JWKS_JSON_DEPTH_MAX.saturating_sub(1)), Ok(1));
+        check(
+            &nested(JWKS_JSON_DEPTH_MAX),
+            Err(JwksError::Json(JsonError::TooDeep)),
+        );
     }
 }

@@ -8,6 +8,8 @@
 pub mod claims;
 pub mod compact;
 pub mod header;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod verify;
 
 use crate::json::JsonError;
@@ -104,7 +106,7 @@ pub enum JwtError {
 impl JwtError {
     /// The stable word for logs and tests.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub fn code(self) -> &'static str {
         match self {
             Self::AlgMissing => "token_alg_missing",
             Self::AlgNone => "token_alg_none",
@@ -113,6 +115,11 @@ impl JwtError {
             Self::AlgUnknown => "token_alg_unknown",
             Self::AudienceMismatch => "token_audience_mismatch",
             Self::Base64 => "token_base64",
+            // An agent nobody issued an identity to is told apart from a malformed token.
+            Self::Claim {
+                claim: "iss",
+                fault: ClaimFault::Missing,
+            } => "token_issuer_missing",
             Self::Claim { fault, .. } => fault.code(),
             Self::ClaimsJson(_) => "token_claims_json",
             Self::ClaimsNotObject => "token_claims_not_object",

@@ -91,7 +91,7 @@ pub struct PublicKey {
 /// The key in the form in which jwt-simple computes with it.
 #[derive(Clone)]
 pub(crate) enum Material {
-    Rsa(RSAPublicKey),
+    Rsa(Box<RSAPublicKey>),
     P256(P256PublicKey),
     P384(P384PublicKey),
     Ed25519(Edwards25519PublicKey),
@@ -206,7 +206,9 @@ fn for_verifying(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
 fn kid(jwk: &Map<String, Value>) -> Result<Option<String>, KeyFault> {
     match jwk.get("kid") {
         None => Ok(None),
-        Some(Value::String(kid)) if (1..=KID_BYTES_MAX).contains(&kid.len()) => Ok(Some(kid.clone())),
+        Some(Value::String(kid)) if (1..=KID_BYTES_MAX).contains(&kid.len()) => {
+            Ok(Some(kid.clone()))
+        }
         Some(_) => Err(KeyFault::Kid),
     }
 }
@@ -280,20 +282,28 @@ fn rsa(jwk: &Map<String, Value>) -> Result<(Material, [u8; 32]), KeyFault> {
     let key = RSAPublicKey::from_components(n, &[1, 0, 1]).map_err(|_| KeyFault::RsaModulus)?;
     let n = encoded(n)?;
     let required = format!(r#"{{"e":"AQAB","kty":"RSA","n":"{n}"}}"#);
-    Ok((Material::Rsa(key), thumbprint(&required)))
+    Ok((Material::Rsa(Box::new(key)), thumbprint(&required)))
 }
 
 /// A member that is base64url of some bytes (RFC 7518 §2 `Base64urlUInt`).
 fn octets(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyFault> {
     let text = jwk.get(name).and_then(Value::as_str);
     let bytes = text.and_then(base64url::decode).ok_or(KeyFault::Member)?;
-    if bytes.is_empty() { Err(KeyFault::Member) } else { Ok(bytes) }
+    if bytes.is_empty() {
+        Err(KeyFault::Member)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// A member of exactly that length (RFC 7518 §6.2.1.2: "MUST be the full size of a coordinate").
 fn member(jwk: &Map<String, Value>, name: &str, bytes: usize) -> Result<Vec<u8>, KeyFault> {
     let value = octets(jwk, name)?;
-    if value.len() == bytes { Ok(value) } else { Err(KeyFault::Member) }
+    if value.len() == bytes {
+        Ok(value)
+    } else {
+        Err(KeyFault::Member)
+    }
 }
 
 fn encoded(bytes: &[u8]) -> Result<String, KeyFault> {
@@ -326,3 +336,7 @@ fn spki_der(material: &Material) -> Result<Vec<u8>, KeyFault> {
         Material::Ed25519(key) => Ok(key.to_der()),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;

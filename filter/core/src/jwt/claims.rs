@@ -99,7 +99,7 @@ impl Claims {
 
     /// The same for a claim that must be there.
     pub fn required_text(&self, name: &'static str) -> Result<&str, JwtError> {
-        self.text(name)?.ok_or(ClaimFault::Missing.of(name))
+        self.text(name)?.ok_or_else(|| ClaimFault::Missing.of(name))
     }
 
     /// `iss`, which must be there.
@@ -134,8 +134,13 @@ impl Claims {
         match self.value("aud") {
             None => Err(fail(ClaimFault::Missing)),
             Some(Value::Array(values)) if values.is_empty() => Err(fail(ClaimFault::Empty)),
-            Some(Value::Array(values)) if values.len() > AUDIENCES_MAX => Err(fail(ClaimFault::TooMany)),
-            Some(Value::Array(values)) => values.iter().map(|each| checked_text(each).map_err(fail)).collect(),
+            Some(Value::Array(values)) if values.len() > AUDIENCES_MAX => {
+                Err(fail(ClaimFault::TooMany))
+            }
+            Some(Value::Array(values)) => values
+                .iter()
+                .map(|each| checked_text(each).map_err(fail))
+                .collect(),
             Some(value) => checked_text(value).map(|text| vec![text]).map_err(fail),
         }
     }
@@ -145,14 +150,15 @@ impl Claims {
     /// A token without either allows nothing, which is the empty set.
     /// When both are there they must allow the same: whoever reads only one of them must not see another token.
     pub fn scopes(&self) -> Result<ScopeSet, JwtError> {
-        let scope = self.value("scope").map(|value| match value {
-            Value::String(text) => scope_text(text),
-            _ => Err(ClaimFault::WrongType),
-        });
-        let scp = self.value("scp").map(|value| match value {
-            Value::String(text) => scope_text(text),
-            Value::Array(values) => scope_list(values),
-            _ => Err(ClaimFault::WrongType),
+        let text = |value: &Value| {
+            let text = value.as_str().ok_or(ClaimFault::WrongType)?;
+            ScopeSet::parse(text).map_err(scope_fault)
+        };
+        let scope = self.value("scope").map(text);
+        let scp = self.value("scp").map(|value| {
+            value
+                .as_array()
+                .map_or_else(|| text(value), |list| scope_list(list))
         });
         let scope = scope.transpose().map_err(|fault| fault.of("scope"))?;
         let scp = scp.transpose().map_err(|fault| fault.of("scp"))?;
@@ -188,8 +194,13 @@ impl Claims {
     pub fn date(&self, name: &'static str) -> Result<Option<UnixSeconds>, JwtError> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::Number(number)) => numeric_date(number).map(Some).map_err(|fault| fault.of(name)),
-            Some(_) => Err(ClaimFault::WrongType.of(name)),
+            Some(value) => {
+                let number = value.as_number().ok_or(ClaimFault::WrongType);
+                number
+                    .and_then(numeric_date)
+                    .map(Some)
+                    .map_err(|fault| fault.of(name))
+            }
         }
     }
 
@@ -212,11 +223,6 @@ fn checked_text(value: &Value) -> Result<&str, ClaimFault> {
         return Err(ClaimFault::Character);
     }
     Ok(text)
-}
-
-/// RFC 6749 §3.3: `scope = scope-token *( SP scope-token )`.
-fn scope_text(text: &str) -> Result<ScopeSet, ClaimFault> {
-    ScopeSet::parse(text).map_err(scope_fault)
 }
 
 fn scope_list(values: &[Value]) -> Result<ScopeSet, ClaimFault> {
@@ -258,3 +264,7 @@ fn whole_seconds(number: f64) -> Result<u64, ClaimFault> {
     let digits = format!("{:.0}", number.trunc().abs());
     digits.parse().map_err(|_| ClaimFault::OutOfRange)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;

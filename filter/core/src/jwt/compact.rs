@@ -32,7 +32,9 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(JwtError::TokenTooLong);
         }
         // JWT BCP: a token with any other character is rejected before it is parsed.
-        if !token.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')) {
+        if !token.bytes().all(
+            |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'),
+        ) {
             return Err(JwtError::TokenAlphabet);
         }
         // RFC 7516 §9: the number of parts tells an encrypted token from a signed one.
@@ -56,7 +58,13 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(JwtError::SignatureLength);
         }
         let claims = Claims::parse(&decode(claims)?)?;
-        Ok(Self { token, signing_input, signature, header, claims })
+        Ok(Self {
+            token,
+            signing_input,
+            signature,
+            header,
+            claims,
+        })
     }
 
     /// The whole text, which is a credential.
@@ -100,5 +108,149 @@ fn signature_fits(bytes: usize, algorithm: Algorithm) -> bool {
         }
         Algorithm::Es256 | Algorithm::EdDsa => bytes == 64,
         Algorithm::Es384 => bytes == 96,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::sample::encoded;
+    use super::*;
+
+    fn check(token: &str, want: Result<(), JwtError>) {
+        assert_eq!(UnverifiedJwt::parse(token).map(|_| ()), want, "{token}");
+    }
+
+    /// A token of that algorithm with a signature of that many zero bytes.
+    fn token(alg: &str, signature_bytes: usize) -> String {
+        let signature = base64url::encode(&vec![0; signature_bytes]).unwrap();
+        let header = encoded(&format!(r#"{{"alg":"{alg}"}}"#));
+        format!("{header}.{}.{signature}", encoded("{}"))
+    }
+
+    #[test]
+    fn a_token_is_taken_apart() {
+        let text = token("ES256", 64);
+        let jwt = UnverifiedJwt::parse(&text).unwrap();
+        assert_eq!(jwt.token(), text);
+        assert_eq!(format!("{}.{}", jwt.signing_input(), "A".repeat(86)), text);
+        assert_eq!(jwt.signature(), [0; 64]);
+        assert_eq!(jwt.header().algorithm(), Algorithm::Es256);
+        assert_eq!(
+            format!("{jwt:?} {:?}", jwt.claims()),
+            "UnverifiedJwt([redacted]) Claims([redacted])"
+        );
+    }
+
+    #[test]
+    fn there_are_three_parts_and_none_is_empty() {
+        let good = token("ES256", 64);
+        check(&good, Ok(()));
+        for text in [
+            "",
+            "a",
+            "a.b",
+            "a.b.c.d",
+            "a.b.c.d.e.f",
+            ".b.c",
+            "a..c",
+            "..",
+        ] {
+            check(text, Err(JwtError::TokenParts));
+        }
+        check("a.b.c.d.e", Err(JwtError::TokenEncrypted));
+        check("....", Err(JwtError::TokenEncrypted));
+        let unsigned = format!("{}.{}.", encoded(r#"{"alg":"none"}"#), encoded("{}"));
+        check(&unsigned, Err(JwtError::SignatureMissing));
+        check(&token("none", 64), Err(JwtError::AlgNone));
+    }
+
+    #[test]
+    fn no_other_character_is_let_through() {
+        let good = token("ES256", 64);
+        for other in [" ", "\n", "\t", "=", "+", "/", ",", "\0", "é", "%2e"] {
+            check(&format!("{good}{other}"), Err(JwtError::TokenAlphabet));
+            check(&format!("{other}{good}"), Err(JwtError::TokenAlphabet));
+        }
+    }
+
+    #[test]
+    fn each_part_is_canonical_base64url() {
+        let good = token("ES256", 64);
+        let (input, signature) = good.rsplit_once('.').unwrap();
+        // 64 bytes leave four bits over; the same bytes with a bit set there.
+        let other = format!("{input}.{}B", signature.strip_suffix('A').unwrap());
+        check(&other, Err(JwtError::Base64));
+        check(&format!("{input}.{signature}AAA"), Err(JwtError::Base64));
+        // {"alg":"ES256"} leaves none over; {} leaves two.
+        check(&good.replacen(".e30.", ".e31.", 1), Err(JwtError::Base64));
+    }
+
+    #[test]
+    fn the_claims_are_one_strict_object() {
+        let with = |claims: &str| token("ES256", 64).replacen("e30", &encoded(claims), 1);
+        use crate::json::JsonError;
+        check(&with("[]"), Err(JwtError::ClaimsNotObject));
+        check(&with("7"), Err(JwtError::ClaimsNotObject));
+        check(&with("x"), Err(JwtError::ClaimsJson(JsonError::Syntax)));
+        check(
+            &with(r#"{"sub":"a","act":{"sub":"b","sub":"c"}}"#),
+            Err(JwtError::ClaimsJson(JsonError::DuplicateName)),
+        );
+    }
+
+    #[test]
+    fn a_signature_is_as_long_as_its_algorithm_says() {
+        for (alg, bytes) in [
+            ("ES256", 64),
+            ("EdDSA", 64),
+            ("ES384", 96),
+            ("RS256", 256),
+            ("RS512", 512),
+            ("PS256", 384),
+        ] {
+            check(&token(alg, bytes), Ok(()));
+        }
+        for (alg, bytes) in [
+            ("ES256", 63),
+            ("ES256", 65),
+            ("ES256", 72),
+            ("EdDSA", 32),
+            ("ES384", 64),
+            ("ES384", 97),
+            ("RS256", 255),
+            ("RS256", 513),
+            ("PS256", 128),
+        ] {
+            check(&token(alg, bytes), Err(JwtError::SignatureLength));
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_token_is_bounded() {
+        let rest = token("ES256", 64).len().saturating_sub("e30".len());
+        let letters = TOKEN_BYTES_MAX.saturating_sub(rest);
+        let content = letters.saturating_mul(3).checked_div(4).unwrap();
+        let claims = format!(r#"{{"a":"{}"}}"#, "x".repeat(content.saturating_sub(8)));
+        let longest = token("ES256", 64).replacen("e30", &encoded(&claims), 1);
+        assert_eq!(longest.len(), TOKEN_BYTES_MAX);
+        check(&longest, Ok(()));
+        check(&format!("{longest}A"), Err(JwtError::TokenTooLong));
+    }
+
+    #[test]
+    fn the_depth_of_claims_is_bounded() {
+        let nested = |levels: usize| {
+            let (open, close) = (r#"{"act":"#.repeat(levels), "}".repeat(levels));
+            let claims = format!("{open}{{}}{close}");
+            token("ES256", 64).replacen("e30", &encoded(&claims), 1)
+        };
+        use crate::json::JsonError;
+        use crate::limits::TOKEN_JSON_DEPTH_MAX;
+        check(&nested(TOKEN_JSON_DEPTH_MAX.saturating_sub(1)), Ok(()));
+        check(
+            &nested(TOKEN_JSON_DEPTH_MAX),
+            Err(JwtError::ClaimsJson(JsonError::TooDeep)),
+        );
     }
 }

@@ -86,7 +86,105 @@ fn text(
 ) -> Result<Option<String>, JwtError> {
     match header.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) if (1..=bytes_max).contains(&text.len()) => Ok(Some(text.clone())),
+        Some(Value::String(text)) if (1..=bytes_max).contains(&text.len()) => {
+            Ok(Some(text.clone()))
+        }
         Some(_) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::JsonError;
+
+    fn check(header: &str, want: Result<(Algorithm, Option<&str>, Option<&str>), JwtError>) {
+        let parsed = Header::parse(header.as_bytes());
+        let got = parsed
+            .as_ref()
+            .map(|header| (header.algorithm(), header.typ(), header.kid()))
+            .map_err(|error| *error);
+        assert_eq!(got, want, "{header}");
+    }
+
+    #[test]
+    fn what_is_used_is_read() {
+        check(r#"{"alg":"ES256"}"#, Ok((Algorithm::Es256, None, None)));
+        check(
+            r#"{"alg":"RS256","typ":"at+jwt","kid":"k1"}"#,
+            Ok((Algorithm::Rs256, Some("at+jwt"), Some("k1"))),
+        );
+        check(r#"{"alg":"Ed25519"}"#, Ok((Algorithm::EdDsa, None, None)));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_ignored() {
+        check(
+            r#"{"alg":"ES256","x5c":["a"],"x5t":"b","x5t#S256":"c","iss":"d","nonce":7,"KID":"k","Crit":[]}"#,
+            Ok((Algorithm::Es256, None, None)),
+        );
+    }
+
+    #[test]
+    fn only_an_asymmetric_algorithm_is_accepted() {
+        check("{}", Err(JwtError::AlgMissing));
+        check(r#"{"alg":null}"#, Err(JwtError::AlgMissing));
+        check(r#"{"alg":["ES256"]}"#, Err(JwtError::AlgMissing));
+        check(r#"{"ALG":"ES256"}"#, Err(JwtError::AlgMissing));
+        for name in ["none", "None", "NONE", "nOnE"] {
+            check(&format!(r#"{{"alg":"{name}"}}"#), Err(JwtError::AlgNone));
+        }
+        for name in ["HS256", "HS384", "HS512"] {
+            check(
+                &format!(r#"{{"alg":"{name}"}}"#),
+                Err(JwtError::AlgSymmetric),
+            );
+        }
+        for name in ["", "es256", "ES256 ", "ES512", "RSA-OAEP", "none "] {
+            check(&format!(r#"{{"alg":"{name}"}}"#), Err(JwtError::AlgUnknown));
+        }
+    }
+
+    #[test]
+    fn what_would_change_the_check_is_refused() {
+        for (name, error) in REFUSED {
+            for value in ["null", "[]", "false", r#""x""#, r#"{"kty":"EC"}"#] {
+                check(
+                    &format!(r#"{{"alg":"ES256","{name}":{value}}}"#),
+                    Err(error),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_is_one_strict_object() {
+        check("", Err(JwtError::HeaderJson(JsonError::Syntax)));
+        check("[]", Err(JwtError::HeaderNotObject));
+        check(r#""ES256""#, Err(JwtError::HeaderNotObject));
+        check(
+            r#"{"alg":"none","alg":"ES256"}"#,
+            Err(JwtError::HeaderJson(JsonError::DuplicateName)),
+        );
+        check(
+            r#"{"alg":"ES256"}{}"#,
+            Err(JwtError::HeaderJson(JsonError::TrailingData)),
+        );
+    }
+
+    #[test]
+    fn kid_and_typ_are_texts_of_bounded_length() {
+        for (name, bytes_max, error) in [
+            ("kid", KID_BYTES_MAX, JwtError::HeaderKid),
+            ("typ", TYP_BYTES_MAX, JwtError::HeaderTyp),
+        ] {
+            let header = |value: &str| format!(r#"{{"alg":"ES256","{name}":{value}}}"#);
+            for value in ["null", "7", "[]", r#""""#] {
+                check(&header(value), Err(error));
+            }
+            let text = |bytes: usize| header(&format!("\"{}\"", "k".repeat(bytes)));
+            assert!(Header::parse(text(bytes_max).as_bytes()).is_ok());
+            check(&text(bytes_max.saturating_add(1)), Err(error));
+        }
     }
 }

@@ -48,7 +48,9 @@ impl AcceptedTyp {
         for word in words {
             if word == Self::ABSENT {
                 accepted.absent = true;
-            } else if (1..=TYP_BYTES_MAX).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic()) {
+            } else if (1..=TYP_BYTES_MAX).contains(&word.len())
+                && word.bytes().all(|byte| byte.is_ascii_graphic())
+            {
                 accepted.types.insert(media_type(word));
             } else {
                 return None;
@@ -184,7 +186,12 @@ pub fn verify(
         return Err(JwtError::AudienceMismatch);
     }
     let expires_at = check_times(claims, rules, now)?;
-    let key = signing_key(jwt, candidates(keys, header.kid(), algorithm)?, algorithm, crypto)?;
+    let key = signing_key(
+        jwt,
+        candidates(keys, header.kid(), algorithm)?,
+        algorithm,
+        crypto,
+    )?;
     Ok(VerifiedJwt {
         claims: claims.clone(),
         issuer: issuer.to_owned(),
@@ -195,16 +202,26 @@ pub fn verify(
 }
 
 /// RFC 7519 §4.1.4 to §4.1.6, each with the clock skew in the token's favour; the lifetime is the issuer's own arithmetic and gets none.
-fn check_times(claims: &Claims, rules: &TokenRules<'_>, now: UnixSeconds) -> Result<UnixSeconds, JwtError> {
-    let missing = |claim| JwtError::Claim { claim, fault: ClaimFault::Missing };
-    let expires_at = claims.expires_at()?.ok_or(missing("exp"))?;
+fn check_times(
+    claims: &Claims,
+    rules: &TokenRules<'_>,
+    now: UnixSeconds,
+) -> Result<UnixSeconds, JwtError> {
+    let missing = |claim| JwtError::Claim {
+        claim,
+        fault: ClaimFault::Missing,
+    };
+    let expires_at = claims.expires_at()?.ok_or_else(|| missing("exp"))?;
     // "The current date/time MUST be before the expiration date/time."
     if now >= expires_at.saturating_add(rules.clock_skew) {
         return Err(JwtError::Expired);
     }
     let latest = now.saturating_add(rules.clock_skew);
     // "The current date/time MUST be after or equal to the not-before date/time."
-    if claims.not_before()?.is_some_and(|not_before| latest < not_before) {
+    if claims
+        .not_before()?
+        .is_some_and(|not_before| latest < not_before)
+    {
         return Err(JwtError::NotYetValid);
     }
     let issued_at = claims.issued_at()?;
@@ -215,7 +232,7 @@ fn check_times(claims: &Claims, rules: &TokenRules<'_>, now: UnixSeconds) -> Res
         return Err(JwtError::ExpiresBeforeIssued);
     }
     if let Some(lifetime_max) = rules.lifetime_max {
-        let lifetime = expires_at.since(issued_at.ok_or(missing("iat"))?);
+        let lifetime = expires_at.since(issued_at.ok_or_else(|| missing("iat"))?);
         if lifetime.is_none_or(|lifetime| lifetime > lifetime_max) {
             return Err(JwtError::LifetimeTooLong);
         }
@@ -260,3 +277,7 @@ fn signing_key<'k>(
     }
     Err(JwtError::Signature)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;

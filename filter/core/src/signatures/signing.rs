@@ -106,10 +106,15 @@ impl SigningKey {
             Algorithm::Ps256 => rsa(pem, MessageDigest::sha256(), Padding::PKCS1_PSS),
             Algorithm::Es256 => P256KeyPair::from_pem(pem).ok().map(Material::P256),
             Algorithm::Es384 => P384KeyPair::from_pem(pem).ok().map(Material::P384),
-            Algorithm::EdDsa => Edwards25519KeyPair::from_pem(pem).ok().map(Material::Ed25519),
+            Algorithm::EdDsa => Edwards25519KeyPair::from_pem(pem)
+                .ok()
+                .map(Material::Ed25519),
         };
         let material = material.ok_or(SigningKeyError::Unusable)?;
-        Ok(Self { algorithm, material })
+        Ok(Self {
+            algorithm,
+            material,
+        })
     }
 
     /// The algorithm it signs with.
@@ -131,14 +136,24 @@ impl SigningKey {
     /// The signature over those bytes, in the form JWS uses (for ECDSA, RFC 7518 §3.4: r and s side by side).
     pub fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
         match &self.material {
-            Material::Rsa { key, digest, padding } => sign_rsa(key, digest.clone(), *padding, input),
+            Material::Rsa {
+                key,
+                digest,
+                padding,
+            } => sign_rsa(key, digest.clone(), *padding, input),
             Material::P256(key) => {
-                let signature: Result<p256::ecdsa::Signature, _> = key.as_ref().sign_prehash(&sha256(input));
-                signature.map(|signature| signature.to_vec()).map_err(|_| SignError::Signature)
+                let signature: Result<p256::ecdsa::Signature, _> =
+                    key.as_ref().sign_prehash(&sha256(input));
+                signature
+                    .map(|signature| signature.to_vec())
+                    .map_err(|_| SignError::Signature)
             }
             Material::P384(key) => {
-                let signature: Result<p384::ecdsa::Signature, _> = key.as_ref().sign_prehash(&sha384(input));
-                signature.map(|signature| signature.to_vec()).map_err(|_| SignError::Signature)
+                let signature: Result<p384::ecdsa::Signature, _> =
+                    key.as_ref().sign_prehash(&sha384(input));
+                signature
+                    .map(|signature| signature.to_vec())
+                    .map_err(|_| SignError::Signature)
             }
             Material::Ed25519(key) => Ok(key.as_ref().sk.sign(input, None).to_vec()),
         }
@@ -179,7 +194,11 @@ fn rsa(pem: &str, digest: MessageDigest, padding: Padding) -> Option<Material> {
     let pair = RSAKeyPair::from_pem(pem).ok()?;
     let key: &Rsa<Private> = pair.as_ref();
     let key = PKey::from_rsa(key.clone()).ok()?;
-    Some(Material::Rsa { key, digest, padding })
+    Some(Material::Rsa {
+        key,
+        digest,
+        padding,
+    })
 }
 
 fn sign_rsa(
@@ -197,4 +216,154 @@ fn sign_rsa(
         signer.sign_to_vec()
     };
     sign().map_err(|_| SignError::Signature)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::UnverifiedJwt;
+    use crate::jwt::sample::{Issuer, private_pem};
+    use crate::signatures::{InGuest, Signatures as _};
+
+    fn check(algorithm: Algorithm, pem: &str, want: Result<(), SigningKeyError>) {
+        let key = SigningKey::from_pem(algorithm, &Redacted::new(pem.to_owned()));
+        assert_eq!(key.map(|_| ()), want, "{algorithm:?}");
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<char> = hex.chars().collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_key_serves_the_algorithms_of_its_type_only() {
+        for key in Algorithm::ALL {
+            for algorithm in Algorithm::ALL {
+                let rsa = |algorithm| {
+                    matches!(
+                        algorithm,
+                        Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256
+                    )
+                };
+                let fits = key == algorithm || (rsa(key) && rsa(algorithm));
+                let want = if fits {
+                    Ok(())
+                } else {
+                    Err(SigningKeyError::Unusable)
+                };
+                check(algorithm, &private_pem(key), want);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_pkcs8_private_key_is_taken() {
+        let pem = private_pem(Algorithm::Es256);
+        check(Algorithm::Es256, &format!("\n  {pem}\n"), Ok(()));
+        for label in [
+            "EC PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+            "PUBLIC KEY",
+            "CERTIFICATE",
+        ] {
+            let other = pem.replace("PRIVATE KEY", label);
+            check(Algorithm::Es256, &other, Err(SigningKeyError::NotPkcs8Pem));
+        }
+        check(Algorithm::Es256, "", Err(SigningKeyError::NotPkcs8Pem));
+        let (head, _) = pem.split_at(60);
+        check(Algorithm::Es256, head, Err(SigningKeyError::Unusable));
+    }
+
+    #[test]
+    fn the_length_of_a_pem_is_bounded() {
+        let begin = "-----BEGIN PRIVATE KEY-----";
+        let filled =
+            |bytes: usize| format!("{begin}{}", "A".repeat(bytes.saturating_sub(begin.len())));
+        check(
+            Algorithm::Rs256,
+            &filled(SIGNING_KEY_PEM_BYTES_MAX),
+            Err(SigningKeyError::Unusable),
+        );
+        let past = SIGNING_KEY_PEM_BYTES_MAX.saturating_add(1);
+        check(
+            Algorithm::Rs256,
+            &filled(past),
+            Err(SigningKeyError::TooLong),
+        );
+    }
+
+    #[test]
+    fn what_is_signed_is_what_was_given() {
+        let claims =
+            json!({"iss": "a", "exp": 7, "iat": 1.5, "aud": ["x", "y"], "nested": {"n": null}});
+        for algorithm in Algorithm::ALL {
+            let issuer = Issuer::of(algorithm);
+            let token = issuer
+                .signing_key
+                .sign_jwt(
+                    Some("client-authentication+jwt"),
+                    Some("k1"),
+                    claims.as_object().unwrap(),
+                )
+                .unwrap();
+            let jwt = UnverifiedJwt::parse(token.expose()).unwrap();
+            assert_eq!(jwt.claims().object(), claims.as_object());
+            assert_eq!(jwt.header().algorithm(), algorithm);
+            assert_eq!(jwt.header().typ(), Some("client-authentication+jwt"));
+            assert_eq!(jwt.header().kid(), Some("k1"));
+            assert!(InGuest.verify(&issuer.unbound_key(), algorithm, &jwt));
+        }
+    }
+
+    #[test]
+    fn the_header_says_no_more_than_it_was_told() {
+        let key = &Issuer::of(Algorithm::EdDsa).signing_key;
+        let token = key.sign_jwt(None, None, &Map::new()).unwrap();
+        // {"alg":"EdDSA"} and {}.
+        assert!(token.expose().starts_with("eyJhbGciOiJFZERTQSJ9.e30."));
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let key = &Issuer::of(Algorithm::Es256).signing_key;
+        assert_eq!(format!("{key:?}"), "SigningKey(ES256, [redacted])");
+    }
+
+    /// RFC 8037 appendix A.4, with the published key of A.1.
+    #[test]
+    fn ed25519_signs_as_rfc_8037_has_it() {
+        let seed = base64url::decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let point = base64url::decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        let pair = Edwards25519KeyPair::from_bytes(&[seed, point].concat()).unwrap();
+        let key = SigningKey {
+            algorithm: Algorithm::EdDsa,
+            material: Material::Ed25519(pair),
+        };
+        let signature = key
+            .sign(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc")
+            .unwrap();
+        assert_eq!(
+            base64url::encode(&signature).unwrap(),
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        );
+    }
+
+    /// RFC 6979 appendix A.2.5, message "sample", SHA-256.
+    #[test]
+    fn es256_signs_as_rfc_6979_has_it() {
+        let scalar = bytes("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
+        let key = SigningKey {
+            algorithm: Algorithm::Es256,
+            material: Material::P256(P256KeyPair::from_bytes(&scalar).unwrap()),
+        };
+        let r = "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716";
+        let s = "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8";
+        assert_eq!(key.sign(b"sample").unwrap(), bytes(&format!("{r}{s}")));
+    }
 }
