@@ -54,6 +54,8 @@ pub const SIGNING_KEY_PEM_BYTES_MAX: usize = 8 * 1024;
 pub const JSON_DEPTH_CEILING: usize = 100;
 
 const _: () = {
+    // One level for the claims, one per actor and one more for the acting agent, two inside an actor.
+    assert!(ACTORS_MAX + 4 <= TOKEN_JSON_DEPTH_MAX);
     assert!(JSON_DEPTH_CEILING < 128);
     assert!(TOKEN_JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
     assert!(JWKS_JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
