@@ -1,14 +1,44 @@
 //! The decisions of actgate.
+//!
+//! A request comes in as borrowed facts, one [`step::Step`] goes out; what the step waits for is handed to the state that came with it.
+//! No host, no clock, no randomness, no I/O: time, entropy and signatures are arguments ([`request::Ambient`]).
+//!
+//! The types carry the proof, each made by one function only:
+//!
+//! | type | made by | says |
+//! |---|---|---|
+//! | [`jwt::UnverifiedJwt`] | [`jwt::UnverifiedJwt::parse`] | three parts, bounded, strict JSON |
+//! | [`jwt::VerifiedJwt`] | [`jwt::verify::verify`] | signed by a key of that issuer, in time, for that audience |
+//! | [`delegation::policy::AuthorizedDelegation`] | [`delegation::policy::AuthorizedDelegation::authorize`] | this agent may act for this subject here, and is calling |
+//! | [`exchange::request::ExchangeRequest`] | [`exchange::request::ExchangeRequest::new`] | an exchange that follows from such a delegation |
+//! | [`exchange::cache::IssuedToken`] | the end of a flight | what came back is what was asked for |
+//! | [`step::HeaderEdits`] | the release of a request | the new credential in, everything the caller must not set out |
 
+mod a2a;
 pub mod algorithm;
 pub mod base64url;
+mod bearer;
 pub mod config;
+pub mod delegation;
 pub mod digest;
+pub mod exchange;
+pub mod flight;
+pub mod flow;
 pub mod json;
 pub mod jwks;
 pub mod jwt;
+mod keys;
 pub mod limits;
+mod mcp;
+mod operation;
+pub mod plugin;
 pub mod profile;
+pub mod record;
 pub mod redacted;
+pub mod rejection;
+pub mod request;
+mod routing;
+mod rpc;
 pub mod signatures;
+pub mod step;
 pub mod time;

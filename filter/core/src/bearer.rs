@@ -1,0 +1,96 @@
+//! The one credential of a request: `Authorization: Bearer <token>` (RFC 6750 §2.1).
+//!
+//! Exactly one, or the request is refused: two `Authorization` headers, two joined by the host with a comma, or a token in the query.
+//! Nothing here looks inside the token.
+
+use crate::rejection::Rejection;
+use crate::request::RequestHead;
+
+/// Reads the token out of the only `Authorization` header.
+///
+/// # Errors
+///
+/// [`Rejection::CredentialMissing`] without the header, [`Rejection::CredentialRepeated`] with several
+/// (Envoy joins duplicates with a comma, which no bearer token contains),
+/// [`Rejection::CredentialMalformed`] for any other scheme or spacing.
+pub(crate) fn read<'a>(head: &RequestHead<'a>) -> Result<&'a str, Rejection> {
+    let mut values = head.all("authorization");
+    let Some(value) = values.next() else {
+        return Err(Rejection::CredentialMissing);
+    };
+    if values.next().is_some() || value.contains(&b',') {
+        return Err(Rejection::CredentialRepeated);
+    }
+    if in_query(head) {
+        // RFC 6750 §2: clients MUST NOT use more than one method to transmit the token.
+        return Err(Rejection::CredentialRepeated);
+    }
+    let Ok(value) = core::str::from_utf8(value) else {
+        return Err(Rejection::CredentialMalformed);
+    };
+    let Some((scheme, token)) = value.split_once(' ') else {
+        return Err(Rejection::CredentialMalformed);
+    };
+    // RFC 9110 §11.1: the scheme is case-insensitive. One space: a second one would begin the token.
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
+        return Err(Rejection::CredentialMalformed);
+    }
+    Ok(token)
+}
+
+fn in_query(head: &RequestHead<'_>) -> bool {
+    let Some(path) = head.all(":path").next() else {
+        return false;
+    };
+    let mut parts = path.splitn(2, |byte| *byte == b'?');
+    let _ = parts.next();
+    parts.next().is_some_and(|query| {
+        query
+            .split(|byte| *byte == b'&')
+            .any(|pair| pair.starts_with(b"access_token=") || pair == b"access_token")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::StreamId;
+
+    fn check(values: &[&[u8]], path: &[u8], want: Result<&str, Rejection>) {
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(b":path", path)];
+        headers.extend(values.iter().map(|value| (b"authorization".as_slice(), *value)));
+        let head = RequestHead {
+            stream: StreamId(1),
+            headers: &headers,
+            peer_uri_san: None,
+            end_of_stream: true,
+        };
+        assert_eq!(read(&head), want, "{values:?}");
+    }
+
+    #[test]
+    fn exactly_one_bearer_credential() {
+        check(&[b"Bearer abc"], b"/", Ok("abc"));
+        check(&[b"bEARER abc"], b"/", Ok("abc"));
+        check(&[], b"/", Err(Rejection::CredentialMissing));
+        check(&[b"Bearer a", b"Bearer b"], b"/", Err(Rejection::CredentialRepeated));
+        check(&[b"Bearer a,Bearer b"], b"/", Err(Rejection::CredentialRepeated));
+        check(&[b"Bearer a"], b"/?x=1&access_token=b", Err(Rejection::CredentialRepeated));
+        check(&[b"Bearer a"], b"/?access_token", Err(Rejection::CredentialRepeated));
+        check(&[b"Bearer a"], b"/?my_access_token=b", Ok("a"));
+        for malformed in [
+            b"Bearer".as_slice(),
+            b"Bearer ",
+            b"Bearer  a",
+            b"Bearer a b",
+            b" Bearer a",
+            b"Bearer\ta",
+            b"Basic abc",
+            b"DPoP abc",
+            b"",
+            b"Bearer \xff",
+        ] {
+            check(&[malformed], b"/", Err(Rejection::CredentialMalformed));
+        }
+    }
+}

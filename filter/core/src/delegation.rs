@@ -1,0 +1,7 @@
+//! Delegation: who acts for whom (RFC 8693 §4.1), parsed into a bounded chain and decided on.
+//!
+//! Prior actors may refuse a request and never grant one: what grants is not given them.
+
+pub mod caller;
+pub mod chain;
+pub mod policy;

@@ -1,0 +1,225 @@
+//! The decision who may act for whom at a resource.
+//!
+//! It reads the token's top-level claims and the current actor, as RFC 8693 §4.1 allows; prior actors can only narrow.
+//! [`AuthorizedDelegation`] is the proof that everything below was checked, and no exchange starts without one.
+
+use std::sync::Arc;
+
+use crate::config::{
+    Accept, Agent, AgentStatus, Agents, DelegationRules, Presenter, Verdict,
+};
+use crate::delegation::caller::CallerEvidence;
+use crate::delegation::chain::{Actor, ActorChain};
+use crate::jwt::{Claims, VerifiedJwt};
+use crate::profile::Profiles;
+use crate::rejection::Rejection;
+use crate::time::UnixSeconds;
+
+/// Who asks, for whom, and as which agent: verified, in form, and allowed by the resource.
+#[derive(Debug, Clone)]
+pub struct AuthorizedDelegation {
+    claims: Claims,
+    subject: String,
+    subject_profiles: Profiles,
+    chain: Option<ActorChain>,
+    agent: Arc<Agent>,
+    caller: CallerEvidence,
+    expires_at: UnixSeconds,
+    key_thumbprint: [u8; 32],
+}
+
+impl AuthorizedDelegation {
+    /// Applies `accept` to a verified token.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails, in the order: scopes, subject, chain, actors, agent, caller.
+    pub fn authorize(
+        token: &VerifiedJwt,
+        accept: &Accept,
+        agents: &Agents,
+        peer_uri_san: Option<&str>,
+    ) -> Result<Self, Rejection> {
+        let claims = token.claims();
+        check_scopes(claims, accept)?;
+        let subject = claims.text("sub").map_err(Rejection::Token)?.unwrap_or_default();
+        let subject_profiles = subject_profiles(claims, accept)?;
+        let chain = chain(claims, &accept.delegation)?;
+        if let Some(chain) = &chain {
+            check_actors(chain, claims, subject, &accept.delegation, agents)?;
+        }
+        let agent = acting_agent(accept, agents, chain.as_ref())?;
+        let caller = CallerEvidence::of(&agent, accept.caller, peer_uri_san)?;
+        Ok(Self {
+            claims: claims.clone(),
+            subject: subject.to_owned(),
+            subject_profiles,
+            chain,
+            agent,
+            caller,
+            expires_at: token.expires_at(),
+            key_thumbprint: token.key_thumbprint(),
+        })
+    }
+
+    /// The verified claims of the inbound token.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The top-level `sub`: the human, or the service that acts for itself.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What kind of entity the subject is.
+    pub fn subject_profiles(&self) -> &Profiles {
+        &self.subject_profiles
+    }
+
+    /// The inbound chain; `None` only where the resource does not require delegation.
+    pub fn chain(&self) -> Option<&ActorChain> {
+        self.chain.as_ref()
+    }
+
+    /// The registered agent on whose behalf the gateway exchanges.
+    pub fn agent(&self) -> &Arc<Agent> {
+        &self.agent
+    }
+
+    /// What shows that this agent is calling.
+    pub fn caller(&self) -> &CallerEvidence {
+        &self.caller
+    }
+
+    /// When the inbound token ends.
+    pub fn expires_at(&self) -> UnixSeconds {
+        self.expires_at
+    }
+
+    /// Which key of the issuer signed it: a key withdrawn later withdraws this too.
+    pub fn key_thumbprint(&self) -> [u8; 32] {
+        self.key_thumbprint
+    }
+
+    /// The chain a token issued to the acting agent must carry.
+    ///
+    /// OAuth actor profile: the same presenter continues the chain, another one is put on top of it.
+    pub fn chain_to_issue(&self) -> ActorChain {
+        match &self.chain {
+            Some(chain) if chain.current().actor().sub() == self.agent.id => chain.clone(),
+            Some(_) | None => {
+                let actor = Actor::known(&self.agent.id, &self.agent.profiles);
+                ActorChain::beneath(self.chain.as_ref(), actor)
+            }
+        }
+    }
+}
+
+fn check_scopes(claims: &Claims, accept: &Accept) -> Result<(), Rejection> {
+    let scopes = claims.scopes().map_err(Rejection::Token)?;
+    if scopes
+        .iter()
+        .any(|scope| accept.forbidden_scopes.iter().any(|pattern| pattern.matches(scope)))
+    {
+        return Err(Rejection::ScopeForbidden);
+    }
+    if accept.required_scopes.iter().all(|needed| scopes.contains(needed)) {
+        Ok(())
+    } else {
+        Err(Rejection::ScopeMissing)
+    }
+}
+
+/// Entity profiles: several values take the most restrictive policy, so every one of them must be accepted;
+/// an absent value is unclassified and takes the restrictive branch.
+fn subject_profiles(claims: &Claims, accept: &Accept) -> Result<Profiles, Rejection> {
+    let text = claims.text("sub_profile").map_err(Rejection::Token)?;
+    let profiles = text
+        .and_then(|text| Profiles::parse(text).ok())
+        .ok_or(Rejection::SubjectProfileRefused)?;
+    if profiles.all_in(&accept.subject_profiles) {
+        Ok(profiles)
+    } else {
+        Err(Rejection::SubjectProfileRefused)
+    }
+}
+
+fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<ActorChain>, Rejection> {
+    match claims.act() {
+        Some(act) => ActorChain::parse(act, rules.actors_max).map(Some),
+        None if rules.required => Err(Rejection::DelegationRequired),
+        None => Ok(None),
+    }
+}
+
+fn check_actors(
+    chain: &ActorChain,
+    claims: &Claims,
+    subject: &str,
+    rules: &DelegationRules,
+    agents: &Agents,
+) -> Result<(), Rejection> {
+    check_subject_does_not_act(chain, claims, subject)?;
+    if rules.repeated_actors == Verdict::Refuse && chain.repeats() {
+        return Err(Rejection::ChainRepeatsActor);
+    }
+    check_current(chain.current().actor(), rules, agents)?;
+    chain.prior().refuse_if(|actor| refuse_prior(actor, rules, agents))
+}
+
+/// A chain whose actor is the human on top of it hides who acted.
+/// The directory identifier (`uid`) names the same human in another namespace.
+fn check_subject_does_not_act(chain: &ActorChain, claims: &Claims, subject: &str) -> Result<(), Rejection> {
+    let uid = claims.text("uid").map_err(Rejection::Token)?;
+    let acts = chain
+        .iter()
+        .any(|actor| actor.sub() == subject || Some(actor.sub()) == uid);
+    if acts { Err(Rejection::ChainActorIsSubject) } else { Ok(()) }
+}
+
+fn check_current(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Result<(), Rejection> {
+    let registered = agents.by_id(actor.sub()).ok_or(Rejection::ActorUnregistered)?;
+    if registered.status != AgentStatus::Active {
+        return Err(Rejection::ActorInactive);
+    }
+    let accepted = actor.profiles().is_some_and(|profiles| {
+        profiles.all_in(&rules.actor_profiles) && profiles.all_in(&registered.profiles)
+    });
+    if accepted { Ok(()) } else { Err(Rejection::ActorProfileRefused) }
+}
+
+fn refuse_prior(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Option<Rejection> {
+    match agents.by_id(actor.sub()) {
+        None => match rules.unregistered_prior_actors {
+            Verdict::Allow => None,
+            Verdict::Refuse => Some(Rejection::PriorActorUnregistered),
+        },
+        Some(registered) if registered.status != AgentStatus::Active => {
+            Some(Rejection::PriorActorInactive)
+        }
+        Some(registered) => {
+            let consistent = actor
+                .profiles()
+                .is_some_and(|profiles| profiles.all_in(&registered.profiles));
+            (!consistent).then_some(Rejection::PriorActorProfileRefused)
+        }
+    }
+}
+
+fn acting_agent(
+    accept: &Accept,
+    agents: &Agents,
+    chain: Option<&ActorChain>,
+) -> Result<Arc<Agent>, Rejection> {
+    let agent = match accept.presenter {
+        Presenter::AudienceAgent => agents.by_audience(&accept.audience),
+        Presenter::CurrentActor => chain.and_then(|chain| agents.by_id(chain.current().actor().sub())),
+    };
+    let agent = agent.ok_or(Rejection::AgentUnknown)?;
+    if agent.status == AgentStatus::Active {
+        Ok(Arc::clone(agent))
+    } else {
+        Err(Rejection::AgentInactive)
+    }
+}

@@ -1,0 +1,242 @@
+//! What a token endpoint answered, read as data from a stranger.
+//!
+//! Status first, content type second, body third. Nothing of the body is ever repeated to the caller or in a log:
+//! an error answer is reduced to one of the registered words.
+
+use serde_json::{Map, Value};
+
+use crate::config::ScopeSet;
+use crate::exchange::form::ID_JAG;
+use crate::exchange::lineage::LineageError;
+use crate::flight::CalloutAnswer;
+use crate::json;
+use crate::limits::{JSON_DEPTH_MAX, TOKEN_BYTES_MAX, TOKEN_RESPONSE_BYTES_MAX};
+use crate::redacted::Redacted;
+use crate::rejection::Rejection;
+
+/// Which of the two calls was answered; the same word means different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// Hop 7: the identity provider's token exchange.
+    IdJag,
+    /// Hop 8: the resource authorization server's jwt-bearer grant.
+    AccessToken,
+}
+
+impl Hop {
+    /// For records: the blueprint's number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::IdJag => 7,
+            Self::AccessToken => 8,
+        }
+    }
+}
+
+/// A successful token response, in form only: the token in it is still unverified.
+#[derive(Debug)]
+pub(crate) struct TokenResponse {
+    pub(crate) token: Redacted<String>,
+    pub(crate) scopes: Option<ScopeSet>,
+    pub(crate) expires_in: Option<u64>,
+}
+
+/// Reads `answer` as the answer to `hop`.
+///
+/// # Errors
+///
+/// The refusal of the request that waits for it.
+pub(crate) fn read(hop: Hop, answer: &CalloutAnswer<'_>) -> Result<TokenResponse, Rejection> {
+    let (status, content_type, body) = match answer {
+        CalloutAnswer::Failed => return Err(Rejection::AuthorizationServerUnavailable),
+        CalloutAnswer::Response { status, content_type, body } => (*status, *content_type, *body),
+    };
+    match status {
+        200 => success(hop, &object(content_type, body)?),
+        400 | 401 | 403 => Err(refusal(hop, &object(content_type, body)?)),
+        408 | 429 | 500..=599 => Err(Rejection::AuthorizationServerUnavailable),
+        // A redirect is never followed: the token endpoint is configuration, not the answer's choice.
+        _elsewhere => Err(Rejection::AuthorizationServerAnswerInvalid),
+    }
+}
+
+/// True where asking again, with a fresh client assertion, is safe: the identity provider can have done nothing but issue an assertion that nobody holds.
+pub(crate) fn may_ask_again(hop: Hop, answer: &CalloutAnswer<'_>) -> bool {
+    let transient = match answer {
+        CalloutAnswer::Failed => true,
+        CalloutAnswer::Response { status, .. } => *status == 503,
+    };
+    hop == Hop::IdJag && transient
+}
+
+fn object(content_type: Option<&[u8]>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+    let invalid = Rejection::AuthorizationServerAnswerInvalid;
+    if !content_type.is_some_and(is_json) || body.len() > TOKEN_RESPONSE_BYTES_MAX {
+        return Err(invalid);
+    }
+    match json::parse(body, JSON_DEPTH_MAX) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) | Err(_) => Err(invalid),
+    }
+}
+
+/// `application/json`, with or without parameters, in any case (RFC 9110 §8.3.1).
+pub(crate) fn is_json(content_type: &[u8]) -> bool {
+    content_type
+        .split(|byte| *byte == b';')
+        .next()
+        .is_some_and(|media| media.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}
+
+fn success(hop: Hop, object: &Map<String, Value>) -> Result<TokenResponse, Rejection> {
+    let invalid = Rejection::AuthorizationServerAnswerInvalid;
+    let token = text(object, "access_token")?.ok_or(invalid)?;
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+        return Err(invalid);
+    }
+    let token_type = text(object, "token_type")?.ok_or(invalid)?;
+    match hop {
+        // Decided by `issued_token_type`: servers differ between `N_A` and `Bearer` in `token_type`.
+        Hop::IdJag => {
+            if text(object, "issued_token_type")? != Some(ID_JAG) {
+                return Err(Rejection::Lineage(LineageError::TokenType));
+            }
+        }
+        Hop::AccessToken => {
+            if !token_type.eq_ignore_ascii_case("bearer") {
+                return Err(Rejection::Lineage(LineageError::TokenType));
+            }
+        }
+    }
+    let scopes = match text(object, "scope")? {
+        None => None,
+        Some(scope) => Some(ScopeSet::parse(scope).map_err(|_| invalid)?),
+    };
+    let expires_in = match object.get("expires_in") {
+        None => None,
+        Some(Value::Number(seconds)) => Some(seconds.as_u64().ok_or(invalid)?),
+        Some(_) => return Err(invalid),
+    };
+    Ok(TokenResponse { token: Redacted::new(token.to_owned()), scopes, expires_in })
+}
+
+fn text<'a>(object: &'a Map<String, Value>, member: &str) -> Result<Option<&'a str>, Rejection> {
+    match object.get(member) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Rejection::AuthorizationServerAnswerInvalid),
+    }
+}
+
+fn refusal(hop: Hop, object: &Map<String, Value>) -> Rejection {
+    match (object.get("error").and_then(Value::as_str), hop) {
+        (Some("invalid_scope" | "invalid_target" | "access_denied" | "actor_unauthorized"), _) => {
+            Rejection::ExchangeDenied
+        }
+        (Some("insufficient_user_authentication"), _) => Rejection::StepUpRequired,
+        (Some("interaction_required" | "consent_required"), _) => Rejection::InteractionRequired,
+        (Some("invalid_client" | "unauthorized_client"), _) => Rejection::AgentCredentialRefused,
+        (Some("invalid_grant"), Hop::IdJag) => Rejection::SubjectTokenRefused,
+        (Some("invalid_grant"), Hop::AccessToken) => Rejection::GrantRefused,
+        (Some("temporarily_unavailable" | "server_error"), _) => {
+            Rejection::AuthorizationServerUnavailable
+        }
+        (Some(_) | None, _) => Rejection::AuthorizationServerAnswerInvalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: Option<&[u8]> = Some(b"application/json");
+
+    fn answer<'a>(status: u16, content_type: Option<&'a [u8]>, body: &'a str) -> CalloutAnswer<'a> {
+        CalloutAnswer::Response { status, content_type, body: body.as_bytes() }
+    }
+
+    fn refused(hop: Hop, answer: &CalloutAnswer<'_>, want: Rejection) {
+        assert_eq!(read(hop, answer).err(), Some(want), "{answer:?}");
+    }
+
+    #[test]
+    fn registered_errors_map_by_hop() {
+        for (word, first, second) in [
+            ("invalid_scope", Rejection::ExchangeDenied, Rejection::ExchangeDenied),
+            ("invalid_target", Rejection::ExchangeDenied, Rejection::ExchangeDenied),
+            ("access_denied", Rejection::ExchangeDenied, Rejection::ExchangeDenied),
+            ("invalid_grant", Rejection::SubjectTokenRefused, Rejection::GrantRefused),
+            ("invalid_client", Rejection::AgentCredentialRefused, Rejection::AgentCredentialRefused),
+            ("interaction_required", Rejection::InteractionRequired, Rejection::InteractionRequired),
+            ("insufficient_user_authentication", Rejection::StepUpRequired, Rejection::StepUpRequired),
+            ("unheard_of", Rejection::AuthorizationServerAnswerInvalid, Rejection::AuthorizationServerAnswerInvalid),
+        ] {
+            let body = format!(r#"{{"error":"{word}","error_description":"x"}}"#);
+            refused(Hop::IdJag, &answer(400, JSON, &body), first);
+            refused(Hop::AccessToken, &answer(401, JSON, &body), second);
+        }
+    }
+
+    #[test]
+    fn every_other_status_refuses() {
+        let good = r#"{"access_token":"t","token_type":"Bearer"}"#;
+        for status in [408, 429, 500, 502, 503, 504, 599] {
+            refused(Hop::AccessToken, &answer(status, JSON, good), Rejection::AuthorizationServerUnavailable);
+        }
+        for status in [0, 100, 201, 204, 301, 302, 307, 404, 405, 600] {
+            refused(Hop::AccessToken, &answer(status, JSON, good), Rejection::AuthorizationServerAnswerInvalid);
+        }
+        refused(Hop::AccessToken, &CalloutAnswer::Failed, Rejection::AuthorizationServerUnavailable);
+    }
+
+    #[test]
+    fn a_success_of_any_other_shape_refuses() {
+        let invalid = Rejection::AuthorizationServerAnswerInvalid;
+        for (content_type, body) in [
+            (None, r#"{"access_token":"t","token_type":"Bearer"}"#),
+            (Some(b"text/html".as_slice()), r#"{"access_token":"t","token_type":"Bearer"}"#),
+            (JSON, ""),
+            (JSON, "[]"),
+            (JSON, r#"{"token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":7,"token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"t"}"#),
+            (JSON, r#"{"access_token":"t","access_token":"u","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"t","token_type":"Bearer","scope":["a"]}"#),
+            (JSON, r#"{"access_token":"t","token_type":"Bearer","expires_in":"1"}"#),
+            (JSON, r#"{"access_token":"t","token_type":"Bearer","expires_in":-1}"#),
+        ] {
+            refused(Hop::AccessToken, &answer(200, content_type, body), invalid);
+        }
+        let wrong_type = Rejection::Lineage(LineageError::TokenType);
+        let body = r#"{"access_token":"t","token_type":"DPoP"}"#;
+        refused(Hop::AccessToken, &answer(200, JSON, body), wrong_type);
+        let body = r#"{"access_token":"t","token_type":"N_A","issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#;
+        refused(Hop::IdJag, &answer(200, JSON, body), wrong_type);
+        refused(Hop::IdJag, &answer(200, JSON, r#"{"access_token":"t","token_type":"N_A"}"#), wrong_type);
+    }
+
+    #[test]
+    fn the_response_is_bounded() {
+        let body = |bytes: usize| {
+            let start = r#"{"access_token":"t","token_type":"Bearer","pad":""#;
+            format!("{start}{}\"}}", "x".repeat(bytes - start.len() - 2))
+        };
+        assert!(read(Hop::AccessToken, &answer(200, JSON, &body(TOKEN_RESPONSE_BYTES_MAX))).is_ok());
+        refused(
+            Hop::AccessToken,
+            &answer(200, JSON, &body(TOKEN_RESPONSE_BYTES_MAX + 1)),
+            Rejection::AuthorizationServerAnswerInvalid,
+        );
+    }
+
+    #[test]
+    fn only_the_first_hop_is_ever_asked_again() {
+        assert!(may_ask_again(Hop::IdJag, &CalloutAnswer::Failed));
+        assert!(may_ask_again(Hop::IdJag, &answer(503, JSON, "")));
+        assert!(!may_ask_again(Hop::IdJag, &answer(504, JSON, "")));
+        assert!(!may_ask_again(Hop::IdJag, &answer(400, JSON, "")));
+        assert!(!may_ask_again(Hop::AccessToken, &CalloutAnswer::Failed));
+        assert!(!may_ask_again(Hop::AccessToken, &answer(503, JSON, "")));
+    }
+}

@@ -1,0 +1,175 @@
+//! Lineage: what an authorization server returned, held against what was asked of it.
+//!
+//! A signature only says who issued a token. Here it is shown that the token is for the same human, carried by the acting agent,
+//! over the inbound chain unchanged, for the resource asked for, with no scope more and no longer life than sane.
+//! The human is compared within namespaces that configuration names: nothing is guessed.
+
+use crate::config::{IdJagExchange, SameSubject, ScopeSet};
+use crate::delegation::chain::{Actor, ActorChain};
+use crate::exchange::request::ExchangeRequest;
+use crate::jwt::{Claims, VerifiedJwt};
+use crate::limits::ACTORS_MAX;
+use crate::profile::Profiles;
+
+/// What is wrong with a returned token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LineageError {
+    /// The acting agent is not the outermost actor.
+    Actor,
+    /// For somebody else, or for more than the resource asked for.
+    Audience,
+    /// The chain beneath the acting agent is not the inbound chain.
+    Chain,
+    /// Issued to another client.
+    Client,
+    /// Lives longer than configured, or not at all.
+    Lifetime,
+    /// A claim of the wrong type, or a missing one.
+    Malformed,
+    /// Names another resource.
+    Resource,
+    /// More scope than was asked for.
+    Scope,
+    /// Another human.
+    Subject,
+    /// The subject became another kind of entity.
+    SubjectProfile,
+    /// Not the kind of token that was asked for.
+    TokenType,
+    /// Not signed by a known key of the server that was asked.
+    Unverified,
+}
+
+impl LineageError {
+    /// The stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Actor => "lineage_actor",
+            Self::Audience => "lineage_audience",
+            Self::Chain => "lineage_chain",
+            Self::Client => "lineage_client",
+            Self::Lifetime => "lineage_lifetime",
+            Self::Malformed => "lineage_malformed",
+            Self::Resource => "lineage_resource",
+            Self::Scope => "lineage_scope",
+            Self::Subject => "lineage_subject",
+            Self::SubjectProfile => "lineage_subject_profile",
+            Self::TokenType => "lineage_token_type",
+            Self::Unverified => "lineage_unverified",
+        }
+    }
+}
+
+/// Says that the assertion is the one asked for.
+#[derive(Debug)]
+pub(crate) struct LineageOfIdJag(());
+
+/// Says that the access token is the one asked for.
+#[derive(Debug)]
+pub(crate) struct LineageOfAccessToken(());
+
+/// Checks the identity assertion of hop 7. Its signature, issuer, type, audience and times were verified before.
+pub(crate) fn of_id_jag(token: &VerifiedJwt, request: &ExchangeRequest) -> Result<LineageOfIdJag, LineageError> {
+    let claims = token.claims();
+    let exchange = &request.exchange;
+    // ID-JAG: `aud` is "a string, or an array of exactly one": the resource's authorization server.
+    only_audience(claims, &exchange.resource_server.issuer)?;
+    if claims.client_id().map_err(|_| LineageError::Malformed)? != Some(request.client_id()) {
+        return Err(LineageError::Client);
+    }
+    same_resource(claims, exchange)?;
+    same_human(claims, request, &exchange.same_subject_id_jag)?;
+    same_profile(claims, &request.subject_profiles)?;
+    same_chain(claims, &request.chain)?;
+    no_wider(claims, &request.scopes)?;
+    Ok(LineageOfIdJag(()))
+}
+
+/// Checks the access token of hop 8. Its signature, issuer, type and times were verified before.
+pub(crate) fn of_access_token(
+    token: &VerifiedJwt,
+    request: &ExchangeRequest,
+) -> Result<LineageOfAccessToken, LineageError> {
+    let claims = token.claims();
+    only_audience(claims, &request.exchange.resource)?;
+    match claims.client_id().map_err(|_| LineageError::Malformed)? {
+        Some(client) if client != request.client_id() => return Err(LineageError::Client),
+        Some(_) | None => {}
+    }
+    same_human(claims, request, &request.exchange.same_subject_access_token)?;
+    same_profile(claims, &request.subject_profiles)?;
+    same_chain(claims, &request.chain)?;
+    no_wider(claims, &request.scopes)?;
+    Ok(LineageOfAccessToken(()))
+}
+
+fn only_audience(claims: &Claims, wanted: &str) -> Result<(), LineageError> {
+    let audiences = claims.audiences().map_err(|_| LineageError::Malformed)?;
+    let mut audiences = audiences.iter();
+    if audiences.next().is_some_and(|audience| *audience == wanted) && audiences.next().is_none() {
+        Ok(())
+    } else {
+        Err(LineageError::Audience)
+    }
+}
+
+/// ID-JAG: `resource` may be absent, one URI, or an array; every one of them must be the one asked for.
+fn same_resource(claims: &Claims, exchange: &IdJagExchange) -> Result<(), LineageError> {
+    use serde_json::Value;
+    let same = match claims.pointer("/resource") {
+        None => true,
+        Some(Value::String(resource)) => *resource == exchange.resource,
+        Some(Value::Array(resources)) => {
+            !resources.is_empty()
+                && resources
+                    .iter()
+                    .all(|resource| resource.as_str() == Some(exchange.resource.as_str()))
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
+    };
+    if same { Ok(()) } else { Err(LineageError::Resource) }
+}
+
+fn same_human(claims: &Claims, request: &ExchangeRequest, pairs: &[SameSubject]) -> Result<(), LineageError> {
+    let same = |pair: &SameSubject| {
+        let inbound = request.inbound_text(&pair.inbound);
+        let issued = claims.pointer(&pair.issued).and_then(serde_json::Value::as_str);
+        inbound.is_some() && inbound == issued
+    };
+    if !pairs.is_empty() && pairs.iter().all(same) {
+        Ok(())
+    } else {
+        Err(LineageError::Subject)
+    }
+}
+
+fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError> {
+    let text = claims.text("sub_profile").map_err(|_| LineageError::Malformed)?;
+    match text.map(Profiles::parse) {
+        Some(Ok(profiles)) if profiles == *inbound => Ok(()),
+        Some(_) | None => Err(LineageError::SubjectProfile),
+    }
+}
+
+fn same_chain(claims: &Claims, wanted: &ActorChain) -> Result<(), LineageError> {
+    let act = claims.act().ok_or(LineageError::Chain)?;
+    let returned = ActorChain::parse(act, ACTORS_MAX.saturating_add(1)).map_err(|_| LineageError::Chain)?;
+    let actor = returned.current().actor();
+    let acting = wanted.current().actor();
+    if actor.sub() != acting.sub() || actor.profiles() != acting.profiles() {
+        return Err(LineageError::Actor);
+    }
+    let beneath: Vec<&Actor> = returned.iter().skip(1).collect();
+    let inbound: Vec<&Actor> = wanted.iter().skip(1).collect();
+    // OAuth actor profile: inner actors "MUST NOT be rewritten"; every member is compared.
+    if beneath == inbound { Ok(()) } else { Err(LineageError::Chain) }
+}
+
+fn no_wider(claims: &Claims, asked: &ScopeSet) -> Result<(), LineageError> {
+    let granted = claims.scopes().map_err(|_| LineageError::Malformed)?;
+    if granted.iter().all(|scope| asked.contains(scope)) {
+        Ok(())
+    } else {
+        Err(LineageError::Scope)
+    }
+}

@@ -1,0 +1,160 @@
+//! What an exchange asks for, made only from an authorised delegation.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::{Agent, IdJagExchange, ScopeSet, SubjectTokenType};
+use crate::delegation::chain::ActorChain;
+use crate::delegation::policy::AuthorizedDelegation;
+use crate::digest::sha256;
+use crate::exchange::form::{Form, ID_JAG, JWT_BEARER, TOKEN_EXCHANGE};
+use crate::flight::{Callout, FlightId};
+use crate::jwt::Claims;
+use crate::profile::Profiles;
+use crate::redacted::Redacted;
+use crate::rejection::Rejection;
+use crate::request::{Ambient, TransactionId};
+use crate::time::UnixSeconds;
+
+/// Names what may be shared: two requests with equal keys may use one exchanged token.
+///
+/// SHA-256 over length-prefixed fields, so that no two different field lists give one input,
+/// and the bearer token itself is never kept as a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExchangeKey([u8; 32]);
+
+/// One exchange: who asks, for whom, for which resource and scopes, and what must come back.
+#[derive(Debug, Clone)]
+pub struct ExchangeRequest {
+    pub(crate) exchange: Arc<IdJagExchange>,
+    pub(crate) agent: Arc<Agent>,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) inbound: Claims,
+    pub(crate) subject_profiles: Profiles,
+    pub(crate) chain: ActorChain,
+    pub(crate) subject_expires_at: UnixSeconds,
+    pub(crate) txn: TransactionId,
+    subject_token: Redacted<String>,
+    key: ExchangeKey,
+}
+
+impl ExchangeRequest {
+    /// The only constructor: an exchange cannot be asked for without the delegation that allows it.
+    ///
+    /// `generation` is the digest of the configuration document, so that no token outlives the rules it was obtained under.
+    #[must_use]
+    pub fn new(
+        delegation: &AuthorizedDelegation,
+        subject_token: &Redacted<String>,
+        exchange: &Arc<IdJagExchange>,
+        scopes: &ScopeSet,
+        generation: &[u8; 32],
+        txn: &TransactionId,
+    ) -> Self {
+        let key = key(delegation, subject_token, exchange, scopes, generation);
+        Self {
+            exchange: Arc::clone(exchange),
+            agent: Arc::clone(delegation.agent()),
+            scopes: scopes.clone(),
+            inbound: delegation.claims().clone(),
+            subject_profiles: delegation.subject_profiles().clone(),
+            chain: delegation.chain_to_issue(),
+            subject_expires_at: delegation.expires_at(),
+            txn: txn.clone(),
+            subject_token: subject_token.clone(),
+            key,
+        }
+    }
+
+    /// Under which the issued token may be found again.
+    pub fn key(&self) -> ExchangeKey {
+        self.key
+    }
+
+    /// The agent's client identifier at the resource's authorization server.
+    pub(crate) fn client_id(&self) -> &str {
+        self.agent.client_id(&self.exchange.resource_server.name)
+    }
+
+    /// Hop 7: RFC 8693 token exchange for an identity assertion.
+    pub(crate) fn ask_for_id_jag(
+        &self,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
+        let server = &self.exchange.idp;
+        let endpoint = server
+            .token_endpoint
+            .as_ref()
+            .ok_or(Rejection::Internal("identity provider without a token endpoint"))?;
+        let subject_token_type = match self.exchange.subject_token_type {
+            SubjectTokenType::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
+            SubjectTokenType::IdToken => "urn:ietf:params:oauth:token-type:id_token",
+        };
+        Form::new()
+            .field("grant_type", TOKEN_EXCHANGE)
+            .field("requested_token_type", ID_JAG)
+            // ID-JAG: `audience` names the authorization server, `resource` the protected server.
+            .field("audience", &self.exchange.resource_server.issuer)
+            .field("resource", &self.exchange.resource)
+            .field("scope", &self.scopes.to_parameter())
+            .field("subject_token", self.subject_token.expose())
+            .field("subject_token_type", subject_token_type)
+            .authenticated(&self.agent, server, endpoint, ambient)?
+            .post(flight, server, endpoint)
+    }
+
+    /// Hop 8: RFC 7523 jwt-bearer grant. Takes the assertion by value: it is spent by this call.
+    pub(crate) fn spend_id_jag(
+        &self,
+        id_jag: Redacted<String>,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
+        let server = &self.exchange.resource_server;
+        let endpoint = server
+            .token_endpoint
+            .as_ref()
+            .ok_or(Rejection::Internal("resource authorization server without a token endpoint"))?;
+        Form::new()
+            .field("grant_type", JWT_BEARER)
+            .field("assertion", id_jag.expose())
+            .field("scope", &self.scopes.to_parameter())
+            .authenticated(&self.agent, server, endpoint, ambient)?
+            .post(flight, server, endpoint)
+    }
+
+    /// The text of a configured claim of the inbound token.
+    pub(crate) fn inbound_text(&self, pointer: &str) -> Option<&str> {
+        self.inbound.pointer(pointer).and_then(Value::as_str)
+    }
+}
+
+fn key(
+    delegation: &AuthorizedDelegation,
+    subject_token: &Redacted<String>,
+    exchange: &IdJagExchange,
+    scopes: &ScopeSet,
+    generation: &[u8; 32],
+) -> ExchangeKey {
+    let scopes = scopes.to_parameter();
+    let sender = delegation.caller().sender();
+    let fields: [&[u8]; 8] = [
+        generation,
+        subject_token.expose().as_bytes(),
+        delegation.agent().id.as_bytes(),
+        if sender.is_some() { b"mtls" } else { b"none" },
+        sender.unwrap_or_default().as_bytes(),
+        exchange.resource_server.issuer.as_bytes(),
+        exchange.resource.as_bytes(),
+        scopes.as_bytes(),
+    ];
+    let mut input = Vec::new();
+    for field in fields {
+        let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
+        input.extend_from_slice(&length.to_be_bytes());
+        input.extend_from_slice(field);
+    }
+    ExchangeKey(sha256(&input))
+}

@@ -1,0 +1,78 @@
+//! Flights: work at an authorization server that belongs to the plugin's root, not to the stream that asked first.
+//!
+//! A stream joins a flight and may leave at any time; the flight lands all the same, and everybody still waiting is told.
+//! The answer to a call consumes the stage that waited for it, so no stage can see two answers.
+//! A flight is bounded in calls, in time and in waiters, and there are boundedly many.
+
+mod exchanging;
+mod fetching;
+mod joining;
+mod root;
+mod table;
+
+use std::sync::Arc;
+
+pub(crate) use table::Flights;
+
+use crate::exchange::cache::IssuedToken;
+use crate::record::Event;
+use crate::redacted::Redacted;
+use crate::rejection::Rejection;
+use crate::request::StreamId;
+use crate::time::Millis;
+
+/// Names one flight within a plugin. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlightId(pub(crate) u64);
+
+/// One HTTP call for the host to dispatch from the root.
+#[derive(Debug)]
+pub struct Callout {
+    /// Whose call it is; handed back with the answer.
+    pub flight: FlightId,
+    /// The host's cluster to send it through.
+    pub cluster: String,
+    /// Pseudo-headers first.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; holds tokens.
+    pub body: Redacted<String>,
+    /// How long to wait, never zero (the host takes zero for ever).
+    pub timeout: Millis,
+}
+
+/// What became of a [`Callout`].
+#[derive(Debug, Clone, Copy)]
+pub enum CalloutAnswer<'a> {
+    /// Not dispatched, reset, or dropped by the host.
+    Failed,
+    /// Anything with a status, time-outs that the host answers as 504 included.
+    Response {
+        /// `:status`.
+        status: u16,
+        /// The only `content-type`; `None` where there is none or several.
+        content_type: Option<&'a [u8]>,
+        /// The whole body.
+        body: &'a [u8],
+    },
+}
+
+/// What a waiting stream is told.
+#[derive(Debug, Clone)]
+pub enum Landing {
+    /// New keys may be there: verify again.
+    Keys,
+    /// The exchange ended.
+    Token(Result<Arc<IssuedToken>, Rejection>),
+}
+
+/// What the root does next: dispatch, wake, report.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct RootStep {
+    /// Calls to dispatch; one that cannot be is answered with [`CalloutAnswer::Failed`] at once.
+    pub calls: Vec<Callout>,
+    /// Streams to resume, in the order they came.
+    pub landings: Vec<(StreamId, Landing)>,
+    /// What to log and count.
+    pub events: Vec<Event>,
+}

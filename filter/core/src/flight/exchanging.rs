@@ -1,0 +1,364 @@
+//! One exchange in the air: ask for the identity assertion, check it, spend it, check the token.
+//!
+//! ```text
+//! Queued ──call 7──► Asked ──(keys)──► spent ──call 8──► Spending ──(keys)──► landed
+//!                      └─ once more, on a transient failure of call 7 only
+//! ```
+//!
+//! Each stage is consumed by what it waited for. An assertion leaves [`Checked`] by value and is spent by the call that carries it.
+
+use std::sync::Arc;
+
+use super::table::{Flight, Stage, Waiter};
+use super::{CalloutAnswer, FlightId, Landing, RootStep};
+use crate::config::{AuthorizationServer, IssuedTokenFormat};
+use crate::exchange::answer::{self, Hop, TokenResponse};
+use crate::exchange::cache::IssuedToken;
+use crate::exchange::lineage::{self, LineageError};
+use crate::exchange::request::ExchangeRequest;
+use crate::jwt::verify::{AcceptedTyp, TokenRules, verify};
+use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
+use crate::limits::{EXCHANGE_ATTEMPTS_MAX, ID_JAG_LIFETIME_SECONDS_MAX};
+use crate::plugin::Plugin;
+use crate::record::Event;
+use crate::rejection::Rejection;
+use crate::request::Ambient;
+use crate::time::{Seconds, UnixSeconds};
+
+/// How far an exchange has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// Nothing sent yet.
+    Queued,
+    /// Call 7 is out; this many were sent.
+    Asked { attempts: u32 },
+    /// The assertion is here, the identity provider's keys are being fetched.
+    AssertionAwaitsKeys(TokenResponse),
+    /// Call 8 is out; the assertion is spent.
+    Spending { id_jag_jti: Option<String> },
+    /// The token is here, its issuer's keys are being fetched.
+    TokenAwaitsKeys { response: TokenResponse, id_jag_jti: Option<String> },
+}
+
+/// An exchange and where it stands.
+#[derive(Debug)]
+pub(crate) struct Exchanging {
+    request: ExchangeRequest,
+    progress: Progress,
+    keep: bool,
+}
+
+impl Exchanging {
+    /// An exchange not yet begun. `keep` is false for tokens that serve one request only.
+    pub(crate) fn new(request: ExchangeRequest, keep: bool) -> Self {
+        Self { request, progress: Progress::Queued, keep }
+    }
+}
+
+/// What reached the flight.
+#[derive(Debug)]
+pub(super) enum Arrival<'a> {
+    Start,
+    Answer(CalloutAnswer<'a>),
+    Keys,
+}
+
+/// What the flight does next.
+enum Next {
+    Wait(Progress),
+    Land(Result<(IssuedToken, Option<String>), (Hop, Rejection)>),
+}
+
+impl Plugin {
+    pub(super) fn advance_exchange(
+        &mut self,
+        id: FlightId,
+        flight: Flight,
+        arrival: Arrival<'_>,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) {
+        let Flight { stage: Stage::Exchanging(exchanging), .. } = flight else {
+            return;
+        };
+        let Exchanging { request, progress, keep } = *exchanging;
+        let next = match (progress, arrival) {
+            (Progress::Queued, Arrival::Start) => self.ask(id, &request, 1, ambient, step),
+            (Progress::Asked { attempts }, Arrival::Answer(answer)) => {
+                self.asked(id, &request, attempts, &answer, ambient, step)
+            }
+            (Progress::AssertionAwaitsKeys(response), Arrival::Keys) => {
+                self.check_assertion(id, &request, response, false, ambient, step)
+            }
+            (Progress::Spending { id_jag_jti }, Arrival::Answer(answer)) => {
+                match answer::read(Hop::AccessToken, &answer) {
+                    Ok(response) => self.check_token(id, &request, response, id_jag_jti, true, ambient),
+                    Err(rejection) => Next::Land(Err((Hop::AccessToken, rejection))),
+                }
+            }
+            (Progress::TokenAwaitsKeys { response, id_jag_jti }, Arrival::Keys) => {
+                self.check_token(id, &request, response, id_jag_jti, false, ambient)
+            }
+            (Progress::Queued | Progress::Asked { .. } | Progress::AssertionAwaitsKeys(_), _) => {
+                Next::Land(Err((Hop::IdJag, Rejection::Internal("arrival out of turn"))))
+            }
+            (Progress::Spending { .. } | Progress::TokenAwaitsKeys { .. }, _) => {
+                Next::Land(Err((Hop::AccessToken, Rejection::Internal("arrival out of turn"))))
+            }
+        };
+        let shared = flight.shared;
+        match next {
+            Next::Wait(progress) => {
+                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, keep }));
+                self.flights.put_back(id, Flight { stage, ..flight });
+            }
+            Next::Land(result) => {
+                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress: Progress::Queued, keep }));
+                self.land_exchange(Flight { stage, shared, ..flight }, result, step);
+            }
+        }
+    }
+
+    fn ask(&mut self, id: FlightId, request: &ExchangeRequest, attempts: u32, ambient: &mut Ambient<'_>, step: &mut RootStep) -> Next {
+        match request.ask_for_id_jag(id, ambient) {
+            Ok(call) => {
+                step.calls.push(call);
+                Next::Wait(Progress::Asked { attempts })
+            }
+            Err(rejection) => Next::Land(Err((Hop::IdJag, rejection))),
+        }
+    }
+
+    fn asked(
+        &mut self,
+        id: FlightId,
+        request: &ExchangeRequest,
+        attempts: u32,
+        answer: &CalloutAnswer<'_>,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) -> Next {
+        if answer::may_ask_again(Hop::IdJag, answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
+            return self.ask(id, request, attempts.saturating_add(1), ambient, step);
+        }
+        match answer::read(Hop::IdJag, answer) {
+            Ok(response) => self.check_assertion(id, request, response, true, ambient, step),
+            Err(rejection) => Next::Land(Err((Hop::IdJag, rejection))),
+        }
+    }
+
+    fn check_assertion(
+        &mut self,
+        id: FlightId,
+        request: &ExchangeRequest,
+        response: TokenResponse,
+        may_fetch: bool,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) -> Next {
+        let typ = AcceptedTyp::only("oauth-id-jag+jwt");
+        let idp = Arc::clone(&request.exchange.idp);
+        let audience = request.exchange.resource_server.issuer.as_str();
+        let lifetime = Seconds::new(ID_JAG_LIFETIME_SECONDS_MAX);
+        let checked = self.verify_returned(&response, &idp, audience, &typ, lifetime, ambient);
+        let verified = match checked {
+            Ok(verified) => verified,
+            Err(JwtError::UnknownKid) if may_fetch => {
+                return match self.fetch_for(&idp, Waiter::Flight(id), ambient.now) {
+                    Ok(_) => Next::Wait(Progress::AssertionAwaitsKeys(response)),
+                    Err(_) => refused(Hop::IdJag, LineageError::Unverified),
+                };
+            }
+            Err(error) => return refused(Hop::IdJag, lineage_of(error)),
+        };
+        if let Err(error) = lineage::of_id_jag(&verified, request) {
+            return refused(Hop::IdJag, error);
+        }
+        let Ok(Some(jti)) = verified.claims().text("jti").map(|jti| jti.map(str::to_owned)) else {
+            return refused(Hop::IdJag, LineageError::Malformed);
+        };
+        if !self.spent.spend(&idp.issuer, &jti) {
+            return Next::Land(Err((Hop::IdJag, Rejection::GrantReplayed)));
+        }
+        match request.spend_id_jag(response.token, id, ambient) {
+            Ok(call) => {
+                step.calls.push(call);
+                Next::Wait(Progress::Spending { id_jag_jti: Some(jti) })
+            }
+            Err(rejection) => Next::Land(Err((Hop::AccessToken, rejection))),
+        }
+    }
+
+    fn check_token(
+        &mut self,
+        id: FlightId,
+        request: &ExchangeRequest,
+        response: TokenResponse,
+        id_jag_jti: Option<String>,
+        may_fetch: bool,
+        ambient: &mut Ambient<'_>,
+    ) -> Next {
+        let issued = match request.exchange.issued_token {
+            IssuedTokenFormat::Opaque => opaque(request, &response, ambient.now),
+            IssuedTokenFormat::Jwt => {
+                let server = Arc::clone(&request.exchange.resource_server);
+                let audience = request.exchange.resource.as_str();
+                let lifetime = request.exchange.lifetime_max;
+                match self.verify_returned(&response, &server, audience, &server.typ, lifetime, ambient) {
+                    Ok(verified) => structured(request, &response, &verified),
+                    Err(JwtError::UnknownKid) if may_fetch => {
+                        return match self.fetch_for(&server, Waiter::Flight(id), ambient.now) {
+                            Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, id_jag_jti }),
+                            Err(_) => refused(Hop::AccessToken, LineageError::Unverified),
+                        };
+                    }
+                    Err(error) => Err(Rejection::Lineage(lineage_of(error))),
+                }
+            }
+        };
+        match issued {
+            Ok(issued) => Next::Land(Ok((issued, id_jag_jti))),
+            Err(rejection) => Next::Land(Err((Hop::AccessToken, rejection))),
+        }
+    }
+
+    fn verify_returned(
+        &self,
+        response: &TokenResponse,
+        server: &AuthorizationServer,
+        audience: &str,
+        typ: &AcceptedTyp,
+        lifetime_max: Seconds,
+        ambient: &Ambient<'_>,
+    ) -> Result<VerifiedJwt, JwtError> {
+        let jwt = UnverifiedJwt::parse(response.token.expose())?;
+        let keys = self.keys.usable(server, ambient.now).ok_or(JwtError::UnknownKid)?;
+        let rules = TokenRules {
+            issuer: &server.issuer,
+            audience,
+            typ,
+            algorithms: &server.algorithms,
+            clock_skew: server.clock_skew,
+            lifetime_max: Some(lifetime_max),
+        };
+        verify(&jwt, &keys, &rules, ambient.now, ambient.signatures)
+    }
+
+    fn land_exchange(
+        &mut self,
+        flight: Flight,
+        result: Result<(IssuedToken, Option<String>), (Hop, Rejection)>,
+        step: &mut RootStep,
+    ) {
+        self.flights.landed(&flight);
+        let Stage::Exchanging(exchanging) = flight.stage else {
+            return;
+        };
+        let request = exchanging.request;
+        let outcome = match result {
+            Ok((issued, id_jag_jti)) => {
+                let issued = Arc::new(issued);
+                if exchanging.keep {
+                    self.issued.keep(request.key(), Arc::clone(&issued), request.subject_expires_at);
+                }
+                step.events.push(Event::granted(&request, &issued, id_jag_jti));
+                Ok(issued)
+            }
+            Err((hop, rejection)) => {
+                step.events.push(Event::not_granted(&request, hop, rejection));
+                Err(rejection)
+            }
+        };
+        for waiter in flight.waiters {
+            if let Waiter::Stream(stream) = waiter {
+                step.landings.push((stream, Landing::Token(outcome.clone())));
+            }
+        }
+    }
+}
+
+/// What the failed check of a returned token means for its lineage.
+fn lineage_of(error: JwtError) -> LineageError {
+    match error {
+        JwtError::AudienceMismatch => LineageError::Audience,
+        JwtError::Expired
+        | JwtError::ExpiresBeforeIssued
+        | JwtError::IssuedInFuture
+        | JwtError::LifetimeTooLong
+        | JwtError::NotYetValid => LineageError::Lifetime,
+        JwtError::TypNotAccepted => LineageError::TokenType,
+        JwtError::Claim { .. } | JwtError::ClaimsJson(_) | JwtError::ClaimsNotObject => LineageError::Malformed,
+        JwtError::AlgMissing
+        | JwtError::AlgNone
+        | JwtError::AlgNotAllowed
+        | JwtError::AlgSymmetric
+        | JwtError::AlgUnknown
+        | JwtError::Base64
+        | JwtError::HeaderB64
+        | JwtError::HeaderCrit
+        | JwtError::HeaderCty
+        | JwtError::HeaderEncrypted
+        | JwtError::HeaderJson(_)
+        | JwtError::HeaderKey
+        | JwtError::HeaderKid
+        | JwtError::HeaderNotObject
+        | JwtError::HeaderTyp
+        | JwtError::IssuerMismatch
+        | JwtError::KeyAmbiguous
+        | JwtError::KeyMismatch
+        | JwtError::KeyTries
+        | JwtError::Signature
+        | JwtError::SignatureLength
+        | JwtError::SignatureMissing
+        | JwtError::TokenAlphabet
+        | JwtError::TokenEncrypted
+        | JwtError::TokenParts
+        | JwtError::TokenTooLong
+        | JwtError::UnknownKid => LineageError::Unverified,
+    }
+}
+
+fn refused(hop: Hop, error: LineageError) -> Next {
+    Next::Land(Err((hop, Rejection::Lineage(error))))
+}
+
+fn structured(request: &ExchangeRequest, response: &TokenResponse, verified: &VerifiedJwt) -> Result<IssuedToken, Rejection> {
+    lineage::of_access_token(verified, request).map_err(Rejection::Lineage)?;
+    let claims = verified.claims();
+    let granted = claims.scopes().map_err(|_| Rejection::Lineage(LineageError::Malformed))?;
+    let said = response.scopes.as_ref();
+    if said.is_some_and(|said| !said.iter().all(|scope| request.scopes.contains(scope))) {
+        return Err(Rejection::Lineage(LineageError::Scope));
+    }
+    if !request.scopes.iter().all(|scope| granted.contains(scope)) {
+        return Err(Rejection::ScopeNotGranted);
+    }
+    Ok(IssuedToken {
+        token: response.token.clone(),
+        expires_at: verified.expires_at(),
+        scopes: request.scopes.clone(),
+        jti: claims.text("jti").ok().flatten().map(str::to_owned),
+    })
+}
+
+/// An opaque token shows nothing: only the response speaks for it, and the assertion it was bought with was checked in full.
+fn opaque(request: &ExchangeRequest, response: &TokenResponse, now: UnixSeconds) -> Result<IssuedToken, Rejection> {
+    let lifetime = response
+        .expires_in
+        .filter(|seconds| *seconds > 0 && *seconds <= request.exchange.lifetime_max.get())
+        .ok_or(Rejection::Lineage(LineageError::Lifetime))?;
+    if let Some(said) = &response.scopes {
+        if !said.iter().all(|scope| request.scopes.contains(scope)) {
+            return Err(Rejection::Lineage(LineageError::Scope));
+        }
+        if !request.scopes.iter().all(|scope| said.contains(scope)) {
+            return Err(Rejection::ScopeNotGranted);
+        }
+    }
+    Ok(IssuedToken {
+        token: response.token.clone(),
+        expires_at: now.saturating_add(Seconds::new(lifetime)),
+        scopes: request.scopes.clone(),
+        jti: None,
+    })
+}

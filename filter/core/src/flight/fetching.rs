@@ -1,0 +1,136 @@
+//! Fetching a key set: one GET, one strict reading of the answer.
+
+use super::table::{Flight, Stage, Waiter};
+use super::{Callout, CalloutAnswer, FlightId, Landing, RootStep};
+use crate::config::AuthorizationServer;
+use crate::exchange::answer::is_json;
+use crate::jwks::KeySet;
+use crate::keys::KeyStore;
+use crate::limits::JWKS_BYTES_MAX;
+use crate::plugin::Plugin;
+use crate::record::Event;
+use crate::redacted::Redacted;
+use crate::rejection::Rejection;
+use crate::request::StreamId;
+use crate::time::UnixSeconds;
+
+impl Plugin {
+    /// Lets `waiter` wait for new keys of `server`, if a fetch is in the air or may be started.
+    pub(crate) fn join_fetch(
+        &mut self,
+        server: &AuthorizationServer,
+        stream: StreamId,
+        now: UnixSeconds,
+    ) -> Result<FlightId, Rejection> {
+        self.fetch_for(server, Waiter::Stream(stream), now)
+    }
+
+    pub(super) fn fetch_for(
+        &mut self,
+        server: &AuthorizationServer,
+        waiter: Waiter,
+        now: UnixSeconds,
+    ) -> Result<FlightId, Rejection> {
+        if !self.flights.is_fetching(&server.name) && !self.keys.may_fetch(server, now) {
+            return Err(Rejection::KeysUnavailable);
+        }
+        let id = self.flights.fetch(&server.name, now)?;
+        self.flights.enlist(id, waiter)?;
+        Ok(id)
+    }
+
+    /// Starts the fetches that are due by the clock rather than by a request.
+    pub(super) fn start_due_fetches(&mut self, now: UnixSeconds) {
+        let config = self.config();
+        for (name, server) in &config.servers {
+            if self.keys.is_due(server, now) && !self.flights.is_fetching(name) {
+                // A full table means that requests are waiting; the next tick tries again.
+                let _ = self.flights.fetch(name, now);
+            }
+        }
+    }
+
+    pub(super) fn start_fetch(&mut self, id: FlightId, flight: Flight, name: &str, now: UnixSeconds, step: &mut RootStep) {
+        self.keys.attempted(name, now);
+        let config = self.config();
+        let remote = config
+            .servers
+            .get(name)
+            .and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
+        let Some((server, remote)) = remote else {
+            self.land_fetch(flight, name, Err("no key endpoint"), now, step);
+            return;
+        };
+        step.calls.push(Callout {
+            flight: id,
+            cluster: remote.cluster.clone(),
+            headers: vec![
+                (":method", "GET".to_owned()),
+                (":scheme", remote.endpoint.scheme.as_str().to_owned()),
+                (":authority", remote.endpoint.authority.clone()),
+                (":path", remote.endpoint.path.clone()),
+                ("accept", "application/jwk-set+json, application/json".to_owned()),
+            ],
+            body: Redacted::new(String::new()),
+            timeout: server.timeout,
+        });
+        self.flights.put_back(id, flight);
+    }
+
+    /// Ends the fetch: keeps a proven set, tells everybody who waits.
+    pub(super) fn land_fetch(
+        &mut self,
+        flight: Flight,
+        name: &str,
+        read: Result<KeySet, &'static str>,
+        now: UnixSeconds,
+        step: &mut RootStep,
+    ) {
+        self.flights.landed(&flight);
+        step.events.push(match read {
+            Ok(set) => {
+                let event = Event::KeysFetched {
+                    server: name.to_owned(),
+                    keys: set.keys().len(),
+                    skipped: set.skipped().map_or(0, |skipped| skipped.count),
+                };
+                self.keys.replace(name, set, now);
+                event
+            }
+            Err(reason) => Event::KeysNotFetched { server: name.to_owned(), reason },
+        });
+        for waiter in flight.waiters {
+            match waiter {
+                Waiter::Stream(stream) => step.landings.push((stream, Landing::Keys)),
+                Waiter::Flight(id) => self.fetched_for.push_back(id),
+            }
+        }
+    }
+}
+
+/// Reads a key set out of the answer; the error is for the log.
+pub(super) fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
+    let CalloutAnswer::Response { status, content_type, body } = answer else {
+        return Err("no answer");
+    };
+    if *status != 200 {
+        return Err("status is not 200");
+    }
+    let typed = content_type
+        .is_some_and(|value| is_json(value) || value.to_ascii_lowercase().starts_with(b"application/jwk-set+json"));
+    if !typed {
+        return Err("content type is not JSON");
+    }
+    if body.len() > JWKS_BYTES_MAX {
+        return Err("larger than a key set may be");
+    }
+    KeySet::parse(body).map_err(|_| "no usable key in it")
+}
+
+/// True for a flight that fetches keys.
+pub(super) fn server_of(stage: &Stage) -> Option<&str> {
+    match stage {
+        Stage::Fetching(name) => Some(name),
+        Stage::Exchanging(_) => None,
+    }
+}

@@ -1,0 +1,73 @@
+//! The entries of the root: a tick, and the answer to a call.
+
+use super::exchanging::Arrival;
+use super::fetching;
+use super::table::Stage;
+use super::{CalloutAnswer, FlightId, RootStep};
+use crate::plugin::Plugin;
+use crate::request::Ambient;
+
+impl Plugin {
+    /// Starts what waits to be started, refreshes what is due, ends what was never answered.
+    pub fn handle_tick(&mut self, ambient: &mut Ambient<'_>) -> RootStep {
+        let mut step = RootStep::default();
+        self.start_due_fetches(ambient.now);
+        while let Some(id) = self.flights.next_to_start() {
+            self.start(id, ambient, &mut step);
+        }
+        for id in self.flights.overdue(ambient.now) {
+            self.arrive(id, CalloutAnswer::Failed, ambient, &mut step);
+        }
+        self.issued.prune(ambient.now);
+        self.tell_flights(ambient, &mut step);
+        step
+    }
+
+    /// Takes the answer to the call of `flight`. An answer nobody waits for changes nothing.
+    pub fn handle_answer(
+        &mut self,
+        flight: FlightId,
+        answer: CalloutAnswer<'_>,
+        ambient: &mut Ambient<'_>,
+    ) -> RootStep {
+        let mut step = RootStep::default();
+        self.arrive(flight, answer, ambient, &mut step);
+        self.tell_flights(ambient, &mut step);
+        step
+    }
+
+    fn start(&mut self, id: FlightId, ambient: &mut Ambient<'_>, step: &mut RootStep) {
+        let Some(flight) = self.flights.take(id) else {
+            return;
+        };
+        match fetching::server_of(&flight.stage).map(str::to_owned) {
+            Some(server) => self.start_fetch(id, flight, &server, ambient.now, step),
+            None => self.advance_exchange(id, flight, Arrival::Start, ambient, step),
+        }
+    }
+
+    fn arrive(&mut self, id: FlightId, answer: CalloutAnswer<'_>, ambient: &mut Ambient<'_>, step: &mut RootStep) {
+        let Some(flight) = self.flights.take(id) else {
+            return;
+        };
+        match &flight.stage {
+            Stage::Fetching(server) => {
+                let server = server.clone();
+                let read = fetching::read(&answer);
+                self.land_fetch(flight, &server, read, ambient.now, step);
+            }
+            Stage::Exchanging(_) => {
+                self.advance_exchange(id, flight, Arrival::Answer(answer), ambient, step);
+            }
+        }
+    }
+
+    /// Exchanges that waited for keys go on in the same callback.
+    fn tell_flights(&mut self, ambient: &mut Ambient<'_>, step: &mut RootStep) {
+        while let Some(id) = self.fetched_for.pop_front() {
+            if let Some(flight) = self.flights.take(id) {
+                self.advance_exchange(id, flight, Arrival::Keys, ambient, step);
+            }
+        }
+    }
+}

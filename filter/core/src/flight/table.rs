@@ -1,0 +1,150 @@
+//! The flights in the air: who waits for which, and which are still to be started.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::FlightId;
+use super::exchanging::Exchanging;
+use crate::exchange::request::ExchangeKey;
+use crate::limits::{FLIGHT_SECONDS_MAX, FLIGHTS_MAX, WAITERS_PER_FLIGHT_MAX};
+use crate::rejection::Rejection;
+use crate::request::StreamId;
+use crate::time::{Seconds, UnixSeconds};
+
+/// Who is told when a flight lands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiter {
+    Stream(StreamId),
+    Flight(FlightId),
+}
+
+/// What a flight is for, and how far it has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The key set of the authorization server of this name.
+    Fetching(String),
+    /// A token.
+    Exchanging(Box<Exchanging>),
+}
+
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) stage: Stage,
+    pub(super) waiters: Vec<Waiter>,
+    pub(super) shared: Option<ExchangeKey>,
+    pub(super) ends_by: UnixSeconds,
+}
+
+/// All flights of one plugin on one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    in_air: BTreeMap<FlightId, Flight>,
+    to_start: VecDeque<FlightId>,
+    by_key: BTreeMap<ExchangeKey, FlightId>,
+    by_server: BTreeMap<String, FlightId>,
+    last: u64,
+}
+
+impl Flights {
+    /// The flight that fetches the keys of `server`, started where there is none.
+    pub(super) fn fetch(&mut self, server: &str, now: UnixSeconds) -> Result<FlightId, Rejection> {
+        if let Some(id) = self.by_server.get(server) {
+            return Ok(*id);
+        }
+        let id = self.add(Stage::Fetching(server.to_owned()), None, now)?;
+        self.by_server.insert(server.to_owned(), id);
+        Ok(id)
+    }
+
+    /// True where the keys of `server` are being fetched.
+    pub(super) fn is_fetching(&self, server: &str) -> bool {
+        self.by_server.contains_key(server)
+    }
+
+    /// The flight for this exchange: the one in the air where it may be shared, else a new one.
+    pub(super) fn exchange(
+        &mut self,
+        exchanging: Exchanging,
+        shared: Option<ExchangeKey>,
+        now: UnixSeconds,
+    ) -> Result<FlightId, Rejection> {
+        if let Some(id) = shared.and_then(|key| self.by_key.get(&key)) {
+            return Ok(*id);
+        }
+        let id = self.add(Stage::Exchanging(Box::new(exchanging)), shared, now)?;
+        if let Some(key) = shared {
+            self.by_key.insert(key, id);
+        }
+        Ok(id)
+    }
+
+    fn add(&mut self, stage: Stage, shared: Option<ExchangeKey>, now: UnixSeconds) -> Result<FlightId, Rejection> {
+        if self.in_air.len() >= FLIGHTS_MAX {
+            return Err(Rejection::Overloaded);
+        }
+        self.last = self.last.saturating_add(1);
+        let id = FlightId(self.last);
+        let ends_by = now.saturating_add(Seconds::new(FLIGHT_SECONDS_MAX));
+        self.in_air.insert(id, Flight { stage, waiters: Vec::new(), shared, ends_by });
+        self.to_start.push_back(id);
+        Ok(id)
+    }
+
+    /// Puts a waiter on the list of `id`.
+    pub(super) fn enlist(&mut self, id: FlightId, waiter: Waiter) -> Result<(), Rejection> {
+        let flight = self
+            .in_air
+            .get_mut(&id)
+            .ok_or(Rejection::Internal("joined flight is not in the air"))?;
+        if flight.waiters.len() >= WAITERS_PER_FLIGHT_MAX {
+            return Err(Rejection::Overloaded);
+        }
+        flight.waiters.push(waiter);
+        Ok(())
+    }
+
+    /// A stream that left waits for nothing any more.
+    pub(crate) fn leave(&mut self, id: FlightId, stream: StreamId) {
+        if let Some(flight) = self.in_air.get_mut(&id) {
+            flight.waiters.retain(|waiter| *waiter != Waiter::Stream(stream));
+        }
+    }
+
+    /// Takes the next flight that waits to be started.
+    pub(super) fn next_to_start(&mut self) -> Option<FlightId> {
+        self.to_start.pop_front()
+    }
+
+    /// True while a tick has something to start.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.to_start.is_empty()
+    }
+
+    /// Takes a flight out; it lands, or is put back at a later stage.
+    pub(super) fn take(&mut self, id: FlightId) -> Option<Flight> {
+        self.in_air.remove(&id)
+    }
+
+    /// Puts a flight back that has come further.
+    pub(super) fn put_back(&mut self, id: FlightId, flight: Flight) {
+        self.in_air.insert(id, flight);
+    }
+
+    /// Forgets the names under which a landed flight could be joined.
+    pub(super) fn landed(&mut self, flight: &Flight) {
+        if let Stage::Fetching(server) = &flight.stage {
+            self.by_server.remove(server);
+        }
+        if let Some(key) = flight.shared {
+            self.by_key.remove(&key);
+        }
+    }
+
+    /// Flights whose host never answered.
+    pub(super) fn overdue(&self, now: UnixSeconds) -> Vec<FlightId> {
+        self.in_air
+            .iter()
+            .filter(|(_, flight)| now > flight.ends_by)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+}

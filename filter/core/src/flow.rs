@@ -1,0 +1,41 @@
+//! One request, from its headers to the upstream's answer.
+//!
+//! ```text
+//! headers ─► resource ─► credential ─► signature ─► delegation ─► body ─► operation ─► exchange ─► Forward
+//!                                        │ keys?                                         │ token?
+//!                                        └── Join ──► again                              └── Join ──► again
+//! ```
+//!
+//! Every failure on the way is one `Reply`. A state is consumed by what it waited for, so nothing can be decided twice.
+//! What was checked before a wait and may have changed since (expiry, keys) is checked again after it.
+
+mod admission;
+mod authorization;
+mod response;
+
+pub use admission::{AwaitKeys, handle_request_headers};
+pub use authorization::{AwaitToken, AwaitBody, BodyVerdict, CheckBody};
+
+use crate::flight::Landing;
+use crate::plugin::Plugin;
+use crate::request::Ambient;
+use crate::step::Step;
+
+/// A request that waits for a flight.
+#[derive(Debug)]
+pub enum Joined {
+    /// Waits for keys of the token's issuer.
+    Keys(Box<AwaitKeys>),
+    /// Waits for the exchanged token.
+    Token(Box<AwaitToken>),
+}
+
+impl Joined {
+    /// Takes the landing of the flight this request joined.
+    pub fn handle_landing(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, landing: &Landing) -> Step {
+        match self {
+            Self::Keys(waiting) => waiting.handle_keys(plugin, ambient),
+            Self::Token(waiting) => waiting.handle_token(plugin, ambient, landing),
+        }
+    }
+}

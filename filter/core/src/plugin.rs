@@ -1,0 +1,73 @@
+//! One loaded configuration and what was learnt under it on this worker: keys, issued tokens, flights.
+//!
+//! The order of use, by the adapter:
+//! 1. [`Plugin::new`] with a checked configuration.
+//! 2. [`Plugin::handle_tick`] at once and then every [`Plugin::tick_millis`]; it says what to dispatch.
+//! 3. [`crate::flow::handle_request_headers`] for each request, then whatever its step asks for.
+//! 4. [`Plugin::handle_answer`] for each answer to a dispatched call; it says which streams to resume.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::exchange::cache::IssuedTokens;
+use crate::exchange::spent::SpentGrants;
+use crate::flight::{FlightId, Flights};
+use crate::keys::KeyStore;
+use crate::request::StreamId;
+
+/// The state of one plugin on one worker.
+#[derive(Debug)]
+pub struct Plugin {
+    config: Arc<Config>,
+    pub(crate) keys: KeyStore,
+    pub(crate) issued: IssuedTokens,
+    pub(crate) spent: SpentGrants,
+    pub(crate) flights: Flights,
+    pub(crate) fetched_for: VecDeque<FlightId>,
+}
+
+/// Period of the tick while a flight waits to be started.
+const BUSY_TICK_MILLIS: u32 = 1;
+
+/// Period of the tick otherwise: keys are refreshed and the dead swept with it.
+const IDLE_TICK_MILLIS: u32 = 1000;
+
+impl Plugin {
+    /// Begins with no key fetched and no token held.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let keys = KeyStore::new(&config);
+        Self {
+            config: Arc::new(config),
+            keys,
+            issued: IssuedTokens::default(),
+            spent: SpentGrants::default(),
+            flights: Flights::default(),
+            fetched_for: VecDeque::new(),
+        }
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
+    /// How long the host may wait until the next tick, in milliseconds.
+    #[must_use]
+    pub fn tick_millis(&self) -> u32 {
+        if self.flights.has_work() { BUSY_TICK_MILLIS } else { IDLE_TICK_MILLIS }
+    }
+
+    /// A stream that waited for `flight` is gone.
+    pub fn handle_stream_gone(&mut self, flight: FlightId, stream: StreamId) {
+        self.flights.leave(flight, stream);
+    }
+
+    /// How many exchanged tokens this worker holds.
+    #[must_use]
+    pub fn issued_tokens(&self) -> usize {
+        self.issued.len()
+    }
+}

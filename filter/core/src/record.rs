@@ -1,0 +1,279 @@
+//! What goes on record: one line for every decision, one for every grant, one for every change of keys.
+//!
+//! A record names who acted for whom and what was decided, under the request's transaction id.
+//! It never holds a token, an assertion, a key, or text that an issuer or a caller could use to smuggle one: identifiers are verified claims or configuration.
+
+use serde_json::{Map, Value, json};
+
+use crate::delegation::chain::ActorChain;
+use crate::delegation::policy::AuthorizedDelegation;
+use crate::exchange::answer::Hop;
+use crate::exchange::cache::IssuedToken;
+use crate::exchange::request::ExchangeRequest;
+use crate::rejection::Rejection;
+use crate::request::TransactionId;
+
+/// How the exchanged token was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Exchanged for this request or one that waited with it.
+    Exchanged,
+    /// Found in the cache.
+    Cached,
+    /// The caller's own token, whose audience is the upstream.
+    PassedThrough,
+}
+
+impl Source {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Exchanged => "exchanged",
+            Self::Cached => "cached",
+            Self::PassedThrough => "passed_through",
+        }
+    }
+}
+
+/// One decision about one request, filled in as far as the request came.
+#[derive(Debug, Clone)]
+pub struct Record {
+    txn: String,
+    resource: Option<String>,
+    delegation: Map<String, Value>,
+    operation: Option<String>,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone)]
+enum Outcome {
+    Undecided,
+    Allowed { source: Source, scopes: Vec<String>, jti: Option<String> },
+    Refused(Rejection),
+}
+
+impl Record {
+    pub(crate) fn new(txn: &TransactionId) -> Self {
+        Self {
+            txn: txn.as_str().to_owned(),
+            resource: None,
+            delegation: Map::new(),
+            operation: None,
+            outcome: Outcome::Undecided,
+        }
+    }
+
+    pub(crate) fn at_resource(&mut self, name: &str) {
+        self.resource = Some(name.to_owned());
+    }
+
+    pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
+        self.delegation = delegation_members(delegation);
+    }
+
+    pub(crate) fn operation(&mut self, label: &str) {
+        self.operation = Some(label.to_owned());
+    }
+
+    pub(crate) fn refused(mut self, rejection: Rejection) -> Self {
+        self.outcome = Outcome::Refused(rejection);
+        self
+    }
+
+    pub(crate) fn allowed(mut self, source: Source, issued: Option<&IssuedToken>) -> Self {
+        self.outcome = Outcome::Allowed {
+            source,
+            scopes: issued.map_or_else(Vec::new, |token| {
+                token.scopes().iter().map(str::to_owned).collect()
+            }),
+            jti: issued.and_then(IssuedToken::jti).map(str::to_owned),
+        };
+        self
+    }
+
+    /// The stable word of the outcome: `allowed` or the code of the refusal.
+    pub fn code(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Undecided => "undecided",
+            Outcome::Allowed { .. } => "allowed",
+            Outcome::Refused(rejection) => rejection.code(),
+        }
+    }
+
+    /// The configured name of the resource, where one matched.
+    pub fn resource(&self) -> Option<&str> {
+        self.resource.as_deref()
+    }
+
+    /// What filter state shows under `wasm.actgate.<key>`.
+    pub fn filter_state(&self) -> Vec<(&'static str, String)> {
+        let mut state = vec![
+            ("actgate.txn", self.txn.clone()),
+            ("actgate.code", self.code().to_owned()),
+            ("actgate.decision", self.decision().to_owned()),
+        ];
+        if let Some(resource) = &self.resource {
+            state.push(("actgate.resource", resource.clone()));
+        }
+        if let Some(operation) = &self.operation {
+            state.push(("actgate.tool", operation.clone()));
+        }
+        for (key, member) in [
+            ("actgate.subject", "subject"),
+            ("actgate.actor", "actor"),
+            ("actgate.agent", "agent"),
+        ] {
+            if let Some(Value::String(text)) = self.delegation.get(member) {
+                state.push((key, text.clone()));
+            }
+        }
+        if let Some(Value::Array(chain)) = self.delegation.get("chain") {
+            let chain: Vec<&str> = chain.iter().filter_map(Value::as_str).collect();
+            state.push(("actgate.chain", chain.join(" ")));
+        }
+        state
+    }
+
+    fn decision(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Allowed { .. } => "allow",
+            Outcome::Refused(_) | Outcome::Undecided => "deny",
+        }
+    }
+
+    /// The record as one line of JSON.
+    pub fn to_json(&self) -> String {
+        let mut line = Map::new();
+        line.insert("txn".into(), json!(self.txn));
+        line.insert("decision".into(), json!(self.decision()));
+        line.insert("code".into(), json!(self.code()));
+        if let Some(resource) = &self.resource {
+            line.insert("resource".into(), json!(resource));
+        }
+        line.extend(self.delegation.clone());
+        if let Some(operation) = &self.operation {
+            line.insert("tool".into(), json!(operation));
+        }
+        match &self.outcome {
+            Outcome::Allowed { source, scopes, jti } => {
+                line.insert("token".into(), json!(source.word()));
+                line.insert("scopes".into(), json!(scopes));
+                if let Some(jti) = jti {
+                    line.insert("issued_jti".into(), json!(jti));
+                }
+            }
+            Outcome::Refused(Rejection::Internal(place)) => {
+                line.insert("place".into(), json!(place));
+            }
+            Outcome::Refused(_) | Outcome::Undecided => {}
+        }
+        Value::Object(line).to_string()
+    }
+}
+
+fn delegation_members(delegation: &AuthorizedDelegation) -> Map<String, Value> {
+    let mut members = Map::new();
+    let claims = delegation.claims();
+    members.insert("subject".into(), json!(delegation.subject()));
+    members.insert("subject_profile".into(), json!(delegation.subject_profiles().iter().collect::<Vec<_>>().join(" ")));
+    if let Ok(Some(issuer)) = claims.text("iss") {
+        members.insert("issuer".into(), json!(issuer));
+    }
+    if let Ok(Some(jti)) = claims.text("jti") {
+        members.insert("jti".into(), json!(jti));
+    }
+    members.insert("agent".into(), json!(delegation.agent().id));
+    members.insert("agent_name".into(), json!(delegation.agent().name));
+    if let Some(chain) = delegation.chain() {
+        members.insert("actor".into(), json!(chain.current().actor().sub()));
+        members.insert("chain".into(), chain_subjects(chain));
+    }
+    members
+}
+
+fn chain_subjects(chain: &ActorChain) -> Value {
+    chain.iter().map(|actor| Value::from(actor.sub())).collect()
+}
+
+/// What happened at the root, apart from any one request.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A key set was fetched and proven.
+    KeysFetched {
+        /// Configured name of the authorization server.
+        server: String,
+        /// Usable keys.
+        keys: usize,
+        /// Keys passed over as unusable.
+        skipped: usize,
+    },
+    /// A key set was not fetched; the last good one serves on.
+    KeysNotFetched {
+        /// Configured name of the authorization server.
+        server: String,
+        /// What was wrong.
+        reason: &'static str,
+    },
+    /// An exchange ended with a token.
+    Granted(Map<String, Value>),
+    /// An exchange ended without one.
+    NotGranted {
+        /// What to write.
+        members: Map<String, Value>,
+        /// Why.
+        rejection: Rejection,
+    },
+}
+
+impl Event {
+    pub(crate) fn granted(request: &ExchangeRequest, issued: &IssuedToken, id_jag_jti: Option<String>) -> Self {
+        let mut members = exchange_members(request);
+        members.insert("event".into(), json!("grant"));
+        members.insert("id_jag_jti".into(), json!(id_jag_jti));
+        members.insert("issued_jti".into(), json!(issued.jti()));
+        members.insert("expires_at".into(), json!(issued.expires_at.get()));
+        Self::Granted(members)
+    }
+
+    pub(crate) fn not_granted(request: &ExchangeRequest, hop: Hop, rejection: Rejection) -> Self {
+        let mut members = exchange_members(request);
+        members.insert("event".into(), json!("no_grant"));
+        members.insert("hop".into(), json!(hop.number()));
+        members.insert("code".into(), json!(rejection.code()));
+        Self::NotGranted { members, rejection }
+    }
+
+    /// True where somebody should look at it.
+    pub fn is_warning(&self) -> bool {
+        match self {
+            Self::KeysFetched { skipped, .. } => *skipped > 0,
+            Self::KeysNotFetched { .. } | Self::NotGranted { .. } => true,
+            Self::Granted(_) => false,
+        }
+    }
+
+    /// The event as one line of JSON.
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::KeysFetched { server, keys, skipped } => {
+                json!({"event": "keys_fetched", "authorization_server": server, "keys": keys, "skipped": skipped})
+            }
+            Self::KeysNotFetched { server, reason } => {
+                json!({"event": "keys_not_fetched", "authorization_server": server, "reason": reason})
+            }
+            Self::Granted(members) | Self::NotGranted { members, .. } => Value::Object(members.clone()),
+        }
+        .to_string()
+    }
+}
+
+fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("txn".into(), json!(request.txn.as_str()));
+    members.insert("agent".into(), json!(request.agent.id));
+    members.insert("idp".into(), json!(request.exchange.idp.name));
+    members.insert("authorization_server".into(), json!(request.exchange.resource_server.name));
+    members.insert("audience".into(), json!(request.exchange.resource));
+    members.insert("scopes".into(), json!(request.scopes.to_parameter()));
+    members.insert("chain".into(), chain_subjects(&request.chain));
+    members
+}

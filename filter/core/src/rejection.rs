@@ -1,0 +1,340 @@
+//! Every reason to refuse, and what each one looks like from outside.
+//!
+//! A refusal carries data, never text from the wire, and its [`Rejection::code`] is one word used alike in replies, logs, metrics and test vectors.
+//! The enum is closed: a new reason breaks every match until somebody decides what it answers.
+
+use crate::exchange::lineage::LineageError;
+use crate::jwt::JwtError;
+
+/// Why a request goes no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// The caller's claimed identity is a different one than its certificate proves.
+    CallerMismatch,
+    /// The caller showed no proof of who it is.
+    CallerUnproven,
+    /// An actor of the chain equals the human on top of it.
+    ChainActorIsSubject,
+    /// `act` is not a chain of objects with a `sub` each.
+    ChainMalformed,
+    /// The same actor stands in the chain twice.
+    ChainRepeatsActor,
+    /// More actors than the resource accepts.
+    ChainTooLong,
+    /// The tool needs an approval that is not there.
+    ApprovalRequired,
+    /// The tool needs a consent that is not there.
+    ConsentRequired,
+    /// No `Authorization` header.
+    CredentialMissing,
+    /// Not `Bearer <token>`.
+    CredentialMalformed,
+    /// More than one credential.
+    CredentialRepeated,
+    /// No `act` where the resource demands delegation.
+    DelegationRequired,
+    /// The current actor is suspended or retired.
+    ActorInactive,
+    /// The current actor is not of a kind the resource accepts.
+    ActorProfileRefused,
+    /// The current actor is not registered.
+    ActorUnregistered,
+    /// The agent that the token names is suspended or retired.
+    AgentInactive,
+    /// No registered agent stands behind this token.
+    AgentUnknown,
+    /// A prior actor is suspended or retired.
+    PriorActorInactive,
+    /// A prior actor calls itself something it is not registered as.
+    PriorActorProfileRefused,
+    /// A prior actor is not registered.
+    PriorActorUnregistered,
+    /// Not one well-formed JSON-RPC message.
+    BodyInvalid,
+    /// A JSON-RPC batch.
+    BatchRefused,
+    /// The body is larger than the resource reads.
+    BodyTooLarge,
+    /// The content type is not JSON, or the content is encoded.
+    ContentTypeRefused,
+    /// A routing header says something else than the body.
+    HeaderMismatch,
+    /// Only POST is served here.
+    HttpMethodRefused,
+    /// The path can be read in more than one way.
+    PathAmbiguous,
+    /// An MCP protocol version that is not known here.
+    ProtocolVersionUnsupported,
+    /// No resource is configured for this host and path.
+    ResourceUnknown,
+    /// The JSON-RPC method is not mapped.
+    MethodNotMapped,
+    /// The tool is not mapped.
+    ToolNotMapped,
+    /// The tool is told by the body only, which this host mode shows too late.
+    ToolUnknownBeforeBody,
+    /// The tool must be called for a human.
+    HumanRequired,
+    /// The subject is not of a kind the resource accepts.
+    SubjectProfileRefused,
+    /// The token lacks a scope that the resource demands.
+    ScopeMissing,
+    /// The token carries a scope that the resource forbids.
+    ScopeForbidden,
+    /// The token itself is refused.
+    Token(JwtError),
+    /// No usable keys of the token's issuer.
+    KeysUnavailable,
+    /// The authorization server refused the exchange by policy.
+    ExchangeDenied,
+    /// The authorization server refused the subject token.
+    SubjectTokenRefused,
+    /// The authorization server wants a fresher or stronger sign-in.
+    StepUpRequired,
+    /// The authorization server wants the user to act first.
+    InteractionRequired,
+    /// The authorization server refused the agent's own credential.
+    AgentCredentialRefused,
+    /// The resource's authorization server refused the identity assertion.
+    GrantRefused,
+    /// The authorization server granted less than the tool needs.
+    ScopeNotGranted,
+    /// The authorization server was not reached, was late or failed.
+    AuthorizationServerUnavailable,
+    /// The authorization server's answer is not a token response.
+    AuthorizationServerAnswerInvalid,
+    /// The identity assertion came back a second time.
+    GrantReplayed,
+    /// What came back is not what was asked for.
+    Lineage(LineageError),
+    /// Too many requests wait already.
+    Overloaded,
+    /// The upstream refused the token that was issued for it.
+    UpstreamRefusedToken,
+    /// The impossible; the text names the place.
+    Internal(&'static str),
+}
+
+/// How the code of RFC 6750 §3.1 (or a neighbour's) stands in the challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OauthError {
+    /// RFC 6750 §3.1: no `error` where no credential was sent.
+    Absent,
+    /// RFC 6750 §3.1.
+    InvalidRequest,
+    /// RFC 6750 §3.1.
+    InvalidToken,
+    /// RFC 6750 §3.1.
+    InsufficientScope,
+    /// RFC 9470 §3.
+    InsufficientUserAuthentication,
+    /// OAuth actor profile: the actor may not, and no scope would help.
+    ActorUnauthorized,
+    /// Not an authorization question: no challenge.
+    NoChallenge,
+}
+
+impl OauthError {
+    /// The registered word.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Absent | Self::NoChallenge => None,
+            Self::InvalidRequest => Some("invalid_request"),
+            Self::InvalidToken => Some("invalid_token"),
+            Self::InsufficientScope => Some("insufficient_scope"),
+            Self::InsufficientUserAuthentication => Some("insufficient_user_authentication"),
+            Self::ActorUnauthorized => Some("actor_unauthorized"),
+        }
+    }
+}
+
+impl Rejection {
+    /// The stable word for replies, records, metrics and vectors.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::CallerMismatch => "caller_mismatch",
+            Self::CallerUnproven => "caller_unproven",
+            Self::ChainActorIsSubject => "chain_actor_is_subject",
+            Self::ChainMalformed => "chain_malformed",
+            Self::ChainRepeatsActor => "chain_repeats_actor",
+            Self::ChainTooLong => "chain_too_long",
+            Self::ApprovalRequired => "approval_required",
+            Self::ConsentRequired => "consent_required",
+            Self::CredentialMissing => "credential_missing",
+            Self::CredentialMalformed => "credential_malformed",
+            Self::CredentialRepeated => "credential_repeated",
+            Self::DelegationRequired => "delegation_required",
+            Self::ActorInactive => "actor_inactive",
+            Self::ActorProfileRefused => "actor_profile_refused",
+            Self::ActorUnregistered => "actor_unregistered",
+            Self::AgentInactive => "agent_inactive",
+            Self::AgentUnknown => "agent_unknown",
+            Self::PriorActorInactive => "prior_actor_inactive",
+            Self::PriorActorProfileRefused => "prior_actor_profile_refused",
+            Self::PriorActorUnregistered => "prior_actor_unregistered",
+            Self::BodyInvalid => "body_invalid",
+            Self::BatchRefused => "batch_refused",
+            Self::BodyTooLarge => "body_too_large",
+            Self::ContentTypeRefused => "content_type_refused",
+            Self::HeaderMismatch => "header_mismatch",
+            Self::HttpMethodRefused => "http_method_refused",
+            Self::PathAmbiguous => "path_ambiguous",
+            Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
+            Self::ResourceUnknown => "resource_unknown",
+            Self::MethodNotMapped => "method_not_mapped",
+            Self::ToolNotMapped => "tool_not_mapped",
+            Self::ToolUnknownBeforeBody => "tool_unknown_before_body",
+            Self::HumanRequired => "human_required",
+            Self::SubjectProfileRefused => "subject_profile_refused",
+            Self::ScopeMissing => "scope_missing",
+            Self::ScopeForbidden => "scope_forbidden",
+            Self::Token(error) => error.code(),
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::ExchangeDenied => "exchange_denied",
+            Self::SubjectTokenRefused => "subject_token_refused",
+            Self::StepUpRequired => "step_up_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::AgentCredentialRefused => "agent_credential_refused",
+            Self::GrantRefused => "grant_refused",
+            Self::ScopeNotGranted => "scope_not_granted",
+            Self::AuthorizationServerUnavailable => "authorization_server_unavailable",
+            Self::AuthorizationServerAnswerInvalid => "authorization_server_answer_invalid",
+            Self::GrantReplayed => "grant_replayed",
+            Self::Lineage(error) => error.code(),
+            Self::Overloaded => "overloaded",
+            Self::UpstreamRefusedToken => "upstream_refused_token",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// The HTTP status of the reply.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::CredentialMalformed
+            | Self::CredentialRepeated
+            | Self::BodyInvalid
+            | Self::BatchRefused
+            | Self::HeaderMismatch
+            | Self::PathAmbiguous
+            | Self::ProtocolVersionUnsupported => 400,
+            Self::CallerMismatch
+            | Self::CallerUnproven
+            | Self::ChainActorIsSubject
+            | Self::ChainMalformed
+            | Self::ChainRepeatsActor
+            | Self::ChainTooLong
+            | Self::CredentialMissing
+            | Self::DelegationRequired
+            | Self::ScopeForbidden
+            | Self::Token(_)
+            | Self::SubjectTokenRefused
+            | Self::StepUpRequired => 401,
+            Self::ApprovalRequired
+            | Self::ConsentRequired
+            | Self::ActorInactive
+            | Self::ActorProfileRefused
+            | Self::ActorUnregistered
+            | Self::AgentInactive
+            | Self::AgentUnknown
+            | Self::PriorActorInactive
+            | Self::PriorActorProfileRefused
+            | Self::PriorActorUnregistered
+            | Self::MethodNotMapped
+            | Self::ToolNotMapped
+            | Self::ToolUnknownBeforeBody
+            | Self::HumanRequired
+            | Self::SubjectProfileRefused
+            | Self::ScopeMissing
+            | Self::ExchangeDenied
+            | Self::InteractionRequired
+            | Self::ScopeNotGranted => 403,
+            Self::ResourceUnknown => 404,
+            Self::HttpMethodRefused => 405,
+            Self::BodyTooLarge => 413,
+            Self::ContentTypeRefused => 415,
+            Self::Internal(_) => 500,
+            Self::AgentCredentialRefused
+            | Self::GrantRefused
+            | Self::AuthorizationServerAnswerInvalid
+            | Self::GrantReplayed
+            | Self::Lineage(_) => 502,
+            Self::KeysUnavailable
+            | Self::AuthorizationServerUnavailable
+            | Self::Overloaded
+            | Self::UpstreamRefusedToken => 503,
+        }
+    }
+
+    /// What the `WWW-Authenticate` challenge says, if there is one.
+    pub fn oauth_error(self) -> OauthError {
+        match self {
+            Self::CredentialMissing => OauthError::Absent,
+            Self::CredentialMalformed | Self::CredentialRepeated => OauthError::InvalidRequest,
+            Self::CallerMismatch
+            | Self::CallerUnproven
+            | Self::ChainActorIsSubject
+            | Self::ChainMalformed
+            | Self::ChainRepeatsActor
+            | Self::ChainTooLong
+            | Self::DelegationRequired
+            | Self::ScopeForbidden
+            | Self::Token(_)
+            | Self::SubjectTokenRefused => OauthError::InvalidToken,
+            Self::ScopeMissing | Self::ScopeNotGranted => OauthError::InsufficientScope,
+            Self::StepUpRequired => OauthError::InsufficientUserAuthentication,
+            Self::ActorInactive
+            | Self::ActorProfileRefused
+            | Self::ActorUnregistered
+            | Self::AgentInactive
+            | Self::AgentUnknown
+            | Self::PriorActorInactive
+            | Self::PriorActorProfileRefused
+            | Self::PriorActorUnregistered
+            | Self::SubjectProfileRefused => OauthError::ActorUnauthorized,
+            Self::ApprovalRequired
+            | Self::ConsentRequired
+            | Self::BodyInvalid
+            | Self::BatchRefused
+            | Self::BodyTooLarge
+            | Self::ContentTypeRefused
+            | Self::HeaderMismatch
+            | Self::HttpMethodRefused
+            | Self::PathAmbiguous
+            | Self::ProtocolVersionUnsupported
+            | Self::ResourceUnknown
+            | Self::MethodNotMapped
+            | Self::ToolNotMapped
+            | Self::ToolUnknownBeforeBody
+            | Self::HumanRequired
+            | Self::KeysUnavailable
+            | Self::ExchangeDenied
+            | Self::InteractionRequired
+            | Self::AgentCredentialRefused
+            | Self::GrantRefused
+            | Self::AuthorizationServerUnavailable
+            | Self::AuthorizationServerAnswerInvalid
+            | Self::GrantReplayed
+            | Self::Lineage(_)
+            | Self::Overloaded
+            | Self::UpstreamRefusedToken
+            | Self::Internal(_) => OauthError::NoChallenge,
+        }
+    }
+
+    /// The JSON-RPC error code of the reply.
+    ///
+    /// MCP reserves -32768..-32000 for itself, so a gateway's own refusals carry the HTTP status as their number.
+    pub fn rpc_code(self) -> i64 {
+        match self {
+            Self::HeaderMismatch => -32_020,
+            Self::ProtocolVersionUnsupported => -32_022,
+            Self::BodyInvalid | Self::BatchRefused => -32_600,
+            refusal => i64::from(refusal.status()),
+        }
+    }
+
+    /// True where trying again later can help and the reply says so with `Retry-After`.
+    pub fn is_retryable(self) -> bool {
+        self.status() == 503
+    }
+}

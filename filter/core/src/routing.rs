@@ -1,0 +1,90 @@
+//! Which resource a request is for: by host and path prefix, whole segments, longest prefix first.
+//!
+//! A path that another parser could read differently (escapes, empty or dot segments, parameters) matches nothing and is refused by name.
+//! A request that matches no resource is refused, never passed.
+
+use std::sync::Arc;
+
+use crate::config::Resource;
+use crate::rejection::Rejection;
+use crate::request::RequestHead;
+
+/// Finds the resource of `head` among `resources`.
+///
+/// # Errors
+///
+/// [`Rejection::PathAmbiguous`] or [`Rejection::ResourceUnknown`].
+pub(crate) fn find(
+    resources: &[Arc<Resource>],
+    head: &RequestHead<'_>,
+) -> Result<Arc<Resource>, Rejection> {
+    let authority = pseudo(head, ":authority")?;
+    let target = pseudo(head, ":path")?;
+    let host = host_of(authority);
+    let path = plain_path(target)?;
+    resources
+        .iter()
+        .filter(|resource| resource.hosts.iter().any(|known| *known == host))
+        .filter(|resource| resource.path_prefix.matches(path))
+        .max_by_key(|resource| resource.path_prefix.as_str().len())
+        .cloned()
+        .ok_or(Rejection::ResourceUnknown)
+}
+
+fn pseudo<'a>(head: &RequestHead<'a>, name: &str) -> Result<&'a str, Rejection> {
+    match head.single_text(name) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) | Err(_) => Err(Rejection::ResourceUnknown),
+    }
+}
+
+/// RFC 9110 §4.2.3: hosts compare case-insensitively; the port does not name a resource.
+fn host_of(authority: &str) -> String {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) | None => authority,
+    };
+    host.to_ascii_lowercase()
+}
+
+/// The path without its query, if there is only one way to read it.
+pub(crate) fn plain_path(target: &str) -> Result<&str, Rejection> {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let plain = path.starts_with('/')
+        && path.bytes().all(is_plain)
+        && !path.contains("//")
+        && path.split('/').all(|segment| segment != "." && segment != "..");
+    if plain { Ok(path) } else { Err(Rejection::PathAmbiguous) }
+}
+
+/// RFC 3986 §3.3 `pchar` without escapes and without `;`, both of which servers disagree about.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_with_one_reading_pass() {
+        for path in ["/", "/a", "/a/b", "/a/", "/a.b/c-d_e~f", "/a?x=%2f..//;"] {
+            assert!(plain_path(path).is_ok(), "{path}");
+        }
+        for path in [
+            "", "a", "*", "//", "/a//b", "/a/./b", "/a/../b", "/..", "/a%2fb", "/a%2Fb", "/%61",
+            "/a;x", "/a\\b", "/a#b", "/a b", "/a\u{7f}", "http://h/a", "/%", "/a%00",
+        ] {
+            assert_eq!(plain_path(path), Err(Rejection::PathAmbiguous), "{path}");
+        }
+    }
+
+    #[test]
+    fn hosts_lose_case_and_port() {
+        assert_eq!(host_of("Gateway.Example:8443"), "gateway.example");
+        assert_eq!(host_of("gateway.example"), "gateway.example");
+        assert_eq!(host_of("[::1]:80"), "[::1]");
+        assert_eq!(host_of("[::1]"), "[::1]");
+        assert_eq!(host_of("gateway.example:80:90"), "gateway.example:80");
+    }
+}

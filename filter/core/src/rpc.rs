@@ -1,0 +1,175 @@
+//! One JSON-RPC 2.0 message as MCP and A2A send it, judged strictly enough that no other parser can read it differently.
+//!
+//! Duplicate members, members that differ from ours in case only, batches and answers are refused.
+//! The bytes are never rewritten: what is forwarded is what was judged.
+
+use serde_json::{Map, Value};
+
+use crate::json;
+use crate::limits::{JSON_DEPTH_MAX, RPC_ID_BYTES_MAX, RPC_METHOD_BYTES_MAX};
+use crate::rejection::Rejection;
+
+/// The `id` of a request: a string or an integer, kept as it came so that an answer can repeat it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RpcId(Value);
+
+impl RpcId {
+    /// The JSON value to repeat in an answer.
+    pub(crate) fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+/// A request or, without an id, a notification.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RpcCall {
+    pub(crate) id: Option<RpcId>,
+    pub(crate) method: String,
+    pub(crate) params: Map<String, Value>,
+}
+
+const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+
+impl RpcCall {
+    /// # Errors
+    ///
+    /// [`Rejection::BodyInvalid`] for anything but one well-formed request or notification,
+    /// [`Rejection::BatchRefused`] for an array.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
+        let value = json::parse(body, JSON_DEPTH_MAX).map_err(|_| Rejection::BodyInvalid)?;
+        let mut object = match value {
+            Value::Object(object) => object,
+            Value::Array(_) => return Err(Rejection::BatchRefused),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return Err(Rejection::BodyInvalid);
+            }
+        };
+        refuse_look_alikes(&object, &MEMBERS)?;
+        if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0")
+            || object.contains_key("result")
+            || object.contains_key("error")
+        {
+            return Err(Rejection::BodyInvalid);
+        }
+        let id = match object.remove("id") {
+            None => None,
+            Some(id) => Some(RpcId(checked_id(id)?)),
+        };
+        let Some(Value::String(method)) = object.remove("method") else {
+            return Err(Rejection::BodyInvalid);
+        };
+        if method.is_empty() || method.len() > RPC_METHOD_BYTES_MAX {
+            return Err(Rejection::BodyInvalid);
+        }
+        let params = match object.remove("params") {
+            None => Map::new(),
+            Some(Value::Object(params)) => params,
+            Some(_) => return Err(Rejection::BodyInvalid),
+        };
+        Ok(Self { id, method, params })
+    }
+
+    /// A text member of `params`, look-alikes refused.
+    pub(crate) fn param(&self, name: &str) -> Result<Option<&str>, Rejection> {
+        refuse_look_alikes(&self.params, &[name])?;
+        match self.params.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Rejection::BodyInvalid),
+        }
+    }
+}
+
+/// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
+fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
+    let alike = object.keys().any(|key| {
+        members
+            .iter()
+            .any(|member| key.eq_ignore_ascii_case(member) && key != member)
+    });
+    if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
+}
+
+/// MCP: "string or integer, never null".
+fn checked_id(id: Value) -> Result<Value, Rejection> {
+    let fits = match &id {
+        Value::String(text) => text.len() <= RPC_ID_BYTES_MAX,
+        Value::Number(number) => number.is_i64() || number.is_u64(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    };
+    if fits { Ok(id) } else { Err(Rejection::BodyInvalid) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn refused(body: &str, want: Rejection) {
+        assert_eq!(RpcCall::parse(body.as_bytes()), Err(want), "{body}");
+    }
+
+    #[test]
+    fn one_request_is_read() {
+        let call = RpcCall::parse(
+            br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}"#,
+        )
+        .unwrap();
+        assert_eq!(call.id.as_ref().unwrap().value(), 7);
+        assert_eq!(call.method, "tools/call");
+        assert_eq!(call.param("name"), Ok(Some("t")));
+        assert_eq!(call.param("uri"), Ok(None));
+    }
+
+    #[test]
+    fn what_another_parser_could_read_differently_is_refused() {
+        for body in [
+            "",
+            "null",
+            "7",
+            r#""x""#,
+            "{}",
+            r#"{"jsonrpc":"1.0","id":1,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":""}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":1.5,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":{},"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","method":"n"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","Method":"n"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","PARAMS":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[]}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m"} {}"#,
+            "\u{feff}{}",
+        ] {
+            refused(body, Rejection::BodyInvalid);
+        }
+        refused(r#"[{"jsonrpc":"2.0","id":1,"method":"m"}]"#, Rejection::BatchRefused);
+    }
+
+    #[test]
+    fn a_parameter_spelt_in_another_case_is_refused() {
+        let call = RpcCall::parse(
+            br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
+        )
+        .unwrap();
+        assert_eq!(call.param("name"), Err(Rejection::BodyInvalid));
+    }
+
+    #[test]
+    fn bounds_hold_at_and_one_past() {
+        let body = |method: usize, id: usize| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":"{}","method":"{}"}}"#,
+                "i".repeat(id),
+                "m".repeat(method)
+            )
+        };
+        assert!(RpcCall::parse(body(RPC_METHOD_BYTES_MAX, RPC_ID_BYTES_MAX).as_bytes()).is_ok());
+        refused(&body(RPC_METHOD_BYTES_MAX + 1, 1), Rejection::BodyInvalid);
+        refused(&body(1, RPC_ID_BYTES_MAX + 1), Rejection::BodyInvalid);
+    }
+}

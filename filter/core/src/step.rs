@@ -1,0 +1,218 @@
+//! What the host does next with a request. Every entry point of the flow returns exactly one step.
+//!
+//! `Forward` and `Reply` end the decision; `then` is consumed by what it waits for.
+//! There is no step that forwards an undecided request, and no way to write a header after the request was released.
+
+use crate::exchange::cache::IssuedToken;
+use crate::exchange::request::ExchangeKey;
+use crate::flight::FlightId;
+use crate::flow::{AwaitBody, CheckBody, Joined};
+use crate::record::Record;
+use crate::redacted::Redacted;
+use crate::rejection::{OauthError, Rejection};
+use crate::request::TransactionId;
+use crate::rpc::RpcId;
+
+/// The header that carries the transaction id, upstream and in replies.
+pub const TRANSACTION_HEADER: &str = "x-actgate-txn";
+
+/// What the host does next.
+#[derive(Debug)]
+#[must_use]
+pub enum Step {
+    /// Hold the headers, collect the body up to `limit` bytes, and hand it to `then`.
+    ReadBody {
+        /// In bytes; past it the request is refused.
+        limit: usize,
+        /// Consumes the body.
+        then: AwaitBody,
+    },
+    /// Hold the request until `flight` lands.
+    Join {
+        /// What is waited for.
+        flight: FlightId,
+        /// Consumes the landing.
+        then: Joined,
+    },
+    /// Let the request through with these edits.
+    Forward(Box<Forward>),
+    /// Answer downstream; the request goes no further.
+    Reply(Box<Reply>),
+}
+
+/// A decided request on its way to the upstream.
+#[derive(Debug)]
+pub struct Forward {
+    /// What to change in the request headers, before release.
+    pub edits: HeaderEdits,
+    /// What happens to the body.
+    pub body: BodyPlan,
+    /// What to do when the upstream answers.
+    pub response: ResponsePlan,
+    /// The decision.
+    pub record: Record,
+}
+
+/// Whether the body follows its headers at once.
+#[derive(Debug)]
+pub enum BodyPlan {
+    /// It was judged, or there is none.
+    Release,
+    /// The headers go first, as the host mode demands; the body is held until it says what the headers said.
+    HoldUntil {
+        /// In bytes; past it the request is refused.
+        limit: usize,
+        /// Consumes the body.
+        then: CheckBody,
+    },
+}
+
+/// Changes to the request headers: removals first, then replacements.
+#[derive(Debug)]
+pub struct HeaderEdits {
+    remove: Vec<String>,
+    set: Vec<(&'static str, Redacted<String>)>,
+}
+
+impl HeaderEdits {
+    /// Replaces the caller's credential by the one issued for the upstream.
+    pub(crate) fn authorize(issued: &IssuedToken, strip: Vec<String>, txn: &TransactionId) -> Self {
+        Self {
+            remove: strip,
+            set: vec![
+                ("authorization", issued.bearer()),
+                (TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned())),
+            ],
+        }
+    }
+
+    /// Keeps the caller's credential, whose audience is the upstream itself.
+    pub(crate) fn pass_through(strip: Vec<String>, txn: &TransactionId) -> Self {
+        Self {
+            remove: strip,
+            set: vec![(TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))],
+        }
+    }
+
+    /// Headers to remove.
+    pub fn removals(&self) -> impl Iterator<Item = &str> {
+        self.remove.iter().map(String::as_str)
+    }
+
+    /// Headers to set, replacing what is there.
+    pub fn replacements(&self) -> impl Iterator<Item = (&'static str, &Redacted<String>)> {
+        self.set.iter().map(|(name, value)| (*name, value))
+    }
+}
+
+/// What the filter does when the upstream answers.
+#[derive(Debug)]
+pub struct ResponsePlan {
+    pub(crate) exchanged: Option<ExchangeKey>,
+    pub(crate) refusal: RefusalContext,
+}
+
+impl ResponsePlan {
+    /// The reply to a request that was decided but cannot be released.
+    pub fn refuse(self, rejection: Rejection) -> Reply {
+        self.refusal.reply(rejection)
+    }
+}
+
+/// A reply of the filter's own.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers besides the status.
+    pub headers: Vec<(&'static str, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// The stable code, for the host's response code details.
+    pub details: &'static str,
+    /// The decision.
+    pub record: Record,
+}
+
+/// What a refusal needs to know of the request to answer in its own terms.
+#[derive(Debug, Clone)]
+pub(crate) struct RefusalContext {
+    pub(crate) txn: TransactionId,
+    pub(crate) speaks_rpc: bool,
+    pub(crate) rpc_id: Option<RpcId>,
+    pub(crate) scopes_needed: String,
+    pub(crate) record: Record,
+}
+
+impl RefusalContext {
+    /// The reply that says so, and only so much.
+    pub(crate) fn refuse(self, rejection: Rejection) -> Step {
+        Step::Reply(Box::new(self.reply(rejection)))
+    }
+
+    pub(crate) fn reply(self, rejection: Rejection) -> Reply {
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+            (TRANSACTION_HEADER, self.txn.as_str().to_owned()),
+        ];
+        if let Some(challenge) = challenge(rejection, &self.scopes_needed) {
+            headers.push(("www-authenticate", challenge));
+        }
+        if rejection.is_retryable() {
+            headers.push(("retry-after", "1".to_owned()));
+        }
+        if rejection == Rejection::HttpMethodRefused {
+            headers.push(("allow", "POST".to_owned()));
+        }
+        Reply {
+            status: rejection.status(),
+            headers,
+            body: self.body(rejection).into_bytes(),
+            details: rejection.code(),
+            record: self.record.refused(rejection),
+        }
+    }
+
+    fn body(&self, rejection: Rejection) -> String {
+        use serde_json::{Value, json};
+        let code = rejection.code();
+        let txn = self.txn.as_str();
+        let body = if self.speaks_rpc {
+            json!({
+                "jsonrpc": "2.0",
+                "id": self.rpc_id.as_ref().map_or(&Value::Null, RpcId::value),
+                "error": {
+                    "code": rejection.rpc_code(),
+                    "message": code,
+                    "data": { "code": code, "txn": txn },
+                },
+            })
+        } else {
+            let error = rejection.oauth_error().word().unwrap_or("access_denied");
+            json!({ "error": error, "code": code, "txn": txn })
+        };
+        body.to_string()
+    }
+}
+
+/// RFC 6750 §3. Scope values cannot hold a quote or a backslash, so they need no escaping.
+fn challenge(rejection: Rejection, scopes_needed: &str) -> Option<String> {
+    let error = rejection.oauth_error();
+    if error == OauthError::NoChallenge {
+        return None;
+    }
+    let mut challenge = "Bearer realm=\"actgate\"".to_owned();
+    if let Some(word) = error.word() {
+        challenge.push_str(", error=\"");
+        challenge.push_str(word);
+        challenge.push('"');
+    }
+    let names_scopes = error == OauthError::InsufficientScope || error == OauthError::Absent;
+    if names_scopes && !scopes_needed.is_empty() {
+        challenge.push_str(", scope=\"");
+        challenge.push_str(scopes_needed);
+        challenge.push('"');
+    }
+    Some(challenge)
+}

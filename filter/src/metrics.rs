@@ -1,0 +1,43 @@
+//! Counters under `actgate.`, defined on first use and kept.
+//!
+//! Every part of a name is a configured name or a word of ours, so a caller cannot make new ones; the host never frees any.
+
+use std::collections::BTreeMap;
+
+use crate::host;
+
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    counters: BTreeMap<String, u32>,
+}
+
+impl Metrics {
+    /// Counts one under the name made of `parts`.
+    pub(crate) fn count(&mut self, parts: &[&str]) {
+        let name = name(parts);
+        let id = match self.counters.get(&name) {
+            Some(id) => *id,
+            None => {
+                let Ok(id) = host::define_counter(&name) else {
+                    return;
+                };
+                self.counters.insert(name, id);
+                id
+            }
+        };
+        // A metric that the host refuses changes no decision.
+        let _ = host::increment(id);
+    }
+}
+
+/// Dots separate parts, so a dot within a part becomes an underscore, as does everything a stats sink could misread.
+fn name(parts: &[&str]) -> String {
+    let mut name = "actgate".to_owned();
+    for part in parts {
+        name.push('.');
+        name.extend(part.chars().map(|letter| {
+            if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }
+        }));
+    }
+    name
+}

@@ -1,0 +1,75 @@
+//! Performing the one step that the core returned. Edits first, release last.
+
+use proxy_wasm::types::Action;
+
+use actgate_core::rejection::Rejection;
+use actgate_core::step::{BodyPlan, Forward, HeaderEdits, Reply, Step};
+
+use crate::host::{self, Map, Refused};
+use crate::report;
+use crate::worker::{Stage, Worker};
+
+impl Worker {
+    /// Performs `step` for `stream`, whose context must be the effective one.
+    ///
+    /// `Continue` releases what is held; the caller returns it from the callback or resumes the stream.
+    pub(crate) fn perform(&self, stream: u32, step: Step) -> Action {
+        match step {
+            Step::ReadBody { limit, then } => {
+                self.put(stream, Stage::Reading { limit, then });
+                Action::Pause
+            }
+            Step::Join { flight, then } => {
+                self.put(stream, Stage::Waiting { flight, then });
+                self.keep_time();
+                Action::Pause
+            }
+            Step::Forward(forward) => self.forward(stream, *forward),
+            Step::Reply(reply) => self.reply(stream, &reply),
+        }
+    }
+
+    fn forward(&self, stream: u32, forward: Forward) -> Action {
+        let Forward { edits, body, response, record } = forward;
+        if edit(&edits).is_err() {
+            let reply = response.refuse(Rejection::Internal("host refused a header edit"));
+            return self.reply(stream, &reply);
+        }
+        report::decision(self, &record);
+        // The route may have been chosen by a header that has changed; a host without the function never cached it.
+        let _ = host::call_foreign_function("clear_route_cache", &[]);
+        self.put(
+            stream,
+            match body {
+                BodyPlan::Release => Stage::Forwarded(response),
+                BodyPlan::HoldUntil { limit, then } => Stage::Checking { limit, then, plan: response },
+            },
+        );
+        Action::Continue
+    }
+
+    /// Answers downstream. The host sends it after this callback, whatever the callback returns; `Pause` suits every host.
+    pub(crate) fn reply(&self, stream: u32, reply: &Reply) -> Action {
+        report::decision(self, &reply.record);
+        let headers: Vec<(&str, &str)> = reply
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.put(stream, Stage::Replied);
+        if host::send_local_response(reply.status, reply.details, &headers, &reply.body).is_err() {
+            host::log(host::Level::Error, "actgate: the host sent no local reply; the request stays held");
+        }
+        Action::Pause
+    }
+}
+
+fn edit(edits: &HeaderEdits) -> Result<(), Refused> {
+    for name in edits.removals() {
+        host::remove_header(Map::RequestHeaders, name)?;
+    }
+    for (name, value) in edits.replacements() {
+        host::replace_header(Map::RequestHeaders, name, value.expose())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What the operator sees: log lines, counters and filter state. All of it comes from records, which hold no secret.
+
+use actgate_core::record::{Event, Record};
+
+use crate::host::{self, Level};
+use crate::worker::Worker;
+
+/// One decision: a log line, a counter, and filter state for access logs and later filters.
+pub(crate) fn decision(worker: &Worker, record: &Record) {
+    host::log(Level::Info, &format!("actgate decision {}", record.to_json()));
+    for (name, value) in record.filter_state() {
+        // Filter state is a courtesy: a host without it changes no decision.
+        let _ = host::set_property(name, &value);
+    }
+    if let Ok(mut metrics) = worker.metrics.try_borrow_mut() {
+        metrics.count(&["decision", "resource", record.resource().unwrap_or("none"), "code", record.code()]);
+    }
+}
+
+/// One event at the root.
+pub(crate) fn event(worker: &Worker, event: &Event) {
+    let level = if event.is_warning() { Level::Warn } else { Level::Info };
+    host::log(level, &format!("actgate event {}", event.to_json()));
+    if let Ok(mut metrics) = worker.metrics.try_borrow_mut() {
+        match event {
+            Event::KeysFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "fetched"]),
+            Event::KeysNotFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "not_fetched"]),
+            Event::Granted(_) => metrics.count(&["exchange", "code", "granted"]),
+            Event::NotGranted { rejection, .. } => metrics.count(&["exchange", "code", rejection.code()]),
+        }
+    }
+}

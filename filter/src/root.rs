@@ -1,0 +1,68 @@
+//! The root context: configuration, the tick, and the answers to its calls.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use actgate_core::config::Config;
+use actgate_core::limits::CONFIG_BYTES_MAX;
+use actgate_core::plugin::Plugin;
+
+use crate::host::{self, Buffer, Level};
+use crate::stream::Stream;
+use crate::worker::Worker;
+
+pub(crate) struct Root {
+    worker: Rc<Worker>,
+}
+
+impl Root {
+    pub(crate) fn new(context_id: u32) -> Self {
+        Self { worker: Worker::new(context_id) }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, header_count: usize, body_size: usize, _trailers: usize) {
+        self.worker.answered(token, header_count, body_size);
+    }
+}
+
+impl RootContext for Root {
+    /// The same document gives the same answer on every VM: nothing random, nothing from the network.
+    fn on_configure(&mut self, size: usize) -> bool {
+        let Ok(document) = host::buffer(Buffer::PluginConfiguration, size.min(CONFIG_BYTES_MAX.saturating_add(1))) else {
+            host::log(Level::Error, "actgate configuration: the host did not hand it over");
+            return false;
+        };
+        match Config::from_json(&document, &|name| std::env::var(name).ok()) {
+            Ok(config) => {
+                for warning in &config.warnings {
+                    host::log(Level::Warn, &format!("actgate configuration: {warning}"));
+                }
+                let served = self.worker.serve(Plugin::new(config));
+                // The first tick fetches keys; the worker sets its own pace from then on.
+                served && host::set_tick_millis(1).is_ok()
+            }
+            Err(error) => {
+                host::log(Level::Error, &format!("actgate configuration: {error}"));
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(step) = self.worker.handle(|plugin, ambient| plugin.handle_tick(ambient)) {
+            self.worker.perform_root(step);
+        }
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(context_id, Rc::clone(&self.worker))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,196 @@
+//! One HTTP stream: the host's callbacks, handed to the core one by one.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use actgate_core::flow::{BodyVerdict, handle_request_headers};
+use actgate_core::request::{RequestHead, StreamId};
+
+use crate::host::{self, Buffer, Level, Map};
+use crate::worker::{Stage, Worker};
+
+pub(crate) struct Stream {
+    id: u32,
+    worker: Rc<Worker>,
+}
+
+impl Stream {
+    pub(crate) fn new(id: u32, worker: Rc<Worker>) -> Self {
+        Self { id, worker }
+    }
+
+    fn request_headers(&self, end_of_stream: bool) -> Action {
+        let serialized = host::header_map(Map::RequestHeaders).ok();
+        let pairs = serialized.as_deref().and_then(host::pairs);
+        let Some(headers) = pairs else {
+            return self.unreadable();
+        };
+        let peer = host::property(&["connection", "uri_san_peer_certificate"]).ok();
+        let peer = peer.as_deref().filter(|uri| !uri.is_empty());
+        let head = RequestHead {
+            stream: StreamId(self.id),
+            headers: &headers,
+            peer_uri_san: peer.and_then(|uri| core::str::from_utf8(uri).ok()),
+            end_of_stream,
+        };
+        let step = self
+            .worker
+            .handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        match step {
+            Some(step) => self.worker.perform(self.id, step),
+            None => self.unreadable(),
+        }
+    }
+
+    /// Without headers or without a configuration there is nothing to decide on.
+    fn unreadable(&self) -> Action {
+        self.worker.put(self.id, Stage::Replied);
+        let body = br#"{"error":"access_denied","code":"internal"}"#;
+        let headers = [("content-type", "application/json")];
+        let _ = host::send_local_response(500, "internal", &headers, body);
+        host::log(Level::Error, "actgate: request without readable headers or configuration refused");
+        Action::Pause
+    }
+
+    /// More of the body is here; `size` bytes are buffered in all.
+    fn request_body(&self, size: usize, complete: bool) -> Action {
+        match self.worker.take(self.id) {
+            Some(Stage::Reading { limit, then }) => {
+                let step = if size > limit {
+                    Some(then.handle_too_large())
+                } else if complete {
+                    let Ok(body) = self.body(size) else {
+                        return self.unreadable();
+                    };
+                    self.worker.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body))
+                } else {
+                    self.worker.put(self.id, Stage::Reading { limit, then });
+                    return Action::Pause;
+                };
+                match step {
+                    Some(step) => self.worker.perform(self.id, step),
+                    None => self.unreadable(),
+                }
+            }
+            Some(Stage::Checking { limit, then, plan }) => {
+                let verdict = if size > limit {
+                    then.handle_too_large()
+                } else if complete {
+                    let Ok(body) = self.body(size) else {
+                        return self.unreadable();
+                    };
+                    then.handle_body(&body)
+                } else {
+                    self.worker.put(self.id, Stage::Checking { limit, then, plan });
+                    return Action::Pause;
+                };
+                match verdict {
+                    BodyVerdict::Release => {
+                        self.worker.put(self.id, Stage::Forwarded(plan));
+                        Action::Continue
+                    }
+                    BodyVerdict::Reply(reply) => self.worker.reply(self.id, &reply),
+                }
+            }
+            Some(Stage::Forwarded(plan)) => {
+                self.worker.put(self.id, Stage::Forwarded(plan));
+                Action::Continue
+            }
+            Some(stage @ (Stage::Waiting { .. } | Stage::Replied)) => {
+                self.worker.put(self.id, stage);
+                Action::Pause
+            }
+            None => Action::Pause,
+        }
+    }
+
+    fn body(&self, size: usize) -> Result<Vec<u8>, host::Refused> {
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        host::buffer(Buffer::RequestBody, size)
+    }
+
+    fn response_headers(&self) -> Action {
+        let Some(stage) = self.worker.take(self.id) else {
+            return Action::Continue;
+        };
+        let plan = match &stage {
+            // An upstream that answers before it has the body is heard, and the body stays held: the stage does not change.
+            Stage::Forwarded(plan) | Stage::Checking { plan, .. } => plan,
+            // The answer is our own, or the host's to a request that was never released.
+            Stage::Replied | Stage::Reading { .. } | Stage::Waiting { .. } => {
+                self.worker.put(self.id, stage);
+                return Action::Continue;
+            }
+        };
+        let status = host::header(Map::ResponseHeaders, ":status")
+            .ok()
+            .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
+        let reply = self
+            .worker
+            .handle(|plugin, _| plan.handle_response_status(plugin, status))
+            .flatten();
+        if let Some(reply) = reply {
+            return self.worker.reply(self.id, &reply);
+        }
+        for name in plan.response_headers_to_remove() {
+            // Absent is as good as removed.
+            let _ = host::remove_header(Map::ResponseHeaders, name);
+        }
+        self.worker.put(self.id, stage);
+        Action::Continue
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.request_headers(end_of_stream)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.request_body(size, end_of_stream)
+    }
+
+    /// Trailers end a body that did not end by itself.
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        // The whole buffered body is asked for: the size is not told here.
+        let size = self.buffered();
+        self.request_body(size, true)
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        self.response_headers()
+    }
+}
+
+impl Stream {
+    /// Bytes of the body that the host holds, at most one past the limit.
+    fn buffered(&self) -> usize {
+        let limit = match self.worker.take(self.id) {
+            Some(stage) => {
+                let limit = match &stage {
+                    Stage::Reading { limit, .. } | Stage::Checking { limit, .. } => *limit,
+                    Stage::Waiting { .. } | Stage::Forwarded(_) | Stage::Replied => 0,
+                };
+                self.worker.put(self.id, stage);
+                limit
+            }
+            None => 0,
+        };
+        if limit == 0 {
+            return 0;
+        }
+        host::buffer(Buffer::RequestBody, limit.saturating_add(1)).map_or(0, |body| body.len())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.worker.forget(self.id);
+    }
+}
