@@ -1,3 +1,4 @@
 //! The development world and the command line of actgate.
 
 pub mod dev;
+pub mod envoy;
