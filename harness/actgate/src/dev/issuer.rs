@@ -16,6 +16,7 @@ pub mod set;
 mod client_auth;
 mod control;
 mod id_jag;
+mod issuing;
 pub(crate) mod jws;
 mod jwt_bearer;
 mod key_ring;
@@ -33,7 +34,7 @@ use self::config::{IssuerConfig, Role};
 use self::http::{HttpRequest, HttpResponse, UnixSeconds};
 use self::key_ring::KeyRing;
 use self::ledger::{Entry, Ledger};
-use self::misbehaviour::{Break, Endpoint, Misbehaviour};
+use self::misbehaviour::{Break, Endpoint, answer};
 pub(crate) use self::oauth::split_url;
 use self::oauth::{AUTHORIZATION_CODE, Form, JWT_BEARER, Refusal, TOKEN_EXCHANGE, TYPE_ID_JAG};
 use self::replay::Replays;
@@ -199,14 +200,14 @@ impl Issuer {
                 .with("allow", method);
         }
         let broken = self.begin_breaks(endpoint);
-        let mut response = match misbehaviour::replacement(&broken) {
+        let mut response = match answer::replacement(&broken) {
             Some(response) => {
                 self.note_request(request, entry);
                 response
             }
             None => self.endpoint(endpoint, now, request, entry),
         };
-        misbehaviour::mangle(&broken, &mut response);
+        answer::mangle(&broken, &mut response);
         response
     }
 
@@ -329,12 +330,6 @@ impl Issuer {
         }
         document
     }
-
-    fn is_broken(&self, how: &Misbehaviour) -> bool {
-        self.breaks
-            .iter()
-            .any(|entry| entry.endpoint == Endpoint::Token && entry.how == *how && entry.in_force)
-    }
 }
 
 /// Identifiers drawn from a seed: unguessable without it, reproducible with it.
@@ -351,3 +346,6 @@ impl Entropy {
         format!("{prefix}{}", URL_SAFE_NO_PAD.encode(mac))
     }
 }
+
+#[cfg(test)]
+mod tests;

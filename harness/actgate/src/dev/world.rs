@@ -28,7 +28,7 @@ use super::issuer::config::{IssuerConfig, Role};
 use super::issuer::set::IssuerSet;
 use super::keys::{Algorithm, PublicJwk, SigningKey, random};
 
-/// Keys made for each issuer: one signs, the rest stand by for rotations the other issuers foresee.
+/// Elliptic keys made for each issuer: one signs, the rest stand by for rotations the other issuers foresee.
 const KEYS_PER_ISSUER: usize = 3;
 
 /// The file the document is written to.
@@ -326,8 +326,13 @@ fn client_key(client: &str) -> String {
 }
 
 fn make_keys(algorithm: Algorithm) -> BTreeMap<String, SigningKey> {
+    // An RSA key takes seconds to make: one for each issuer, shared within the process, none standing by.
+    let is_rsa = matches!(
+        algorithm,
+        Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256
+    );
     let mut keys = BTreeMap::new();
-    for (number, issuer) in [
+    for (slot, issuer) in [
         streamward::IDP,
         streamward::RAS_KNOWLEDGE,
         streamward::RAS_AURORADB,
@@ -335,17 +340,12 @@ fn make_keys(algorithm: Algorithm) -> BTreeMap<String, SigningKey> {
     .iter()
     .enumerate()
     {
-        for at in 0..KEYS_PER_ISSUER {
+        for at in 0..if is_rsa { 1 } else { KEYS_PER_ISSUER } {
             let kid = format!("{issuer}-{at}");
-            let slot = number * KEYS_PER_ISSUER + at;
-            // Elliptic keys cost nothing; RSA ones are shared within the process.
-            let key = match algorithm {
-                Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => {
-                    SigningKey::generate(algorithm, &kid)
-                }
-                Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => {
-                    SigningKey::shared(algorithm, slot, &kid)
-                }
+            let key = if is_rsa {
+                SigningKey::shared(algorithm, slot, &kid)
+            } else {
+                SigningKey::generate(algorithm, &kid)
             };
             keys.insert(format!("{issuer}/{at}"), key);
         }

@@ -10,8 +10,8 @@ use super::Issuer;
 use super::client_auth::AuthenticatedClient;
 use super::config::{Connection, IdpPolicy, User};
 use super::http::{HttpResponse, UnixSeconds};
+use super::issuing::Issued;
 use super::jws::Jws;
-use super::misbehaviour::Issued;
 use super::oauth::{
     Form, Refusal, TYP_ID_JAG, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, members,
 };

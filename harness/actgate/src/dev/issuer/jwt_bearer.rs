@@ -10,8 +10,8 @@ use super::Issuer;
 use super::client_auth::AuthenticatedClient;
 use super::config::{RasPolicy, ResourcePolicy, User};
 use super::http::{HttpResponse, UnixSeconds};
+use super::issuing::Issued;
 use super::jws::Jws;
-use super::misbehaviour::Issued;
 use super::oauth::{Form, Refusal, TYP_ID_JAG, members};
 
 /// How long an access token lives.

@@ -83,3 +83,73 @@ fn carry(response: HttpResponse) -> Response {
     }
     carried
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::dev::issuer::misbehaviour::{Break, Endpoint, Misbehaviour};
+    use crate::dev::world::{Ports, World, streamward};
+
+    /// The status line and body of one exchange over a socket.
+    async fn ask(port: u16, request: &str) -> (String, String) {
+        let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .expect("it listens");
+        socket
+            .write_all(request.as_bytes())
+            .await
+            .expect("it reads");
+        let mut answer = String::new();
+        socket
+            .read_to_string(&mut answer)
+            .await
+            .expect("it answers text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        (
+            head.lines().next().unwrap_or_default().to_owned(),
+            body.to_owned(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_socket_carries_what_the_issuer_answers() {
+        let world = World::in_memory(Ports::default());
+        let issuer = shared(world.issuer(streamward::IDP).expect("the world has one"));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let server = tokio::spawn(serve(Arc::clone(&issuer), listener));
+
+        let keys = "GET /oauth2/v1/keys HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+        let (status, body) = ask(port, keys).await;
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(body.contains("\"kid\":\"idp-0\""), "{body}");
+
+        let form = world.token_request(
+            streamward::IDP,
+            streamward::ORCHESTRATOR,
+            &[("grant_type", "password")],
+            UnixSeconds::from_system_clock(),
+        );
+        let body = String::from_utf8(form.body).expect("a form is text");
+        let post = format!(
+            "POST {} HTTP/1.1\r\nhost: streamward.okta.example\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
+            form.path,
+            body.len()
+        );
+        let (status, body) = ask(port, &post).await;
+        assert_eq!(status, "HTTP/1.1 400 Bad Request");
+        assert!(body.contains("unsupported_grant_type"), "{body}");
+
+        let slow = Break::at(Endpoint::Keys, Misbehaviour::Slow(300));
+        issuer.lock().expect("nobody panicked").misbehave(slow);
+        let began = std::time::Instant::now();
+        ask(port, keys).await;
+        assert!(began.elapsed() >= Duration::from_millis(300));
+        server.abort();
+    }
+}

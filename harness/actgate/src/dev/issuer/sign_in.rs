@@ -11,7 +11,7 @@ use super::Issuer;
 use super::client_auth::AuthenticatedClient;
 use super::config::{IdpPolicy, User};
 use super::http::{HttpRequest, HttpResponse, UnixSeconds};
-use super::misbehaviour::Issued;
+use super::issuing::Issued;
 use super::oauth::{Form, Refusal, members};
 
 /// RFC 6749 §4.1.2 allows ten minutes; a scripted login needs none.

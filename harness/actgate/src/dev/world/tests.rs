@@ -62,3 +62,195 @@ fn the_second_human_is_refused_at_the_database() {
         .expect_err("no right at the database");
     assert_eq!(refused.body_json()["error"], "access_denied");
 }
+
+/// A directory that goes away with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("actgate-{name}-{}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path)
+        .expect("the file is there")
+        .permissions()
+        .mode()
+        & 0o777
+}
+
+/// The processes of a run each read the document; together they are the world that was written.
+#[test]
+fn a_generated_world_is_read_back_and_works() {
+    let scratch = Scratch::new("world");
+    let ports = Ports::free().expect("free ports");
+    let written = World::generate(&scratch.0, ports).expect("writable");
+    let document = scratch.0.join(WORLD_FILE);
+    let text = fs::read_to_string(&document).expect("readable");
+    assert!(
+        !text.contains("PRIVATE KEY") && !text.contains("\"d\""),
+        "the document is public"
+    );
+
+    let [one, other] = [0, 1].map(|_| World::load(&document).expect("readable"));
+    assert_eq!(one.ports, ports);
+    assert_eq!(
+        one.client_key(streamward::ORCHESTRATOR)
+            .map(SigningKey::public_jwk),
+        written
+            .client_key(streamward::ORCHESTRATOR)
+            .map(SigningKey::public_jwk)
+    );
+    let mut issuers = one.issuer_set();
+    let inbound = other
+        .inbound_token(&mut issuers, streamward::DEMO_USER, NOW)
+        .expect("hops 1, 3, 4");
+    other
+        .outbound_token(&mut issuers, &inbound, NOW)
+        .expect("hops 7, 8");
+}
+
+#[test]
+fn private_keys_are_for_their_owner_only() {
+    let scratch = Scratch::new("modes");
+    let world = World::generate(&scratch.0, Ports::default()).expect("writable");
+    World::generate(&scratch.0, Ports::default()).expect("writable again, over what is there");
+    let mut secrets = 0;
+    for entry in fs::read_dir(&scratch.0).expect("readable") {
+        let path = entry.expect("readable").path();
+        if fs::read_to_string(&path)
+            .expect("text")
+            .contains("PRIVATE KEY")
+        {
+            secrets += 1;
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+    let certificates = world.certificates.expect("a generated world has them");
+    // Every signing key, the gateway's key, the agents' and the stranger's; the authority's is nowhere.
+    assert_eq!(secrets, world.keys.len() + certificates.agents.len() + 2);
+    assert_eq!(certificates.agents.len(), 2);
+}
+
+#[test]
+fn agents_are_named_by_their_spiffe_id_alone() {
+    let scratch = Scratch::new("certs");
+    let world = World::generate(&scratch.0, Ports::default()).expect("writable");
+    let certificates = world.certificates.expect("a generated world has them");
+    let der = |path: &Path| {
+        let pem = fs::read_to_string(path).expect("readable");
+        let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).expect("PEM")
+    };
+    let holds = |der: &[u8], name: &str| {
+        der.windows(name.len())
+            .any(|window| window == name.as_bytes())
+    };
+    let gateway = der(&certificates.gateway.certificate);
+    assert!(holds(&gateway, "gateway.streamward.com") && holds(&gateway, "localhost"));
+    assert!(
+        gateway
+            .windows(6)
+            .any(|window| window == [0x87, 4, 127, 0, 0, 1]),
+        "127.0.0.1 as an address"
+    );
+    for agent in world
+        .agents
+        .iter()
+        .filter(|agent| agent.spiffe_id.is_some())
+    {
+        let der = der(&certificates.agents[&agent.id].certificate);
+        assert!(
+            holds(&der, agent.spiffe_id.as_deref().unwrap_or_default()),
+            "{}",
+            agent.id
+        );
+        assert!(!holds(&der, "localhost"));
+    }
+}
+
+#[test]
+fn an_unknown_member_or_a_missing_key_is_an_error() {
+    let scratch = Scratch::new("refused");
+    World::generate(&scratch.0, Ports::default()).expect("writable");
+    let document = scratch.0.join(WORLD_FILE);
+    let honest = fs::read_to_string(&document).expect("readable");
+    fs::write(
+        &document,
+        honest.replacen("\"gateway_host\"", "\"gatewayhost\"", 1),
+    )
+    .expect("writable");
+    assert!(World::load(&document).is_err());
+    fs::write(&document, honest).expect("writable");
+    fs::remove_file(scratch.0.join("idp-0.key.pem")).expect("there");
+    let error = World::load(&document)
+        .expect_err("a key is gone")
+        .to_string();
+    assert!(error.contains("idp-0.key.pem"), "{error}");
+}
+
+#[test]
+fn urls_lead_to_the_port_of_the_most_specific_issuer() {
+    let ports = Ports {
+        idp: 1,
+        ras_knowledge: 2,
+        ras_auroradb: 3,
+        ..Ports::default()
+    };
+    let world = World::in_memory(ports);
+    for (name, url) in [
+        ("idp", "http://127.0.0.1:1/oauth2/v1/token"),
+        ("ras-knowledge", "http://127.0.0.1:2/oauth2/aus0/v1/token"),
+        ("ras-auroradb", "http://127.0.0.1:3/oauth2/aus1/v1/token"),
+    ] {
+        let endpoint = world
+            .issuer_config(name)
+            .expect("the world has it")
+            .token_endpoint();
+        assert_eq!(world.direct_url(&endpoint).as_deref(), Some(url));
+    }
+    assert_eq!(world.direct_url("https://elsewhere.example/token"), None);
+}
+
+#[test]
+fn the_filters_document_holds_a_private_key_only_when_asked() {
+    use filter_config::{Credential, FilterOptions, Jwks};
+    let world = World::in_memory(Ports::default());
+    let document = world.filter_config(FilterOptions::default());
+    assert!(!document.to_string().contains("PRIVATE KEY"));
+    assert_eq!(
+        document["authorization_servers"]["idp"]["jwks"]["uri"],
+        "https://streamward.okta.example/oauth2/v1/keys"
+    );
+    let agent = &document["agents"][streamward::KNOWLEDGE_AGENT];
+    assert_eq!(
+        agent["credential"]["private_key_jwt"]["key"],
+        json!({ "env": "CORP_KNOWLEDGE_KEY" })
+    );
+    let [(variable, pem)] = &world.environment()[..] else {
+        panic!("one agent is acted for")
+    };
+    assert_eq!(variable, "CORP_KNOWLEDGE_KEY");
+    assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----"));
+
+    let options = FilterOptions {
+        jwks: Jwks::Inline,
+        credential: Credential::Inline,
+        ..FilterOptions::default()
+    };
+    let document = world.filter_config(options);
+    let keys = &document["authorization_servers"]["knowledge"]["jwks"]["keys"];
+    assert_eq!(keys[0]["kid"], "ras-knowledge-0");
+    assert_eq!(
+        document["agents"][streamward::KNOWLEDGE_AGENT]["credential"]["private_key_jwt"]["key"],
+        json!({ "insecure_inline": pem })
+    );
+}

@@ -1,0 +1,160 @@
+//! The last step of every grant: claims are signed and answered with.
+//!
+//! Guaranteed: an issuer nobody asked to misbehave signs the claims as they are.
+
+use serde_json::{Map, Value, json};
+
+use super::Issuer;
+use super::http::{HttpResponse, UnixSeconds};
+use super::misbehaviour::{Endpoint, Misbehaviour};
+use super::oauth::TYP_ID_JAG;
+use crate::dev::keys::SigningKey;
+use crate::dev::mint::{self, broken};
+
+/// What `long-lived` means, in seconds.
+const TEN_YEARS: u64 = 315_360_000;
+
+/// A grant about to become a token response.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) typ: Option<String>,
+    pub(crate) claims: Map<String, Value>,
+    /// The response without its token.
+    pub(crate) body: Map<String, Value>,
+}
+
+impl Issuer {
+    /// Marks which misbehaviours apply to this request, and counts them down.
+    pub(crate) fn begin_breaks(&mut self, endpoint: Endpoint) -> Vec<Misbehaviour> {
+        for entry in &mut self.breaks {
+            entry.in_force = entry.endpoint == endpoint && entry.times != Some(0);
+            if entry.in_force {
+                entry.times = entry.times.map(|times| times - 1);
+            }
+        }
+        self.breaks
+            .iter()
+            .filter(|entry| entry.in_force)
+            .map(|entry| entry.how)
+            .collect()
+    }
+
+    fn is_broken(&self, how: &Misbehaviour) -> bool {
+        self.breaks
+            .iter()
+            .any(|entry| entry.endpoint == Endpoint::Token && entry.how == *how && entry.in_force)
+    }
+
+    /// Signs the grant and answers with it, as honestly as it is told to be.
+    pub(crate) fn respond(&mut self, now: UnixSeconds, mut issued: Issued) -> HttpResponse {
+        let is_id_jag = issued.typ.as_deref() == Some(TYP_ID_JAG);
+        self.spoil_claims(now, &mut issued);
+        let token = self.sign(&issued);
+        let token = match self.last_id_jag.clone() {
+            Some(last) if is_id_jag && self.is_broken(&Misbehaviour::ReuseJag) => last,
+            Some(_) | None => token,
+        };
+        if is_id_jag {
+            self.last_id_jag = Some(token.clone());
+        }
+        issued.body.insert("access_token".to_owned(), json!(token));
+        HttpResponse::json(200, &Value::Object(issued.body))
+    }
+
+    fn spoil_claims(&self, now: UnixSeconds, issued: &mut Issued) {
+        let mut put = |name: &str, value: Value| issued.claims.insert(name.to_owned(), value);
+        if self.is_broken(&Misbehaviour::WrongAud) {
+            put("aud", json!("https://elsewhere.example"));
+        }
+        if self.is_broken(&Misbehaviour::WrongIss) {
+            put("iss", json!("https://elsewhere.example"));
+        }
+        if self.is_broken(&Misbehaviour::LongLived) {
+            put("exp", json!(now.plus(TEN_YEARS).0));
+        }
+        if self.is_broken(&Misbehaviour::Expired) {
+            put("iat", json!(now.0.saturating_sub(3610)));
+            put("exp", json!(now.0.saturating_sub(10)));
+        }
+        if self.is_broken(&Misbehaviour::SwapSub) {
+            self.swap_subject(&mut issued.claims);
+        }
+        if self.is_broken(&Misbehaviour::DropAct)
+            && let Some(Value::Object(act)) = issued.claims.get_mut("act")
+        {
+            act.remove("act");
+        }
+        if self.is_broken(&Misbehaviour::Widen) {
+            widen(issued);
+        }
+        if self.is_broken(&Misbehaviour::WrongTyp) {
+            issued.typ = Some("dpop+jwt".to_owned());
+        }
+        if self.is_broken(&Misbehaviour::NoExpiresIn) {
+            issued.body.remove("expires_in");
+        }
+    }
+
+    fn swap_subject(&self, claims: &mut Map<String, Value>) {
+        let subject = claims
+            .get("sub")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let other = self
+            .config
+            .users
+            .iter()
+            .find(|user| user.id != subject && user.email != subject);
+        let Some(other) = other else { return };
+        let by_id = claims.contains_key("email");
+        claims.insert(
+            "sub".to_owned(),
+            json!(if by_id { &other.id } else { &other.email }),
+        );
+        if by_id {
+            claims.insert("email".to_owned(), json!(other.email));
+        } else {
+            claims.insert("uid".to_owned(), json!(other.id));
+        }
+    }
+
+    fn sign(&mut self, issued: &Issued) -> String {
+        if self.is_broken(&Misbehaviour::Opaque) {
+            return self.entropy.id("opaque-");
+        }
+        let header = json!({ "typ": issued.typ });
+        let claims = Value::Object(issued.claims.clone());
+        if self.is_broken(&Misbehaviour::UnknownKey) {
+            let algorithm = self.keys.signer().algorithm();
+            let key = self
+                .unknown_key
+                .get_or_insert_with(|| SigningKey::generate(algorithm, "unknown"));
+            return mint::jws(key, &header, &claims);
+        }
+        let token = mint::jws(self.keys.signer(), &header, &claims);
+        if self.is_broken(&Misbehaviour::BadSignature) {
+            broken::bad_signature(&token)
+        } else {
+            token
+        }
+    }
+}
+
+/// Adds the write scope of the first granted scope's family.
+fn widen(issued: &mut Issued) {
+    if let Some(Value::Array(scopes)) = issued.claims.get_mut("scp") {
+        let more = more_than(scopes.first().and_then(Value::as_str).unwrap_or_default());
+        scopes.push(json!(more));
+    }
+    for members in [&mut issued.claims, &mut issued.body] {
+        if let Some(Value::String(scope)) = members.get_mut("scope") {
+            let more = more_than(scope.split(' ').next().unwrap_or_default());
+            *scope = format!("{scope} {more}");
+        }
+    }
+}
+
+fn more_than(scope: &str) -> String {
+    let family = scope.split_once(':').map_or(scope, |(family, _)| family);
+    format!("{family}:write")
+}
