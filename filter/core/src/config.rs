@@ -65,10 +65,7 @@ impl Config {
     /// # Errors
     ///
     /// The first thing that is wrong, in the order servers, agents, resources.
-    pub fn from_json(
-        document: &[u8],
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConfigError> {
+    pub fn from_json(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let root = Path::Root;
         let value = parse(document)?;
         let raw: raw::Document = document::read(&value, &root)?;

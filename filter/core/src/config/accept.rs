@@ -122,7 +122,8 @@ pub(super) fn check(
     check_presenter(path, &accept, around, warnings)?;
     if caller == CallerProof::AudienceOnly {
         let path = path.field("caller");
-        warnings.push(format!("{path}: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\""));
+        warnings
+            .push(format!("{path}: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\""));
     }
     Ok(accept)
 }
@@ -135,8 +136,9 @@ pub(super) fn lifetime(path: &Path<'_>, value: Option<&str>) -> Result<Seconds, 
 }
 
 fn check_audience(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
-    let value = value
-        .ok_or_else(|| path.missing("the `aud` of accepted tokens", "a token for somebody else must not be accepted"))?;
+    let value = value.ok_or_else(|| {
+        path.missing("the `aud` of accepted tokens", "a token for somebody else must not be accepted")
+    })?;
     text::text(path, value, URL_BYTES_MAX)
 }
 
@@ -193,7 +195,10 @@ fn check_delegation(
     presenter: Presenter,
 ) -> Result<DelegationRules, ConfigError> {
     let raw = raw.ok_or_else(|| {
-        path.missing("{\"required\": ..., \"max_actors\": ...}", "say whether a chain of actors is needed, and how long it may be")
+        path.missing(
+            "{\"required\": ..., \"max_actors\": ...}",
+            "say whether a chain of actors is needed, and how long it may be",
+        )
     })?;
     let required_path = path.field("required");
     let required = raw.required.ok_or_else(|| {
@@ -209,10 +214,10 @@ fn check_delegation(
     Ok(DelegationRules {
         required,
         actors_max: check_actors_max(&path.field("max_actors"), raw.max_actors)?,
-        actor_profiles: raw.actor_profiles.as_deref().map_or_else(
-            || agent::ai_agent(path),
-            |values| text::profiles(&path.field("actor_profiles"), values),
-        )?,
+        actor_profiles: raw
+            .actor_profiles
+            .as_deref()
+            .map_or_else(|| agent::ai_agent(path), |values| text::profiles(&path.field("actor_profiles"), values))?,
         unregistered_prior_actors: verdict(
             "unregistered_prior_actors",
             raw.unregistered_prior_actors.as_deref(),
@@ -269,9 +274,8 @@ fn check_presenter(
             }
         }
         Presenter::CurrentActor => {
-            let able = |agent: &agent::Agent| {
-                agent.status == AgentStatus::Active && (provable || agent.spiffe_id.is_some())
-            };
+            let able =
+                |agent: &agent::Agent| agent.status == AgentStatus::Active && (provable || agent.spiffe_id.is_some());
             if !agents.iter().any(|agent| able(agent)) {
                 return Err(path.field("presenter").found(
                     "current_actor",

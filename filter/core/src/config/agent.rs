@@ -172,11 +172,7 @@ fn check(
         &path.field("status"),
         raw.status.as_deref(),
         None,
-        &[
-            ("active", AgentStatus::Active),
-            ("suspended", AgentStatus::Suspended),
-            ("retired", AgentStatus::Retired),
-        ],
+        &[("active", AgentStatus::Active), ("suspended", AgentStatus::Suspended), ("retired", AgentStatus::Retired)],
         "say whether this agent may act",
     )?;
     let profiles = raw

@@ -108,15 +108,16 @@ fn check_env(
 
 fn parse_key(path: &Path<'_>, algorithm: Algorithm, pem: &Redacted<String>) -> Result<SigningKey, ConfigError> {
     SigningKey::from_pem(algorithm, pem).map_err(|error| {
-        let found = match error {
-            SigningKeyError::NotPkcs8Pem => "found something else",
-            SigningKeyError::TooLong => "found too many bytes",
-            SigningKeyError::Unusable => "found a key that does not fit",
+        let (found, advice) = match error {
+            SigningKeyError::NotPkcs8Pem => (
+                "found something else",
+                "it begins with -----BEGIN PRIVATE KEY-----; `openssl pkcs8 -topk8 -nocrypt` converts others",
+            ),
+            SigningKeyError::TooLong => ("found too many bytes", "no key is this long"),
+            SigningKeyError::Unusable => {
+                ("found a key that does not fit", "its type, curve and length must be the algorithm's")
+            }
         };
-        path.wrong(
-            found,
-            format!("a private key for {} in unencrypted PKCS#8 PEM", algorithm.name()),
-            "it begins with -----BEGIN PRIVATE KEY-----; `openssl pkcs8 -topk8 -nocrypt` converts others",
-        )
+        path.wrong(found, format!("a private key for {} in unencrypted PKCS#8 PEM", algorithm.name()), advice)
     })
 }

@@ -15,10 +15,7 @@ use serde_json::Value;
 use crate::config::error::{ConfigError, Path, alternatives};
 
 /// Reads the raw form of the value at `path`.
-pub(super) fn read<'de, T: serde::Deserialize<'de>>(
-    value: &'de Value,
-    path: &Path<'_>,
-) -> Result<T, ConfigError> {
+pub(super) fn read<'de, T: serde::Deserialize<'de>>(value: &'de Value, path: &Path<'_>) -> Result<T, ConfigError> {
     T::deserialize(Node(value)).map_err(|error| error.beneath(path))
 }
 
@@ -67,15 +64,11 @@ impl ShapeError {
 impl Fault {
     fn at(self, path: &Path<'_>) -> ConfigError {
         match self {
-            Self::Kind { found, want } => {
-                path.wrong(format!("found {found}"), want, "this member has one type only")
-            }
+            Self::Kind { found, want } => path.wrong(format!("found {found}"), want, "this member has one type only"),
             Self::Missing => path.missing("a value", "this member must be present"),
-            Self::Unknown { known } => path.wrong(
-                "unknown",
-                alternatives(known.iter().copied()),
-                "correct the name, or remove the member",
-            ),
+            Self::Unknown { known } => {
+                path.wrong("unknown", alternatives(known.iter().copied()), "correct the name, or remove the member")
+            }
             Self::Unusable => path.wrong("found something unusable", "another value", "see the reference"),
         }
     }

@@ -147,8 +147,7 @@ fn is_port(port: &str) -> bool {
 pub(crate) fn is_host_name(host: &str) -> bool {
     host.len() <= HOST_BYTES_MAX
         && host.split('.').all(|label| {
-            !label.is_empty()
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         })
 }
 
@@ -176,18 +175,14 @@ impl UrlError {
                 "an \"https://\" URL",
                 "\"http://\" is accepted for localhost, 127.0.0.0/8 and [::1] only",
             ),
-            Self::Query => path.found(shown, "a URL without a query", "an issuer has none (RFC 8414 §2)"),
+            Self::Query => path.wrong("found a query", "a URL without one", "an issuer has none (RFC 8414 §2)"),
             Self::Scheme => path.wrong("found no \"https://\"", WANT, "the scheme must be written out, in lower case"),
             Self::TooLong => path.wrong(
                 format!("found {} bytes", url.len()),
                 format!("at most {URL_BYTES_MAX} bytes"),
                 "nothing this long is expected here",
             ),
-            Self::UserInfo => path.wrong(
-                "found a user name in the URL",
-                WANT,
-                "credentials do not belong into a URL",
-            ),
+            Self::UserInfo => path.wrong("found a user name in the URL", WANT, "credentials do not belong into a URL"),
         }
     }
 }

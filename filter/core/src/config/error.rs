@@ -68,12 +68,7 @@ impl<'a> Path<'a> {
     }
 
     /// Something is there that may be quoted.
-    pub(crate) fn found(
-        &self,
-        found: &str,
-        want: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> ConfigError {
+    pub(crate) fn found(&self, found: &str, want: impl Into<String>, advice: impl Into<String>) -> ConfigError {
         self.wrong(format!("found {}", quoted(found)), want, advice)
     }
 
@@ -84,12 +79,7 @@ impl<'a> Path<'a> {
         want: impl Into<String>,
         advice: impl Into<String>,
     ) -> ConfigError {
-        ConfigError {
-            path: self.to_string(),
-            found: found.into(),
-            want: want.into(),
-            advice: advice.into(),
-        }
+        ConfigError { path: self.to_string(), found: found.into(), want: want.into(), advice: advice.into() }
     }
 }
 
@@ -129,5 +119,37 @@ pub(crate) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> Stri
         None => "nothing".to_owned(),
         Some((only, [])) => only.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_read_like_the_document() {
+        let (root, id) = (Path::Root, "wlp1");
+        let agents = root.field("agents");
+        assert_eq!(agents.key(id).field("name").to_string(), "agents.wlp1.name");
+        assert_eq!(agents.key("a.b").field("name").to_string(), "agents[\"a.b\"].name");
+        assert_eq!(agents.key("").to_string(), "agents[\"\"]");
+        let resources = root.field("resources");
+        assert_eq!(resources.index(3).field("accept").to_string(), "resources[3].accept");
+        assert_eq!(root.missing("a", "b").to_string(), "configuration: missing; want a: b");
+    }
+
+    #[test]
+    fn quotes_stay_on_one_line_and_end() {
+        assert_eq!(quoted("a\n\"b\"\u{1b}"), "\"a\\n\\\"b\\\"\\u{1b}\"");
+        let longest = "x".repeat(CONFIG_FOUND_CHARS_MAX);
+        assert_eq!(quoted(&longest), format!("\"{longest}\""));
+        assert_eq!(quoted(&format!("{longest}y")), format!("\"{longest}…\""));
+    }
+
+    #[test]
+    fn alternatives_read_like_a_sentence() {
+        assert_eq!(alternatives([]), "nothing");
+        assert_eq!(alternatives(["a"]), "\"a\"");
+        assert_eq!(alternatives(["a", "b", "c"]), "\"a\", \"b\" or \"c\"");
     }
 }

@@ -96,11 +96,7 @@ pub(super) fn check(
     }
 }
 
-fn check_pass_through(
-    path: &Path<'_>,
-    raw: &raw::PassThrough,
-    accept: &Accept,
-) -> Result<Exchange, ConfigError> {
+fn check_pass_through(path: &Path<'_>, raw: &raw::PassThrough, accept: &Accept) -> Result<Exchange, ConfigError> {
     const WANT: &str = "the same value as accept.audience";
     const ADVICE: &str = "a token may only be passed on to the party it was minted for";
     let path = path.field("audience");
@@ -118,15 +114,16 @@ fn check_credential(path: &Path<'_>, accept: &Accept, around: Surroundings<'_>) 
         Presenter::AudienceAgent => match around.agents.by_audience(&accept.audience) {
             Some(agent) if agent.credential.is_none() => {
                 let agents = Path::Root.field("agents");
-                Err(agents.key(&agent.id).field("credential").missing(WANT, format!("{path} exchanges tokens as this agent")))
+                Err(agents
+                    .key(&agent.id)
+                    .field("credential")
+                    .missing(WANT, format!("{path} exchanges tokens as this agent")))
             }
             Some(_) | None => Ok(()),
         },
         Presenter::CurrentActor => {
-            let able = around
-                .agents
-                .iter()
-                .any(|agent| agent.status == AgentStatus::Active && agent.credential.is_some());
+            let able =
+                around.agents.iter().any(|agent| agent.status == AgentStatus::Active && agent.credential.is_some());
             if able {
                 return Ok(());
             }
@@ -220,7 +217,10 @@ fn check_lineage(
     issued_token: IssuedTokenFormat,
 ) -> Result<(Pairs, Pairs), ConfigError> {
     let raw = raw.ok_or_else(|| {
-        path.missing("{\"id_jag\": ..., \"access_token\": ...}", "say by which claims the same subject is recognised in what comes back")
+        path.missing(
+            "{\"id_jag\": ..., \"access_token\": ...}",
+            "say by which claims the same subject is recognised in what comes back",
+        )
     })?;
     let id_jag = check_pairs(&path.field("id_jag"), raw.id_jag.as_ref())?;
     let path = path.field("access_token");

@@ -104,7 +104,11 @@ fn check_mcp(path: &Path<'_>, raw: &raw::Mcp) -> Result<McpPolicy, ConfigError> 
     let method_scopes = if methods.is_empty() && raw.method_scopes.is_none() {
         ScopeSet::default()
     } else {
-        text::some_scopes(&scopes, raw.method_scopes.as_deref(), "say what the methods need: a token of any scope is too much")?
+        text::some_scopes(
+            &scopes,
+            raw.method_scopes.as_deref(),
+            "say what the methods need: a token of any scope is too much",
+        )?
     };
     let wide = path.field("resource_wide_scopes");
     let resource_wide_scopes = raw

@@ -110,7 +110,10 @@ pub(super) fn check_all(
     for (at, raw) in resources.iter().enumerate() {
         let path = path.index(at);
         let resource = check(&path, raw, around, warnings)?;
-        text::once(&path.field("name"), &resource.name, &mut names)?;
+        if !names.insert(resource.name.clone()) {
+            let advice = "it labels metrics and log lines";
+            return Err(path.field("name").found(&resource.name, "a name that no other resource has", advice));
+        }
         for host in &resource.hosts {
             let place = (host.clone(), resource.path_prefix.clone());
             if let Some(other) = places.insert(place, resource.name.clone()) {

@@ -166,14 +166,9 @@ fn check(
     })
 }
 
-fn check_issuer(
-    path: &Path<'_>,
-    issuer: Option<&str>,
-    warnings: &mut Vec<String>,
-) -> Result<String, ConfigError> {
-    let issuer = issuer.ok_or_else(|| {
-        path.missing("the issuer's URL", "it must be exactly the `iss` of this server's tokens")
-    })?;
+fn check_issuer(path: &Path<'_>, issuer: Option<&str>, warnings: &mut Vec<String>) -> Result<String, ConfigError> {
+    let issuer = issuer
+        .ok_or_else(|| path.missing("the issuer's URL", "it must be exactly the `iss` of this server's tokens"))?;
     let endpoint = Endpoint::parse_issuer(issuer).map_err(|error| error.at(path, issuer))?;
     if endpoint.scheme == Scheme::Http {
         warnings.push(format!("{path}: http, which is accepted on this machine only: not for production"));
@@ -192,11 +187,7 @@ fn cluster_missing(path: &Path<'_>, endpoint: &Endpoint) -> ConfigError {
     )
 }
 
-fn check_keys(
-    path: &Path<'_>,
-    raw: Option<&raw::Jwks>,
-    cluster: Option<&str>,
-) -> Result<KeySource, ConfigError> {
+fn check_keys(path: &Path<'_>, raw: Option<&raw::Jwks>, cluster: Option<&str>) -> Result<KeySource, ConfigError> {
     const WANT: &str = "{\"uri\": URL} or {\"keys\": [JWK, ...]}";
     const ADVICE: &str = "say where this issuer's public keys come from";
     let jwks = path.field("jwks");
@@ -216,11 +207,7 @@ fn check_keys(
 }
 
 /// Keys that a person wrote down are all meant: one that cannot be used is an error, not something to skip.
-fn check_inline_keys(
-    path: &Path<'_>,
-    raw: &raw::Jwks,
-    keys: &[serde_json::Value],
-) -> Result<KeySet, ConfigError> {
+fn check_inline_keys(path: &Path<'_>, raw: &raw::Jwks, keys: &[serde_json::Value]) -> Result<KeySet, ConfigError> {
     const WANT: &str = "public RSA, EC or Ed25519 signature keys (RFC 7517)";
     for (name, value) in [("refresh", &raw.refresh), ("max_stale", &raw.max_stale)] {
         if let Some(value) = value {
@@ -258,11 +245,12 @@ fn check_ages(path: &Path<'_>, raw: &raw::Jwks) -> Result<(Seconds, Seconds), Co
         duration::seconds(&path, value, 1..=JWKS_STALE_SECONDS_MAX, advice)
     })?;
     if max_stale < refresh {
-        return Err(path.found(
-            raw.max_stale.as_deref().unwrap_or("1h"),
-            "at least as long as refresh",
-            "keys would expire before the next ones are fetched",
-        ));
+        let found = raw
+            .max_stale
+            .as_deref()
+            .map_or_else(|| "missing, which means \"1h\"".to_owned(), |value| format!("found {}", quoted(value)));
+        let advice = "keys would expire before the next ones are fetched";
+        return Err(path.wrong(found, "at least as long as refresh", advice));
     }
     Ok((refresh, max_stale))
 }
@@ -275,11 +263,9 @@ fn check_assertion_audience(
     match (value, token_endpoint) {
         (None | Some("issuer"), _) => Ok(AssertionAudience::Issuer),
         (Some("token_endpoint"), Some(_)) => Ok(AssertionAudience::TokenEndpoint),
-        (Some(value @ "token_endpoint"), None) => Err(path.found(
-            value,
-            "\"issuer\", or a token_endpoint beside it",
-            "this server has no token_endpoint",
-        )),
+        (Some(value @ "token_endpoint"), None) => {
+            Err(path.found(value, "\"issuer\", or a token_endpoint beside it", "this server has no token_endpoint"))
+        }
         (Some(value), _) if Endpoint::parse(value).is_ok() => Ok(AssertionAudience::Explicit(value.to_owned())),
         (Some(value), _) => Err(path.found(
             value,

@@ -15,7 +15,7 @@ pub(super) fn text(path: &Path<'_>, value: &str, bytes_max: usize) -> Result<Str
     if !plain {
         return Err(path.found(
             value,
-            "a text without control characters or outer spaces",
+            "a text that is not empty, without control characters and outer spaces",
             "it is compared exactly, so it must be exactly what the other side has",
         ));
     }
@@ -100,16 +100,11 @@ pub(super) fn scopes(path: &Path<'_>, values: &[String]) -> Result<ScopeSet, Con
         }
         once(&path, value, &mut seen)?;
     }
-    ScopeSet::new(values.iter().map(String::as_str))
-        .map_err(|error| scope_error(path, &values.join(" "), error))
+    ScopeSet::new(values.iter().map(String::as_str)).map_err(|error| scope_error(path, &values.join(" "), error))
 }
 
 /// Scopes without which the member makes no sense.
-pub(super) fn some_scopes(
-    path: &Path<'_>,
-    values: Option<&[String]>,
-    advice: &str,
-) -> Result<ScopeSet, ConfigError> {
+pub(super) fn some_scopes(path: &Path<'_>, values: Option<&[String]>, advice: &str) -> Result<ScopeSet, ConfigError> {
     const WANT: &str = "at least one scope";
     let scopes = scopes(path, values.ok_or_else(|| path.missing(WANT, advice))?)?;
     if scopes.is_empty() { Err(path.wrong("empty", WANT, advice)) } else { Ok(scopes) }
@@ -149,26 +144,19 @@ pub(super) fn profiles(path: &Path<'_>, values: &[String]) -> Result<Profiles, C
         Profiles::new([value.as_str()]).map_err(|error| profile_error(&path, value, error))?;
         once(&path, &value.to_ascii_lowercase(), &mut seen)?;
     }
-    Profiles::new(values.iter().map(String::as_str))
-        .map_err(|error| profile_error(path, &values.join(" "), error))
+    Profiles::new(values.iter().map(String::as_str)).map_err(|error| profile_error(path, &values.join(" "), error))
 }
 
 fn profile_error(path: &Path<'_>, value: &str, error: ProfileError) -> ConfigError {
     const ADVICE: &str = "such as \"user\", \"ai_agent\", \"web_app\" or \"service\"";
     match error {
-        ProfileError::Empty if value.is_empty() => {
-            path.wrong("empty", "at least one entity profile", ADVICE)
+        ProfileError::Empty if value.is_empty() => path.wrong("empty", "at least one entity profile", ADVICE),
+        ProfileError::Character | ProfileError::Empty | ProfileError::TooMany => {
+            path.found(value, "one entity profile of letters, digits, `-`, `_` and `.`", ADVICE)
         }
-        ProfileError::Character | ProfileError::Empty | ProfileError::TooMany => path.found(
-            value,
-            "one entity profile of letters, digits, `-`, `_` and `.`",
-            ADVICE,
-        ),
-        ProfileError::TooLong => path.wrong(
-            format!("found {} bytes", value.len()),
-            format!("at most {PROFILE_BYTES_MAX} bytes"),
-            ADVICE,
-        ),
+        ProfileError::TooLong => {
+            path.wrong(format!("found {} bytes", value.len()), format!("at most {PROFILE_BYTES_MAX} bytes"), ADVICE)
+        }
     }
 }
 

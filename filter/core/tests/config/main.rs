@@ -1,0 +1,12 @@
+//! The configuration document: what is accepted, and what is said about everything else.
+//!
+//! Every test starts from [`document::good`], edits it at JSON pointers and looks at the outcome.
+
+#![expect(clippy::indexing_slicing, clippy::unreachable, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accepted;
+mod document;
+mod limits;
+mod refused;
+mod secrets;
+mod warned;

@@ -1,0 +1,148 @@
+//! Faults of agents and their keys.
+
+use serde_json::json;
+
+use super::check;
+use crate::document::Edit;
+
+#[test]
+fn agents() {
+    check(&[
+        (
+            &[Edit::Remove("/agents/wlp2/name")],
+            "agents.wlp2.name: missing; want what people call this agent: records name agents in words",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/name", json!(""))],
+            "agents.wlp2.name: found \"\"; want a text that is not empty, without control characters and outer spaces: it is compared exactly, so it must be exactly what the other side has",
+        ),
+        (
+            &[Edit::Remove("/agents/wlp2/status")],
+            "agents.wlp2.status: missing; want \"active\", \"suspended\" or \"retired\": say whether this agent may act",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/status", json!("Active"))],
+            "agents.wlp2.status: found \"Active\"; want \"active\", \"suspended\" or \"retired\": say whether this agent may act",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/profiles", json!([]))],
+            "agents.wlp2.profiles: empty; want at least one entity profile: such as \"user\", \"ai_agent\", \"web_app\" or \"service\"",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/profiles", json!(["ai agent"]))],
+            "agents.wlp2.profiles[0]: found \"ai agent\"; want one entity profile of letters, digits, `-`, `_` and `.`: such as \"user\", \"ai_agent\", \"web_app\" or \"service\"",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/profiles", json!(["ai_agent", "AI_Agent"]))],
+            "agents.wlp2.profiles[1]: found \"ai_agent\"; want each value once: it stands in this list already",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/resource", json!(""))],
+            "agents.wlp2.resource: found \"\"; want a text that is not empty, without control characters and outer spaces: it is compared exactly, so it must be exactly what the other side has",
+        ),
+        (
+            &[Edit::Set("/agents/wlp1/resource", json!("https://example/corp/knowledge"))],
+            "agents.wlp2.resource: found \"https://example/corp/knowledge\"; want a value that no other agent has: agent \"wlp1\" has it already, and the two could not be told apart",
+        ),
+        (
+            &[Edit::Set("/agents/wlp1/spiffe_id", json!("spiffe://example/ns/agents/sa/corp-knowledge"))],
+            "agents.wlp2.spiffe_id: found \"spiffe://example/ns/agents/sa/corp-knowledge\"; want a value that no other agent has: agent \"wlp1\" has it already, and the two could not be told apart",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/spiffe_id", json!("spiffe://Example/a"))],
+            "agents.wlp2.spiffe_id: found \"spiffe://Example/a\"; want a SPIFFE ID such as \"spiffe://example.org/ns/agents/sa/name\": it must be exactly the URI in the agent's client certificate",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/spiffe_id", json!("spiffe://example/a/../b"))],
+            "agents.wlp2.spiffe_id: found \"spiffe://example/a/../b\"; want a SPIFFE ID such as \"spiffe://example.org/ns/agents/sa/name\": it must be exactly the URI in the agent's client certificate",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/spiffe_id", json!("https://example/a"))],
+            "agents.wlp2.spiffe_id: found \"https://example/a\"; want a SPIFFE ID such as \"spiffe://example.org/ns/agents/sa/name\": it must be exactly the URI in the agent's client certificate",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/client_ids", json!({"aurora": "x"}))],
+            "agents.wlp2.client_ids.aurora: unknown; want one of authorization_servers: \"auroradb\", \"idp\" or \"knowledge\": client identifiers are given by the name of the server",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/client_ids", json!({"auroradb": ""}))],
+            "agents.wlp2.client_ids.auroradb: found \"\"; want a text that is not empty, without control characters and outer spaces: it is compared exactly, so it must be exactly what the other side has",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/client_ids", json!({"auroradb": "wlp1"}))],
+            "agents.wlp2.client_ids.auroradb: found \"wlp1\"; want a value that no other agent has: agent \"wlp1\" has it already, and the two could not be told apart",
+        ),
+        (
+            &[Edit::Set("/agents/wlp1/client_ids", json!({"auroradb": "other-id"}))],
+            "agents.wlp2.client_ids.auroradb: found \"other-id\"; want a value that no other agent has: agent \"wlp1\" has it already, and the two could not be told apart",
+        ),
+        (
+            &[Edit::Set("/agents/https:~1~1id.example~1a.b", json!({"name": "x"}))],
+            "agents[\"https://id.example/a.b\"].status: missing; want \"active\", \"suspended\" or \"retired\": say whether this agent may act",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential", json!({}))],
+            "agents.wlp2.credential.private_key_jwt: missing; want {\"alg\": ..., \"kid\": ..., \"key\": ...}: client assertions are the only way an agent authenticates",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/client_secret", json!("x"))],
+            "agents.wlp2.credential.client_secret: unknown; want \"private_key_jwt\": correct the name, or remove the member",
+        ),
+        (
+            &[Edit::Remove("/agents/wlp2/credential/private_key_jwt/alg")],
+            "agents.wlp2.credential.private_key_jwt.alg: missing; want \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"ES256\", \"ES384\" or \"EdDSA\": the algorithm that this key signs with",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/alg", json!("HS256"))],
+            "agents.wlp2.credential.private_key_jwt.alg: found \"HS256\"; want \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"ES256\", \"ES384\" or \"EdDSA\": the algorithm that this key signs with",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/kid", json!(""))],
+            "agents.wlp2.credential.private_key_jwt.kid: found \"\"; want a text that is not empty, without control characters and outer spaces: it is compared exactly, so it must be exactly what the other side has",
+        ),
+        (
+            &[Edit::Remove("/agents/wlp2/credential/private_key_jwt/key")],
+            "agents.wlp2.credential.private_key_jwt.key: missing; want {\"env\": NAME} or {\"insecure_inline\": PEM}: say where the private key comes from",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({}))],
+            "agents.wlp2.credential.private_key_jwt.key: empty; want {\"env\": NAME} or {\"insecure_inline\": PEM}: say where the private key comes from",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "KEY", "insecure_inline": "x"}))],
+            "agents.wlp2.credential.private_key_jwt.key: found both \"env\" and \"insecure_inline\"; want {\"env\": NAME} or {\"insecure_inline\": PEM}: say where the private key comes from",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "CORP_KNOWLEDGE_KEY"}))],
+            "agents.wlp2.credential.private_key_jwt.key.env: environment variable \"CORP_KNOWLEDGE_KEY\" is not set in the VM; want a private key in PKCS#8 PEM: add it to vm_config.environment_variables.host_env_keys",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "-----BEGIN PRIVATE KEY-----"}))],
+            "agents.wlp2.credential.private_key_jwt.key.env: found something that is not a variable's name; want letters, digits and `_`: the key itself stands in the variable",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "KEY_EMPTY"}))],
+            "agents.wlp2.credential.private_key_jwt.key.env: found something else; want a private key for ES256 in unencrypted PKCS#8 PEM: it begins with -----BEGIN PRIVATE KEY-----; `openssl pkcs8 -topk8 -nocrypt` converts others",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "KEY_SEC1"}))],
+            "agents.wlp2.credential.private_key_jwt.key.env: found something else; want a private key for ES256 in unencrypted PKCS#8 PEM: it begins with -----BEGIN PRIVATE KEY-----; `openssl pkcs8 -topk8 -nocrypt` converts others",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "KEY_RSA"}))],
+            "agents.wlp2.credential.private_key_jwt.key.env: found a key that does not fit; want a private key for ES256 in unencrypted PKCS#8 PEM: its type, curve and length must be the algorithm's",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"env": "KEY_P384"}))],
+            "agents.wlp2.credential.private_key_jwt.key.env: found a key that does not fit; want a private key for ES256 in unencrypted PKCS#8 PEM: its type, curve and length must be the algorithm's",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/alg", json!("RS256"))],
+            "agents.wlp2.credential.private_key_jwt.key.env: found a key that does not fit; want a private key for RS256 in unencrypted PKCS#8 PEM: its type, curve and length must be the algorithm's",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"insecure_inline": "x"}))],
+            "agents.wlp2.credential.private_key_jwt.key.insecure_inline: found something else; want a private key for ES256 in unencrypted PKCS#8 PEM: it begins with -----BEGIN PRIVATE KEY-----; `openssl pkcs8 -topk8 -nocrypt` converts others",
+        ),
+    ]);
+}

@@ -1,0 +1,71 @@
+//! What is allowed but said at load.
+
+use serde_json::json;
+
+use crate::document::{Edit, edited, good, private_key, read};
+
+fn warnings(edits: &[Edit]) -> Vec<String> {
+    read(&edited(edits)).unwrap().warnings
+}
+
+#[test]
+fn a_good_document_has_none() {
+    assert_eq!(read(&good()).unwrap().warnings, Vec::<String>::new());
+}
+
+#[test]
+fn each_relaxation_is_named() {
+    let one = |pointer: &'static str, value| vec![Edit::Set(pointer, value)];
+    for (edits, want) in [
+        (
+            one("/authorization_servers/idp/issuer", json!("http://127.0.0.1:8080")),
+            "authorization_servers.idp.issuer: http, which is accepted on this machine only: not for production",
+        ),
+        (
+            one("/agents/wlp2/credential/private_key_jwt", json!({ "alg": "RS256", "key": { "env": "KEY_RSA" } })),
+            "agents.wlp2.credential.private_key_jwt.alg: RS256 takes tens of milliseconds for each signature inside the filter: prefer \"ES256\"",
+        ),
+        (
+            one("/agents/wlp2/credential/private_key_jwt", json!({ "alg": "PS256", "key": { "env": "KEY_RSA" } })),
+            "agents.wlp2.credential.private_key_jwt.alg: PS256 takes tens of milliseconds for each signature inside the filter: prefer \"ES256\"",
+        ),
+        (
+            one("/agents/wlp2/credential/private_key_jwt/key", json!({ "insecure_inline": private_key() })),
+            "agents.wlp2.credential.private_key_jwt.key.insecure_inline: everyone who can read Envoy's config_dump has this key: use \"env\"",
+        ),
+        (
+            one("/resources/0/accept/caller", json!("audience_only")),
+            "resources[0].accept.caller: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\"",
+        ),
+        (
+            one("/resources/1/accept/required_scopes", json!([])),
+            "resources[1].accept.required_scopes: empty, so a token of any scope is accepted",
+        ),
+        (
+            one("/agents/wlp2/status", json!("suspended")),
+            "resources[0].accept.audience: agent \"wlp2\" is not active, so every request is refused",
+        ),
+        (
+            vec![
+                Edit::Set("/allow_on_headers_stop_iteration", json!(false)),
+                Edit::Remove("/resources/0/mcp/resource_wide_scopes"),
+            ],
+            "resources[0].mcp.resource_wide_scopes: missing while allow_on_headers_stop_iteration is false, so clients that do not send `Mcp-Name` are refused",
+        ),
+        (
+            vec![
+                Edit::Set("/resources/0/exchange/id_jag/issued_token", json!("opaque")),
+                Edit::Remove("/resources/0/exchange/id_jag/lineage/access_token"),
+            ],
+            "resources[0].exchange.id_jag.issued_token: opaque, so only the grant is checked, not the access token itself",
+        ),
+    ] {
+        assert_eq!(warnings(&edits), [want]);
+    }
+}
+
+#[test]
+fn headers_first_with_scopes_for_everything_is_not_warned_about() {
+    assert_eq!(warnings(&[Edit::Set("/allow_on_headers_stop_iteration", json!(false))]), Vec::<String>::new());
+    assert_eq!(warnings(&[Edit::Remove("/resources/0/mcp/resource_wide_scopes")]), Vec::<String>::new());
+}
