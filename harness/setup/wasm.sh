@@ -3,10 +3,11 @@
 #
 # cargo decides whether there is anything to do; the output is replaced only when it differs.
 #
-# usage: wasm.sh [-p PACKAGE] [-m MANIFEST] [-o OUTPUT] [-- CARGO-ARGUMENT...]
+# usage: wasm.sh [-p PACKAGE] [-m MANIFEST] [-o OUTPUT] [-l] [-- CARGO-ARGUMENT...]
 #   -p  the package with the cdylib; default actgate-filter
 #   -m  the Cargo.toml of another workspace
 #   -o  where the module goes; default target/actgate.wasm
+#   -l  lint for the wasm target instead of building; Debian's compiler has no clippy, so there it is skipped and said so
 set -euo pipefail
 # shellcheck source=say.sh
 source "$(dirname "$0")/say.sh"
@@ -15,11 +16,13 @@ target=wasm32-wasip1
 package=actgate-filter
 manifest=$root/Cargo.toml
 output=$root/target/actgate.wasm
-while getopts p:m:o: option; do
+lint=
+while getopts p:m:o:l option; do
     case $option in
     p) package=$OPTARG ;;
     m) manifest=$OPTARG ;;
     o) output=$OPTARG ;;
+    l) lint=1 ;;
     *) fail "unknown option" "read the usage at the top of harness/setup/wasm.sh" ;;
     esac
 done
@@ -43,10 +46,14 @@ find_linker() {
 }
 
 toolchain=$("$root/harness/setup/wasm-toolchain.sh")
+if [[ $lint && $toolchain == debian ]]; then
+    say "$package is not linted for $target: Debian's compiler has no clippy"
+    exit 0
+fi
 # The module carries no path of the machine that built it.
 flags=("--remap-path-prefix=$root=actgate" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo")
 cargo=(cargo)
-build=(--locked --release --target "$target" --target-dir "$root/target/wasm/$toolchain")
+build=(--locked --target "$target" --target-dir "$root/target/wasm/$toolchain" --manifest-path "$manifest" -p "$package")
 if [[ $toolchain == debian ]]; then
     unset RUSTUP_TOOLCHAIN
     linker=$(find_linker "$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\)\..*$/\1/p')")
@@ -56,11 +63,11 @@ if [[ $toolchain == debian ]]; then
     cargo=(/usr/bin/cargo)
     build+=(-Zbuild-std=std,panic_abort)
 fi
+[[ ! $lint ]] || exec cargo clippy "${build[@]}" "$@" -- -D warnings
 CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${flags[@]}")
 export CARGO_ENCODED_RUSTFLAGS=${CARGO_ENCODED_RUSTFLAGS%$'\x1f'}
 
-artifacts=$("${cargo[@]}" build "${build[@]}" --manifest-path "$manifest" -p "$package" \
-    --message-format json-render-diagnostics "$@" </dev/null) ||
+artifacts=$("${cargo[@]}" build --release "${build[@]}" --message-format json-render-diagnostics "$@" </dev/null) ||
     fail "$package does not build for $target with the $toolchain toolchain" "read the compiler's messages above"
 module=$(python3 -c '
 import json, sys

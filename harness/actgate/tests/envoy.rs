@@ -151,11 +151,8 @@ fn every_placeholder_is_documented() {
     for file in ["envoy.yaml", "headers-first.yaml"] {
         let text = config(file);
         let named = |name: &&str| name.len() > 2 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-        let documented: BTreeSet<&str> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("#   ")?.split(' ').next())
-            .filter(named)
-            .collect();
+        let documented: BTreeSet<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("#   ")?.split(' ').next()).filter(named).collect();
         let used: BTreeSet<&str> =
             text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
         assert_eq!(documented, used, "{file}");

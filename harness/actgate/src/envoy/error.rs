@@ -46,9 +46,9 @@ impl fmt::Display for EnvoyError {
             Self::Admin(what) => write!(f, "envoy's admin interface: {what}"),
             Self::Exited { status, log } => write!(f, "envoy ended at start-up ({status}):\n{log}"),
             Self::Io { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::NoBinary => {
-                f.write_str("ACTGATE_ENVOY is not set to the path of an Envoy; run this by `make test`, which installs one")
-            }
+            Self::NoBinary => f.write_str(
+                "ACTGATE_ENVOY is not set to the path of an Envoy; run this by `make test`, which installs one",
+            ),
             Self::NotReady { after, log } => write!(f, "envoy was not ready after {after:?}:\n{log}"),
             Self::Template(error) => error.fmt(f),
         }
@@ -83,9 +83,8 @@ const LINES_MAX: usize = 40;
 
 /// The lines of Envoy's log that say why it would not go on; its last lines where none does.
 pub(super) fn complaints(log: &str) -> String {
-    let complains = |line: &&str| {
-        line.contains("][error]") || line.contains("][critical]") || line.contains("][warning][wasm]")
-    };
+    let complains =
+        |line: &&str| line.contains("][error]") || line.contains("][critical]") || line.contains("][warning][wasm]");
     let mut lines: Vec<&str> = log.lines().filter(complains).collect();
     if lines.is_empty() {
         lines = log.lines().collect();

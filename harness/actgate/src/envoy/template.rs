@@ -52,7 +52,8 @@ impl Template {
         for line in self.0.split_inclusive('\n') {
             let mut rest = line;
             while let Some((before, after)) = rest.split_once("${") {
-                let (name, after) = after.split_once('}').ok_or_else(|| TemplateError::Unclosed(line.trim().to_owned()))?;
+                let (name, after) =
+                    after.split_once('}').ok_or_else(|| TemplateError::Unclosed(line.trim().to_owned()))?;
                 let value = values.get(name).ok_or_else(|| TemplateError::Unfilled(name.to_owned()))?;
                 unused.remove(name);
                 rendered.push_str(before);

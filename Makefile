@@ -1,0 +1,35 @@
+# Every target installs what it needs, below target/ or as Debian packages; see harness/setup/.
+
+ENVOY_VERSION := 1.40.0
+export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
+export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
+
+.PHONY: help demo test wasm envoy lint deny clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: wasm envoy ## follow one request hop by hop on real Envoy; BREAK=... breaks one thing
+	@cargo run --locked -q -p actgate -- demo --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY) $(if $(BREAK),--break $(BREAK))
+
+test: wasm envoy ## run every test, those on real Envoy included
+	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter
+
+wasm: ## build the filter: target/actgate.wasm
+	@harness/setup/wasm.sh
+
+envoy: ## install Envoy: target/envoy/VERSION/envoy; ENVOY_VERSION=... for another
+	@harness/setup/envoy.sh $(ENVOY_VERSION)
+
+lint: ## check format, lints and documentation
+	@harness/setup/native.sh
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	harness/setup/wasm.sh -l
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+deny: ## check licences and sources of dependencies; builds cargo-deny first, once
+	$$(harness/setup/cargo-tool.sh cargo-deny 0.20.2) check bans licenses sources
+
+clean: ## remove everything that was built or installed below target/
+	rm -rf target
