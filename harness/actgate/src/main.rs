@@ -1,13 +1,18 @@
 //! The command line of actgate.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use actgate::dev::agent::serve;
 use actgate::dev::issuer::server;
 use actgate::dev::world::World;
+use actgate::dev::{frontend, knowledge_agent, mcp_server, orchestrator};
 
 const USAGE: &str = "\
 usage: actgate dev <idp|ras-knowledge|ras-auroradb> --world FILE [--break WORD]...
+       actgate dev <frontend|orchestrator|knowledge-agent> --world FILE
+       actgate dev mcp-server --world FILE [--ungoverned]
 ";
 
 /// The usual exit status for a command line that makes no sense.
@@ -40,17 +45,22 @@ fn main() -> ExitCode {
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// `--world FILE`, and what an issuer shall do wrong from the start.
+/// `--world FILE`, what an issuer shall do wrong from the start, and whether the MCP server checks.
 struct Options {
     world: PathBuf,
     breaks: Vec<String>,
+    ungoverned: bool,
 }
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Self, Box<dyn std::error::Error>> {
-        let (mut world, mut breaks) = (None, Vec::new());
+        let (mut world, mut breaks, mut ungoverned) = (None, Vec::new(), false);
         let mut words = words.iter();
         while let Some(option) = words.next() {
+            if *option == "--ungoverned" {
+                ungoverned = true;
+                continue;
+            }
             let value = words
                 .next()
                 .ok_or_else(|| format!("{option} needs a value"))?;
@@ -63,11 +73,12 @@ impl Options {
         Ok(Self {
             world: world.ok_or("--world FILE is missing")?,
             breaks,
+            ungoverned,
         })
     }
 }
 
-/// One process of the development world; it runs until it is killed.
+/// One process of the development world; it runs until it is told to end or its input closes.
 fn dev(name: &str, options: &Options) -> Outcome {
     let world = World::load(&options.world)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,7 +88,24 @@ fn dev(name: &str, options: &Options) -> Outcome {
         for word in &options.breaks {
             issuer.misbehave(word.parse()?);
         }
-        return Ok(runtime.block_on(server::listen(server::shared(issuer), port))?);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        return Ok(runtime.block_on(async {
+            let listener = serve::announce(serve::LISTENING, address).await?;
+            serve::until_told(server::serve(server::shared(issuer), listener)).await
+        })?);
     }
-    Err(format!("no process is called {name:?}").into())
+    let served = match name {
+        "frontend" => runtime.block_on(frontend::run(world.frontend_settings()?)),
+        "orchestrator" => runtime.block_on(orchestrator::run(world.orchestrator_settings()?)),
+        "knowledge-agent" => {
+            runtime.block_on(knowledge_agent::run(world.knowledge_agent_settings()?))
+        }
+        "mcp-server" => {
+            let mut settings = world.mcp_server_settings()?;
+            settings.ungoverned = options.ungoverned;
+            runtime.block_on(mcp_server::run(settings))
+        }
+        _ => return Err(format!("no process is called {name:?}").into()),
+    };
+    Ok(served?)
 }

@@ -191,7 +191,7 @@ fn statuses(expected: &[(u8, u16)]) -> Vec<(Value, Value)> {
     expected.iter().map(|(hop, status)| (json!(hop), json!(status))).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_question_travels_every_hop_and_the_tool_names_human_agent_and_chain() {
     let mesh = Mesh::start("governed").await;
     let reply = mesh.ask(streamward::DEMO_USER, "When does the Northwind support contract renew?").await;
@@ -229,7 +229,7 @@ async fn a_question_travels_every_hop_and_the_tool_names_human_agent_and_chain()
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_process_ends_by_itself_when_its_parent_lets_go() {
     let mesh = Mesh::start("ending").await;
     for process in mesh.processes {
