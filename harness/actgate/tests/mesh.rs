@@ -9,12 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actgate::dev::agent::a2a;
 use actgate::dev::agent::bearer::Token;
 use actgate::dev::agent::client::{Client, Reply, Target, Transport};
 use actgate::dev::agent::oauth::{
     AuthorizationServer, Issued, JWT_BEARER, OAuthClient, TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_ID_JAG,
 };
 use actgate::dev::certs::Certificates;
+use actgate::dev::issuer::http::UnixSeconds;
+use actgate::dev::mint;
 use actgate::dev::process::{DevProcess, END_WITHIN};
 use actgate::dev::settings::{AURORADB_PATH, KNOWLEDGE_PATH};
 use actgate::dev::world::{Ports, WORLD_FILE, World, streamward};
@@ -56,11 +59,17 @@ impl Mesh {
         self.processes.iter().find(|process| process.name() == name).expect("it was started")
     }
 
+    async fn post(&self, process: &str, path: &str, token: Option<&Token>, body: &Value) -> Reply {
+        let address = self.process(process).address().expect("it listens");
+        let target = Target { url: format!("http://{address}{path}"), address, transport: Transport::Plain };
+        let authorization = token.map(Token::authorization);
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(authorization.as_deref().map(|authorization| ("authorization", authorization)));
+        Client::plain().post(&target, &headers, body.to_string().into_bytes()).await.expect("an answer")
+    }
+
     async fn ask(&self, login: &str, question: &str) -> Reply {
-        let address = self.process("frontend").address().expect("it listens");
-        let target = Target { url: format!("http://{address}/ask"), address, transport: Transport::Plain };
-        let body = json!({ "login": login, "question": question }).to_string().into_bytes();
-        Client::plain().post(&target, &[("content-type", "application/json")], body).await.expect("an answer")
+        self.post("frontend", "/ask", None, &json!({ "login": login, "question": question })).await
     }
 }
 
@@ -227,6 +236,41 @@ async fn a_question_travels_every_hop_and_the_tool_names_human_agent_and_chain()
     for line in printed {
         assert!(!line.contains("eyJ"), "a token in {line}");
     }
+}
+
+#[tokio::test]
+async fn every_process_checks_the_token_it_is_given() {
+    let mesh = Mesh::start("checks").await;
+    let now = UnixSeconds::from_system_clock();
+    let key = mesh.world.issuer_keys(streamward::RAS_KNOWLEDGE).remove(0);
+    let claims = json!({
+        "iss": streamward::RAS_KNOWLEDGE_ISSUER, "aud": streamward::KNOWLEDGE_RESOURCE,
+        "sub": streamward::DEMO_USER, "scp": [streamward::EXECUTE], "iat": now.0, "exp": now.0 + 60,
+    });
+    let with = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        Some(Token::new(mint::access_token(&key, &claims)))
+    };
+    let message = a2a::send_message(a2a::Spelling::V10, "lost laptop");
+    let cases = [
+        (None, 401, "token_missing"),
+        (with("aud", json!(streamward::AURORADB_RESOURCE)), 401, "token_audience"),
+        (with("exp", json!(now.0 - 1)), 401, "token_expired"),
+        (with("scp", json!(["openid"])), 403, "insufficient_scope"),
+    ];
+    for (token, status, code) in cases {
+        let reply = mesh.post("knowledge-agent", KNOWLEDGE_PATH, token.as_ref(), &message).await;
+        assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)));
+    }
+    // A good token passes, so the refusals above are about the token.
+    let reply = mesh.post("knowledge-agent", KNOWLEDGE_PATH, with("jti", json!("j")).as_ref(), &message).await;
+    assert_eq!(reply.json().pointer("/result/task/status/state"), Some(&json!("TASK_STATE_FAILED")), "no chain");
+
+    // The orchestrator takes tokens of users, not of agents.
+    let reply = mesh.post("orchestrator", "/tasks", with("jti", json!("j")).as_ref(), &json!({ "prompt": "?" })).await;
+    assert_eq!(reply.json()["failure"]["code"], "token_issuer");
+    assert_eq!(hops(&reply), [], "and asks nobody");
 }
 
 #[tokio::test]

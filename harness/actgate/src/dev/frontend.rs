@@ -155,3 +155,6 @@ impl FrontendSettings {
         read_end(2, &reply, trace)
     }
 }
+
+#[cfg(test)]
+mod tests;
