@@ -249,7 +249,7 @@ fn check_presenter(
     warnings: &mut Vec<String>,
 ) -> Result<(), ConfigError> {
     let agents = around.agents;
-    let provable = accept.caller == CallerProof::AudienceOnly;
+    let proof_needed = accept.caller == CallerProof::Mtls;
     match accept.presenter {
         Presenter::AudienceAgent => {
             let agent = agents.by_audience(&accept.audience).ok_or_else(|| {
@@ -259,7 +259,7 @@ fn check_presenter(
                     "presenter \"audience_agent\" is the agent that tokens for this audience are minted for",
                 )
             })?;
-            if !provable && agent.spiffe_id.is_none() {
+            if proof_needed && agent.spiffe_id.is_none() {
                 let agents = Path::Root.field("agents");
                 return Err(agents.key(&agent.id).field("spiffe_id").missing(
                     "the SPIFFE ID in this agent's client certificate",
@@ -275,11 +275,11 @@ fn check_presenter(
         }
         Presenter::CurrentActor => {
             let able =
-                |agent: &agent::Agent| agent.status == AgentStatus::Active && (provable || agent.spiffe_id.is_some());
+                |agent: &agent::Agent| agent.status == AgentStatus::Active && (!proof_needed || agent.spiffe_id.is_some());
             if !agents.iter().any(|agent| able(agent)) {
                 return Err(path.field("presenter").found(
                     "current_actor",
-                    if provable { "an active agent" } else { "an active agent with a spiffe_id" },
+                    if proof_needed { "an active agent with a spiffe_id" } else { "an active agent" },
                     "no registered agent could present a token: see agents",
                 ));
             }
