@@ -274,8 +274,9 @@ fn check_presenter(
             }
         }
         Presenter::CurrentActor => {
-            let able =
-                |agent: &agent::Agent| agent.status == AgentStatus::Active && (!proof_needed || agent.spiffe_id.is_some());
+            let able = |agent: &agent::Agent| {
+                agent.status == AgentStatus::Active && (!proof_needed || agent.spiffe_id.is_some())
+            };
             if !agents.iter().any(|agent| able(agent)) {
                 return Err(path.field("presenter").found(
                     "current_actor",
