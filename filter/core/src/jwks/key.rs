@@ -113,10 +113,7 @@ impl Material {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicKey")
-            .field("kid", &self.kid)
-            .field("alg", &self.alg)
-            .finish_non_exhaustive()
+        f.debug_struct("PublicKey").field("kid", &self.kid).field("alg", &self.alg).finish_non_exhaustive()
     }
 }
 
@@ -148,13 +145,7 @@ impl PublicKey {
             return Err(KeyFault::AlgConflict);
         }
         let spki_der = spki_der(&material)?;
-        Ok(Self {
-            kid,
-            alg,
-            material,
-            thumbprint,
-            spki_der,
-        })
+        Ok(Self { kid, alg, material, thumbprint, spki_der })
     }
 
     /// The identifier the issuer gave it.
@@ -206,9 +197,7 @@ fn for_verifying(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
 fn kid(jwk: &Map<String, Value>) -> Result<Option<String>, KeyFault> {
     match jwk.get("kid") {
         None => Ok(None),
-        Some(Value::String(kid)) if (1..=KID_BYTES_MAX).contains(&kid.len()) => {
-            Ok(Some(kid.clone()))
-        }
+        Some(Value::String(kid)) if (1..=KID_BYTES_MAX).contains(&kid.len()) => Ok(Some(kid.clone())),
         Some(_) => Err(KeyFault::Kid),
     }
 }
@@ -248,11 +237,7 @@ fn material(jwk: &Map<String, Value>) -> Result<(Material, [u8; 32]), KeyFault> 
 }
 
 /// The point of an elliptic curve key in SEC 1 form, and the key's thumbprint.
-fn ec_point(
-    jwk: &Map<String, Value>,
-    crv: &str,
-    coordinate_bytes: usize,
-) -> Result<(Vec<u8>, [u8; 32]), KeyFault> {
+fn ec_point(jwk: &Map<String, Value>, crv: &str, coordinate_bytes: usize) -> Result<(Vec<u8>, [u8; 32]), KeyFault> {
     let x = member(jwk, "x", coordinate_bytes)?;
     let y = member(jwk, "y", coordinate_bytes)?;
     let uncompressed: &[u8] = &[4];
@@ -289,21 +274,13 @@ fn rsa(jwk: &Map<String, Value>) -> Result<(Material, [u8; 32]), KeyFault> {
 fn octets(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyFault> {
     let text = jwk.get(name).and_then(Value::as_str);
     let bytes = text.and_then(base64url::decode).ok_or(KeyFault::Member)?;
-    if bytes.is_empty() {
-        Err(KeyFault::Member)
-    } else {
-        Ok(bytes)
-    }
+    if bytes.is_empty() { Err(KeyFault::Member) } else { Ok(bytes) }
 }
 
 /// A member of exactly that length (RFC 7518 §6.2.1.2: "MUST be the full size of a coordinate").
 fn member(jwk: &Map<String, Value>, name: &str, bytes: usize) -> Result<Vec<u8>, KeyFault> {
     let value = octets(jwk, name)?;
-    if value.len() == bytes {
-        Ok(value)
-    } else {
-        Err(KeyFault::Member)
-    }
+    if value.len() == bytes { Ok(value) } else { Err(KeyFault::Member) }
 }
 
 fn encoded(bytes: &[u8]) -> Result<String, KeyFault> {

@@ -11,9 +11,7 @@ use serde_json::{Map, Number, Value};
 use super::JwtError;
 use crate::config::scope::{ScopeError, ScopeSet};
 use crate::json;
-use crate::limits::{
-    AUDIENCES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, SCOPES_MAX, TOKEN_JSON_DEPTH_MAX,
-};
+use crate::limits::{AUDIENCES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, SCOPES_MAX, TOKEN_JSON_DEPTH_MAX};
 use crate::time::UnixSeconds;
 
 /// What can be wrong with a claim.
@@ -71,11 +69,7 @@ impl fmt::Debug for Claims {
 impl Claims {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
         let claims = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::ClaimsJson)?;
-        if claims.is_object() {
-            Ok(Self(claims))
-        } else {
-            Err(JwtError::ClaimsNotObject)
-        }
+        if claims.is_object() { Ok(Self(claims)) } else { Err(JwtError::ClaimsNotObject) }
     }
 
     /// A claim as it stands, of whatever type.
@@ -92,9 +86,7 @@ impl Claims {
 
     /// A claim that is text, neither empty nor too long, and without control characters.
     pub fn text(&self, name: &'static str) -> Result<Option<&str>, JwtError> {
-        self.value(name)
-            .map(|value| checked_text(value).map_err(|fault| fault.of(name)))
-            .transpose()
+        self.value(name).map(|value| checked_text(value).map_err(|fault| fault.of(name))).transpose()
     }
 
     /// The same for a claim that must be there.
@@ -134,13 +126,8 @@ impl Claims {
         match self.value("aud") {
             None => Err(fail(ClaimFault::Missing)),
             Some(Value::Array(values)) if values.is_empty() => Err(fail(ClaimFault::Empty)),
-            Some(Value::Array(values)) if values.len() > AUDIENCES_MAX => {
-                Err(fail(ClaimFault::TooMany))
-            }
-            Some(Value::Array(values)) => values
-                .iter()
-                .map(|each| checked_text(each).map_err(fail))
-                .collect(),
+            Some(Value::Array(values)) if values.len() > AUDIENCES_MAX => Err(fail(ClaimFault::TooMany)),
+            Some(Value::Array(values)) => values.iter().map(|each| checked_text(each).map_err(fail)).collect(),
             Some(value) => checked_text(value).map(|text| vec![text]).map_err(fail),
         }
     }
@@ -155,11 +142,7 @@ impl Claims {
             ScopeSet::parse(text).map_err(scope_fault)
         };
         let scope = self.value("scope").map(text);
-        let scp = self.value("scp").map(|value| {
-            value
-                .as_array()
-                .map_or_else(|| text(value), |list| scope_list(list))
-        });
+        let scp = self.value("scp").map(|value| value.as_array().map_or_else(|| text(value), |list| scope_list(list)));
         let scope = scope.transpose().map_err(|fault| fault.of("scope"))?;
         let scp = scp.transpose().map_err(|fault| fault.of("scp"))?;
         match (scope, scp) {
@@ -196,10 +179,7 @@ impl Claims {
             None => Ok(None),
             Some(value) => {
                 let number = value.as_number().ok_or(ClaimFault::WrongType);
-                number
-                    .and_then(numeric_date)
-                    .map(Some)
-                    .map_err(|fault| fault.of(name))
+                number.and_then(numeric_date).map(Some).map_err(|fault| fault.of(name))
             }
         }
     }
@@ -249,11 +229,7 @@ fn numeric_date(number: &Number) -> Result<UnixSeconds, ClaimFault> {
         Some(seconds) => seconds,
         None => whole_seconds(number.as_f64().ok_or(ClaimFault::OutOfRange)?)?,
     };
-    if seconds <= NUMERIC_DATE_SECONDS_MAX {
-        Ok(UnixSeconds::new(seconds))
-    } else {
-        Err(ClaimFault::OutOfRange)
-    }
+    if seconds <= NUMERIC_DATE_SECONDS_MAX { Ok(UnixSeconds::new(seconds)) } else { Err(ClaimFault::OutOfRange) }
 }
 
 /// The integer part of a number that may have a fraction, by way of its decimal digits: there is no checked conversion.

@@ -32,9 +32,7 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(JwtError::TokenTooLong);
         }
         // JWT BCP: a token with any other character is rejected before it is parsed.
-        if !token.bytes().all(
-            |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'),
-        ) {
+        if !token.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')) {
             return Err(JwtError::TokenAlphabet);
         }
         // RFC 7516 §9: the number of parts tells an encrypted token from a signed one.
@@ -58,13 +56,7 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(JwtError::SignatureLength);
         }
         let claims = Claims::parse(&decode(claims)?)?;
-        Ok(Self {
-            token,
-            signing_input,
-            signature,
-            header,
-            claims,
-        })
+        Ok(Self { token, signing_input, signature, header, claims })
     }
 
     /// The whole text, which is a credential.
@@ -136,26 +128,14 @@ mod tests {
         assert_eq!(format!("{}.{}", jwt.signing_input(), "A".repeat(86)), text);
         assert_eq!(jwt.signature(), [0; 64]);
         assert_eq!(jwt.header().algorithm(), Algorithm::Es256);
-        assert_eq!(
-            format!("{jwt:?} {:?}", jwt.claims()),
-            "UnverifiedJwt([redacted]) Claims([redacted])"
-        );
+        assert_eq!(format!("{jwt:?} {:?}", jwt.claims()), "UnverifiedJwt([redacted]) Claims([redacted])");
     }
 
     #[test]
     fn there_are_three_parts_and_none_is_empty() {
         let good = token("ES256", 64);
         check(&good, Ok(()));
-        for text in [
-            "",
-            "a",
-            "a.b",
-            "a.b.c.d",
-            "a.b.c.d.e.f",
-            ".b.c",
-            "a..c",
-            "..",
-        ] {
+        for text in ["", "a", "a.b", "a.b.c.d", "a.b.c.d.e.f", ".b.c", "a..c", ".."] {
             check(text, Err(JwtError::TokenParts));
         }
         check("a.b.c.d.e", Err(JwtError::TokenEncrypted));
@@ -193,22 +173,14 @@ mod tests {
         check(&with("[]"), Err(JwtError::ClaimsNotObject));
         check(&with("7"), Err(JwtError::ClaimsNotObject));
         check(&with("x"), Err(JwtError::ClaimsJson(JsonError::Syntax)));
-        check(
-            &with(r#"{"sub":"a","act":{"sub":"b","sub":"c"}}"#),
-            Err(JwtError::ClaimsJson(JsonError::DuplicateName)),
-        );
+        check(&with(r#"{"sub":"a","act":{"sub":"b","sub":"c"}}"#), Err(JwtError::ClaimsJson(JsonError::DuplicateName)));
     }
 
     #[test]
     fn a_signature_is_as_long_as_its_algorithm_says() {
-        for (alg, bytes) in [
-            ("ES256", 64),
-            ("EdDSA", 64),
-            ("ES384", 96),
-            ("RS256", 256),
-            ("RS512", 512),
-            ("PS256", 384),
-        ] {
+        for (alg, bytes) in
+            [("ES256", 64), ("EdDSA", 64), ("ES384", 96), ("RS256", 256), ("RS512", 512), ("PS256", 384)]
+        {
             check(&token(alg, bytes), Ok(()));
         }
         for (alg, bytes) in [
@@ -248,9 +220,6 @@ mod tests {
         use crate::json::JsonError;
         use crate::limits::TOKEN_JSON_DEPTH_MAX;
         check(&nested(TOKEN_JSON_DEPTH_MAX.saturating_sub(1)), Ok(()));
-        check(
-            &nested(TOKEN_JSON_DEPTH_MAX),
-            Err(JwtError::ClaimsJson(JsonError::TooDeep)),
-        );
+        check(&nested(TOKEN_JSON_DEPTH_MAX), Err(JwtError::ClaimsJson(JsonError::TooDeep)));
     }
 }

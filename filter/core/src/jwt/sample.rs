@@ -33,11 +33,10 @@ impl Pair {
         static P384: OnceLock<Pair> = OnceLock::new();
         static ED25519: OnceLock<Pair> = OnceLock::new();
         match algorithm {
-            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => RSA
-                .get_or_init(|| {
-                    let key = RS256KeyPair::generate(2048).unwrap();
-                    Self::new(key.to_pem().unwrap(), &key.public_key().to_jwk())
-                }),
+            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => RSA.get_or_init(|| {
+                let key = RS256KeyPair::generate(2048).unwrap();
+                Self::new(key.to_pem().unwrap(), &key.public_key().to_jwk())
+            }),
             Algorithm::Es256 => P256.get_or_init(|| {
                 let key = ES256KeyPair::generate();
                 Self::new(key.to_pem().unwrap(), &key.public_key().to_jwk())
@@ -81,10 +80,7 @@ impl Issuer {
 
     fn new(algorithm: Algorithm, pair: &Pair) -> Self {
         let pem = Redacted::new(pair.pem.clone());
-        Self {
-            signing_key: SigningKey::from_pem(algorithm, &pem).unwrap(),
-            public_jwk: pair.jwk.clone(),
-        }
+        Self { signing_key: SigningKey::from_pem(algorithm, &pem).unwrap(), public_jwk: pair.jwk.clone() }
     }
 
     /// The public key with those members added.

@@ -31,26 +31,18 @@ impl AcceptedTyp {
     /// Exactly that type.
     #[must_use]
     pub fn only(typ: &str) -> Self {
-        Self {
-            types: BTreeSet::from([media_type(typ)]),
-            absent: false,
-        }
+        Self { types: BTreeSet::from([media_type(typ)]), absent: false }
     }
 
     /// Those types, and no `typ` at all where [`Self::ABSENT`] is among them.
     ///
     /// `None` for an empty list, and for a word that no header can have: empty, too long, or with white space or other characters than visible ASCII.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let mut accepted = Self {
-            types: BTreeSet::new(),
-            absent: false,
-        };
+        let mut accepted = Self { types: BTreeSet::new(), absent: false };
         for word in words {
             if word == Self::ABSENT {
                 accepted.absent = true;
-            } else if (1..=TYP_BYTES_MAX).contains(&word.len())
-                && word.bytes().all(|byte| byte.is_ascii_graphic())
-            {
+            } else if (1..=TYP_BYTES_MAX).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic()) {
                 accepted.types.insert(media_type(word));
             } else {
                 return None;
@@ -186,12 +178,7 @@ pub fn verify(
         return Err(JwtError::AudienceMismatch);
     }
     let expires_at = check_times(claims, rules, now)?;
-    let key = signing_key(
-        jwt,
-        candidates(keys, header.kid(), algorithm)?,
-        algorithm,
-        crypto,
-    )?;
+    let key = signing_key(jwt, candidates(keys, header.kid(), algorithm)?, algorithm, crypto)?;
     Ok(VerifiedJwt {
         claims: claims.clone(),
         issuer: issuer.to_owned(),
@@ -202,15 +189,8 @@ pub fn verify(
 }
 
 /// RFC 7519 §4.1.4 to §4.1.6, each with the clock skew in the token's favour; the lifetime is the issuer's own arithmetic and gets none.
-fn check_times(
-    claims: &Claims,
-    rules: &TokenRules<'_>,
-    now: UnixSeconds,
-) -> Result<UnixSeconds, JwtError> {
-    let missing = |claim| JwtError::Claim {
-        claim,
-        fault: ClaimFault::Missing,
-    };
+fn check_times(claims: &Claims, rules: &TokenRules<'_>, now: UnixSeconds) -> Result<UnixSeconds, JwtError> {
+    let missing = |claim| JwtError::Claim { claim, fault: ClaimFault::Missing };
     let expires_at = claims.expires_at()?.ok_or_else(|| missing("exp"))?;
     // "The current date/time MUST be before the expiration date/time."
     if now >= expires_at.saturating_add(rules.clock_skew) {
@@ -218,10 +198,7 @@ fn check_times(
     }
     let latest = now.saturating_add(rules.clock_skew);
     // "The current date/time MUST be after or equal to the not-before date/time."
-    if claims
-        .not_before()?
-        .is_some_and(|not_before| latest < not_before)
-    {
+    if claims.not_before()?.is_some_and(|not_before| latest < not_before) {
         return Err(JwtError::NotYetValid);
     }
     let issued_at = claims.issued_at()?;
@@ -241,11 +218,7 @@ fn check_times(
 }
 
 /// The keys worth trying: those of the token's `kid`, or the only one that fits a token without.
-fn candidates<'k>(
-    keys: &'k KeySet,
-    kid: Option<&str>,
-    algorithm: Algorithm,
-) -> Result<Vec<&'k PublicKey>, JwtError> {
+fn candidates<'k>(keys: &'k KeySet, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<&'k PublicKey>, JwtError> {
     let Some(kid) = kid else {
         let fitting = keys.fitting(algorithm);
         return match fitting.len() {

@@ -14,21 +14,15 @@ fn jwk(algorithm: Algorithm, members: Value) -> Value {
 
 fn fits(jwk: &Value) -> Vec<Algorithm> {
     let key = PublicKey::from_jwk(jwk).unwrap();
-    Algorithm::ALL
-        .into_iter()
-        .filter(|algorithm| key.fits(*algorithm))
-        .collect()
+    Algorithm::ALL.into_iter().filter(|algorithm| key.fits(*algorithm)).collect()
 }
 
 #[test]
 fn a_key_fits_its_alg_or_what_its_type_allows() {
     use Algorithm::{EdDsa, Es256, Es384, Ps256, Rs256, Rs384, Rs512};
-    for (algorithm, want) in [
-        (Rs256, vec![Rs256, Rs384, Rs512, Ps256]),
-        (Es256, vec![Es256]),
-        (Es384, vec![Es384]),
-        (EdDsa, vec![EdDsa]),
-    ] {
+    for (algorithm, want) in
+        [(Rs256, vec![Rs256, Rs384, Rs512, Ps256]), (Es256, vec![Es256]), (Es384, vec![Es384]), (EdDsa, vec![EdDsa])]
+    {
         assert_eq!(fits(&jwk(algorithm, json!({}))), want);
     }
     for algorithm in Algorithm::ALL {
@@ -46,23 +40,10 @@ fn an_alg_must_go_with_the_key() {
         (Algorithm::Rs256, "ES256"),
         (Algorithm::EdDsa, "ES256"),
     ] {
-        check(
-            &jwk(algorithm, json!({"alg": alg})),
-            Err(KeyFault::AlgConflict),
-        );
+        check(&jwk(algorithm, json!({"alg": alg})), Err(KeyFault::AlgConflict));
     }
-    for alg in [
-        json!("RSA-OAEP"),
-        json!("HS256"),
-        json!("none"),
-        json!("rs256"),
-        json!(null),
-        json!(["RS256"]),
-    ] {
-        check(
-            &jwk(Algorithm::Rs256, json!({"alg": alg})),
-            Err(KeyFault::AlgUnsupported),
-        );
+    for alg in [json!("RSA-OAEP"), json!("HS256"), json!("none"), json!("rs256"), json!(null), json!(["RS256"])] {
+        check(&jwk(Algorithm::Rs256, json!({"alg": alg})), Err(KeyFault::AlgUnsupported));
     }
 }
 
@@ -81,16 +62,10 @@ fn a_key_for_something_else_is_not_for_this() {
 
 #[test]
 fn secrets_are_never_keys_to_verify_with() {
-    check(
-        &json!({"kty": "oct", "k": "AAAA"}),
-        Err(KeyFault::Symmetric),
-    );
+    check(&json!({"kty": "oct", "k": "AAAA"}), Err(KeyFault::Symmetric));
     check(&json!({"kty": "oct"}), Err(KeyFault::Symmetric));
-    for name in PRIVATE_MEMBERS {
-        check(
-            &jwk(Algorithm::Rs256, json!({name: "AQ"})),
-            Err(KeyFault::Private),
-        );
+    for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        check(&jwk(Algorithm::Rs256, json!({name: "AQ"})), Err(KeyFault::Private));
     }
 }
 
@@ -101,18 +76,10 @@ fn other_types_and_curves_are_not_supported() {
     check(&json!({}), Err(KeyFault::KtyUnsupported));
     check(&json!({"kty": "rsa"}), Err(KeyFault::KtyUnsupported));
     check(&json!({"kty": "AKP"}), Err(KeyFault::KtyUnsupported));
-    for (kty, crv) in [
-        ("EC", "P-521"),
-        ("EC", "secp256k1"),
-        ("EC", "Ed25519"),
-        ("OKP", "X25519"),
-        ("OKP", "Ed448"),
-        ("OKP", "P-256"),
-    ] {
-        check(
-            &json!({"kty": kty, "crv": crv}),
-            Err(KeyFault::CurveUnsupported),
-        );
+    for (kty, crv) in
+        [("EC", "P-521"), ("EC", "secp256k1"), ("EC", "Ed25519"), ("OKP", "X25519"), ("OKP", "Ed448"), ("OKP", "P-256")]
+    {
+        check(&json!({"kty": kty, "crv": crv}), Err(KeyFault::CurveUnsupported));
     }
     check(&json!({"kty": "EC"}), Err(KeyFault::CurveUnsupported));
 }
@@ -141,19 +108,12 @@ fn a_coordinate_has_its_full_length_and_the_point_its_curve() {
             base64url::encode(&number).unwrap()
         };
         for other in [bytes.saturating_sub(1), bytes.saturating_add(1)] {
-            check(
-                &jwk(algorithm, json!({"y": one(other)})),
-                Err(KeyFault::Member),
-            );
+            check(&jwk(algorithm, json!({"y": one(other)})), Err(KeyFault::Member));
         }
         // Full length, but no longer on the curve.
-        check(
-            &jwk(algorithm, json!({"y": one(bytes)})),
-            Err(KeyFault::Point),
-        );
+        check(&jwk(algorithm, json!({"y": one(bytes)})), Err(KeyFault::Point));
     }
-    let ed25519 =
-        |x: &[u8]| json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(x).unwrap()});
+    let ed25519 = |x: &[u8]| json!({"kty": "OKP", "crv": "Ed25519", "x": base64url::encode(x).unwrap()});
     check(&ed25519(&[7; 31]), Err(KeyFault::Member));
     check(&ed25519(&[7; 33]), Err(KeyFault::Member));
     // The neutral element: a signature of zeros would fit it.
@@ -182,21 +142,12 @@ fn rsa_jwk_of(n: &[u8], e: &[u8]) -> Value {
 fn the_length_of_a_modulus_is_bounded_to_the_bit() {
     let e = [1, 0, 1];
     check(&rsa_jwk(RSA_MODULUS_BITS_MIN, &e), Ok(()));
-    check(
-        &rsa_jwk(RSA_MODULUS_BITS_MIN.saturating_sub(1), &e),
-        Err(KeyFault::RsaTooShort),
-    );
+    check(&rsa_jwk(RSA_MODULUS_BITS_MIN.saturating_sub(1), &e), Err(KeyFault::RsaTooShort));
     check(&rsa_jwk(1024, &e), Err(KeyFault::RsaTooShort));
     check(&rsa_jwk(RSA_MODULUS_BITS_MAX, &e), Ok(()));
-    check(
-        &rsa_jwk(RSA_MODULUS_BITS_MAX.saturating_add(1), &e),
-        Err(KeyFault::RsaTooLong),
-    );
+    check(&rsa_jwk(RSA_MODULUS_BITS_MAX.saturating_add(1), &e), Err(KeyFault::RsaTooLong));
     // Zeros in front make no longer number.
-    check(
-        &rsa_jwk_of(&[vec![0; 128], vec![0xff; 128]].concat(), &e),
-        Err(KeyFault::RsaTooShort),
-    );
+    check(&rsa_jwk_of(&[vec![0; 128], vec![0xff; 128]].concat(), &e), Err(KeyFault::RsaTooShort));
     let even = [vec![0xff; 255], vec![0xfe]].concat();
     check(&rsa_jwk_of(&even, &e), Err(KeyFault::RsaModulus));
 }
@@ -204,14 +155,7 @@ fn the_length_of_a_modulus_is_bounded_to_the_bit() {
 #[test]
 fn the_exponent_is_the_usual_one() {
     check(&rsa_jwk(2048, &[0, 1, 0, 1]), Ok(()));
-    for e in [
-        &[3][..],
-        &[1],
-        &[0],
-        &[1, 0, 0],
-        &[1, 0, 1, 0],
-        &[1, 0, 1, 0, 0, 0, 0, 1],
-    ] {
+    for e in [&[3][..], &[1], &[0], &[1, 0, 0], &[1, 0, 1, 0], &[1, 0, 1, 0, 0, 0, 0, 1]] {
         check(&rsa_jwk(2048, e), Err(KeyFault::RsaExponent));
     }
     check(&rsa_jwk(2048, &[]), Err(KeyFault::Member));
@@ -223,14 +167,8 @@ fn the_exponent_is_the_usual_one() {
 fn a_zero_in_front_of_a_modulus_changes_nothing() {
     let plain = jwk(Algorithm::Rs256, json!({}));
     let n = base64url::decode(plain.get("n").and_then(Value::as_str).unwrap()).unwrap();
-    let padded = jwk(
-        Algorithm::Rs256,
-        json!({"n": base64url::encode(&[&[0], n.as_slice()].concat()).unwrap()}),
-    );
-    assert_eq!(
-        PublicKey::from_jwk(&plain).unwrap(),
-        PublicKey::from_jwk(&padded).unwrap()
-    );
+    let padded = jwk(Algorithm::Rs256, json!({"n": base64url::encode(&[&[0], n.as_slice()].concat()).unwrap()}));
+    assert_eq!(PublicKey::from_jwk(&plain).unwrap(), PublicKey::from_jwk(&padded).unwrap());
 }
 
 #[test]
@@ -251,8 +189,7 @@ fn the_thumbprints_of_rfc_7638_and_rfc_8037() {
         ),
     });
     check(&rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
-    let ed25519 =
-        json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    let ed25519 = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
     check(&ed25519, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
@@ -263,51 +200,37 @@ fn the_spki_is_that_of_the_key() {
         (
             Algorithm::Es256,
             &[
-                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-                0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+                0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
             ][..],
             64_usize,
         ),
         (
             Algorithm::Es384,
             &[
-                0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
-                0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04,
+                0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04,
             ],
             96,
         ),
-        (
-            Algorithm::EdDsa,
-            &[
-                0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-            ],
-            32,
-        ),
+        (Algorithm::EdDsa, &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00], 32),
         (
             Algorithm::Rs256,
             &[
-                0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
-                0x01, 0x01, 0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a,
-                0x02, 0x82, 0x01, 0x01, 0x00,
+                0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
+                0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00,
             ],
             261,
         ),
     ] {
         let key = Issuer::of(algorithm).unbound_key();
         assert!(key.spki_der().starts_with(head), "{algorithm:?}");
-        assert_eq!(
-            key.spki_der().len(),
-            head.len().saturating_add(key_bytes),
-            "{algorithm:?}"
-        );
+        assert_eq!(key.spki_der().len(), head.len().saturating_add(key_bytes), "{algorithm:?}");
     }
 }
 
 #[test]
 fn debug_names_the_key_only() {
     let key = PublicKey::from_jwk(&jwk(Algorithm::Es256, json!({"kid": "k1"}))).unwrap();
-    assert_eq!(
-        format!("{key:?}"),
-        r#"PublicKey { kid: Some("k1"), alg: None, .. }"#
-    );
+    assert_eq!(format!("{key:?}"), r#"PublicKey { kid: Some("k1"), alg: None, .. }"#);
 }
