@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: where the project is, how a step is announced, how one fails.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

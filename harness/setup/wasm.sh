@@ -61,7 +61,7 @@ if [[ $toolchain == debian ]]; then
     # -Zbuild-std is for nightly compilers; Debian has no prebuilt standard library for the target.
     export RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc
     cargo=(/usr/bin/cargo)
-    build+=(-Zbuild-std=std,panic_abort)
+    build+=('-Zbuild-std=std,panic_abort')
 fi
 [[ ! $lint ]] || exec cargo clippy "${build[@]}" "$@" -- -D warnings
 CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${flags[@]}")
