@@ -26,15 +26,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order in which documentation lists them.
-    pub const ALL: [Self; 7] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa];
 
     /// The algorithm of that name; RFC 9864's `Ed25519` is the same as `EdDSA` with that curve.
     #[must_use]
@@ -110,8 +103,8 @@ mod tests {
     #[test]
     fn other_names_and_other_cases_are_unknown() {
         for name in [
-            "", "none", "None", "NONE", "HS256", "rs256", "Rs256", "es256", "EDDSA", "eddsa",
-            "ed25519", "RS256 ", "ES512", "ES256K", "PS384", "Ed448",
+            "", "none", "None", "NONE", "HS256", "rs256", "Rs256", "es256", "EDDSA", "eddsa", "ed25519", "RS256 ",
+            "ES512", "ES256K", "PS384", "Ed448",
         ] {
             assert_eq!(Algorithm::parse(name), None, "{name}");
         }
@@ -120,14 +113,8 @@ mod tests {
     #[test]
     fn a_set_is_never_empty() {
         assert_eq!(Algorithms::new([]), None);
-        assert!(
-            Algorithm::ALL
-                .into_iter()
-                .all(|each| Algorithms::all().contains(each))
-        );
+        assert!(Algorithm::ALL.into_iter().all(|each| Algorithms::all().contains(each)));
         let one = Algorithms::new([Algorithm::Es256, Algorithm::Es256]);
-        assert!(one.is_some_and(
-            |set| set.iter().eq([Algorithm::Es256]) && !set.contains(Algorithm::EdDsa)
-        ));
+        assert!(one.is_some_and(|set| set.iter().eq([Algorithm::Es256]) && !set.contains(Algorithm::EdDsa)));
     }
 }

@@ -44,9 +44,7 @@ mod tests {
         for text in ["Zh", "Zo", "Zm9", "Zm-"] {
             check(text, None);
         }
-        for text in [
-            "Zg==", "Zm8=", "Z", "Zm9vZ", "+/+/", "Zm 9v", "Zm9v\n", " Zm9v", "Zm9vé",
-        ] {
+        for text in ["Zg==", "Zm8=", "Z", "Zm9vZ", "+/+/", "Zm 9v", "Zm9v\n", " Zm9v", "Zm9vé"] {
             check(text, None);
         }
     }
@@ -57,11 +55,7 @@ mod tests {
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let accepted = alphabet
             .chars()
-            .flat_map(|first| {
-                alphabet
-                    .chars()
-                    .map(move |second| format!("{first}{second}"))
-            })
+            .flat_map(|first| alphabet.chars().map(move |second| format!("{first}{second}")))
             .filter(|text| decode(text).is_some())
             .count();
         assert_eq!(accepted, 256);

@@ -56,14 +56,9 @@ pub fn parse(bytes: &[u8], depth_max: usize) -> Result<Value, JsonError> {
         return Err(JsonError::ByteOrderMark);
     }
     let fault = Cell::new(None);
-    let strict = Strict {
-        depth_left: depth_max.min(JSON_DEPTH_CEILING),
-        fault: &fault,
-    };
+    let strict = Strict { depth_left: depth_max.min(JSON_DEPTH_CEILING), fault: &fault };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = strict
-        .deserialize(&mut deserializer)
-        .map_err(|_| fault.get().unwrap_or(JsonError::Syntax))?;
+    let value = strict.deserialize(&mut deserializer).map_err(|_| fault.get().unwrap_or(JsonError::Syntax))?;
     deserializer.end().map_err(|_| JsonError::TrailingData)?;
     Ok(value)
 }
@@ -180,10 +175,7 @@ mod tests {
         check(b"1.5", Ok(json!(1.5)));
         check(b"\"\\u00e9\\ud83d\\ude00\"", Ok(json!("é😀")));
         check(b"{}", Ok(json!({})));
-        check(
-            br#"{"a":[1,{"b":"c"}],"d":{"a":null}}"#,
-            Ok(json!({"a": [1, {"b": "c"}], "d": {"a": null}})),
-        );
+        check(br#"{"a":[1,{"b":"c"}],"d":{"a":null}}"#, Ok(json!({"a": [1, {"b": "c"}], "d": {"a": null}})));
         // Names that differ only in case are two names.
         check(br#"{"a":1,"A":2}"#, Ok(json!({"a": 1, "A": 2})));
     }
@@ -192,18 +184,9 @@ mod tests {
     fn a_name_may_occur_once_per_object() {
         check(br#"{"sub":"a","sub":"b"}"#, Err(JsonError::DuplicateName));
         check(br#"{"sub":"a","sub":"a"}"#, Err(JsonError::DuplicateName));
-        check(
-            br#"{"sub":"a","su\u0062":"b"}"#,
-            Err(JsonError::DuplicateName),
-        );
-        check(
-            br#"{"act":{"sub":"a","sub":"b"}}"#,
-            Err(JsonError::DuplicateName),
-        );
-        check(
-            br#"[[{"a":1,"b":[],"a":1}]]"#,
-            Err(JsonError::DuplicateName),
-        );
+        check(br#"{"sub":"a","su\u0062":"b"}"#, Err(JsonError::DuplicateName));
+        check(br#"{"act":{"sub":"a","sub":"b"}}"#, Err(JsonError::DuplicateName));
+        check(br#"[[{"a":1,"b":[],"a":1}]]"#, Err(JsonError::DuplicateName));
     }
 
     #[test]
@@ -221,13 +204,7 @@ mod tests {
         // A surrogate encoded as if it were a character.
         check(b"\"\xed\xa0\x80\"", Err(JsonError::Utf8));
         check(b"{\x00}", Err(JsonError::Syntax));
-        for lone in [
-            r#""\ud800""#,
-            r#""\udc00""#,
-            r#""\ud800\ud800""#,
-            r#""\ud800x""#,
-            r#"{"\ud800":1}"#,
-        ] {
+        for lone in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud800x""#, r#"{"\ud800":1}"#] {
             check(lone.as_bytes(), Err(JsonError::Syntax));
         }
         check(b"\"a\nb\"", Err(JsonError::Syntax));
@@ -278,13 +255,7 @@ mod tests {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(parse(nested(JSON_DEPTH_CEILING).as_bytes(), usize::MAX).is_ok());
         let past = JSON_DEPTH_CEILING.checked_add(1).unwrap();
-        assert_eq!(
-            parse(nested(past).as_bytes(), usize::MAX),
-            Err(JsonError::TooDeep)
-        );
-        assert_eq!(
-            parse("[".repeat(1 << 20).as_bytes(), usize::MAX),
-            Err(JsonError::TooDeep)
-        );
+        assert_eq!(parse(nested(past).as_bytes(), usize::MAX), Err(JsonError::TooDeep));
+        assert_eq!(parse("[".repeat(1 << 20).as_bytes(), usize::MAX), Err(JsonError::TooDeep));
     }
 }

@@ -89,10 +89,7 @@ impl KeySet {
                 Ok(key) if keys.contains(&key) => {}
                 Ok(key) => keys.push(key),
                 Err(fault) => {
-                    let before = skipped.unwrap_or(Skipped {
-                        count: 0,
-                        first: fault,
-                    });
+                    let before = skipped.unwrap_or(Skipped { count: 0, first: fault });
                     let count = before.count.saturating_add(1);
                     skipped = Some(Skipped { count, ..before });
                 }
@@ -157,14 +154,8 @@ mod tests {
     fn a_set_is_an_object_with_an_array_of_keys() {
         check(&json!({"keys": [jwk("a")], "other": 1}).to_string(), Ok(1));
         check(&json!([jwk("a")]).to_string(), Err(JwksError::NoKeysArray));
-        check(
-            &json!({"keys": jwk("a")}).to_string(),
-            Err(JwksError::NoKeysArray),
-        );
-        check(
-            &json!({"Keys": [jwk("a")]}).to_string(),
-            Err(JwksError::NoKeysArray),
-        );
+        check(&json!({"keys": jwk("a")}).to_string(), Err(JwksError::NoKeysArray));
+        check(&json!({"Keys": [jwk("a")]}).to_string(), Err(JwksError::NoKeysArray));
         check(&jwk("a").to_string(), Err(JwksError::NoKeysArray));
         check("", Err(JwksError::Json(JsonError::Syntax)));
         check("<html>", Err(JwksError::Json(JsonError::Syntax)));
@@ -174,10 +165,7 @@ mod tests {
 
     #[test]
     fn a_set_without_a_usable_key_is_no_set() {
-        check(
-            r#"{"keys":[]}"#,
-            Err(JwksError::NoUsableKey { first: None }),
-        );
+        check(r#"{"keys":[]}"#, Err(JwksError::NoUsableKey { first: None }));
         let unusable = json!({"keys": [{"kty": "oct", "k": "AAAA"}, 7]}).to_string();
         let first = Some(KeyFault::Symmetric);
         check(&unusable, Err(JwksError::NoUsableKey { first }));
@@ -223,9 +211,7 @@ mod tests {
 
     #[test]
     fn the_number_of_keys_is_bounded() {
-        let keys = |count: usize| -> Vec<Value> {
-            (0..count).map(|each| jwk(&each.to_string())).collect()
-        };
+        let keys = |count: usize| -> Vec<Value> { (0..count).map(|each| jwk(&each.to_string())).collect() };
         let most = KeySet::from_values(&keys(KEYS_PER_SET_MAX)).unwrap();
         assert_eq!(most.keys().len(), KEYS_PER_SET_MAX);
         let past = KeySet::from_values(&keys(KEYS_PER_SET_MAX.saturating_add(1)));
@@ -249,9 +235,6 @@ mod tests {
             format!(r#"{{"keys":[{}],"x":{deep}}}"#, jwk("a"))
         };
         check(&nested(JWKS_JSON_DEPTH_MAX.saturating_sub(1)), Ok(1));
-        check(
-            &nested(JWKS_JSON_DEPTH_MAX),
-            Err(JwksError::Json(JsonError::TooDeep)),
-        );
+        check(&nested(JWKS_JSON_DEPTH_MAX), Err(JwksError::Json(JsonError::TooDeep)));
     }
 }

@@ -116,10 +116,7 @@ impl JwtError {
             Self::AudienceMismatch => "token_audience_mismatch",
             Self::Base64 => "token_base64",
             // An agent nobody issued an identity to is told apart from a malformed token.
-            Self::Claim {
-                claim: "iss",
-                fault: ClaimFault::Missing,
-            } => "token_issuer_missing",
+            Self::Claim { claim: "iss", fault: ClaimFault::Missing } => "token_issuer_missing",
             Self::Claim { fault, .. } => fault.code(),
             Self::ClaimsJson(_) => "token_claims_json",
             Self::ClaimsNotObject => "token_claims_not_object",

@@ -49,10 +49,7 @@ mod tests {
     #[test]
     fn debug_shows_nothing_of_the_value() {
         let secret = Redacted::new("correct horse".to_owned());
-        assert_eq!(
-            format!("{secret:?} {:?}", Some(&secret)),
-            "[redacted] Some([redacted])"
-        );
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "[redacted] Some([redacted])");
         assert_eq!(secret.expose(), "correct horse");
         assert_eq!(secret.into_exposed(), "correct horse");
     }

@@ -37,8 +37,6 @@ pub trait Signatures {
         kid: Option<&str>,
         claims: &Map<String, Value>,
     ) -> Result<Redacted<String>, SignError> {
-        signing::compact(key.algorithm(), typ, kid, claims, |input| {
-            self.sign(key, input)
-        })
+        signing::compact(key.algorithm(), typ, kid, claims, |input| self.sign(key, input))
     }
 }

@@ -89,10 +89,7 @@ mod tests {
     fn arithmetic_stops_at_the_ends() {
         let last = UnixSeconds::new(u64::MAX);
         assert_eq!(last.saturating_add(Seconds::new(1)), last);
-        assert_eq!(
-            UnixSeconds::new(1).saturating_sub(Seconds::new(2)),
-            UnixSeconds::new(0)
-        );
+        assert_eq!(UnixSeconds::new(1).saturating_sub(Seconds::new(2)), UnixSeconds::new(0));
     }
 
     #[test]

@@ -28,47 +28,27 @@ pub struct InGuest;
 
 impl Signatures for InGuest {
     fn verify(&self, key: &PublicKey, algorithm: Algorithm, jwt: &UnverifiedJwt<'_>) -> bool {
-        signed(
-            key,
-            algorithm,
-            jwt.signing_input().as_bytes(),
-            jwt.signature(),
-        )
+        signed(key, algorithm, jwt.signing_input().as_bytes(), jwt.signature())
     }
 }
 
 /// Whether `signature` over `input` was made by `key` with `algorithm`.
 fn signed(key: &PublicKey, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
-    let rsa = |key: &RSAPublicKey, digest, padding| {
-        rsa(key.as_ref(), digest, padding, input, signature).unwrap_or(false)
-    };
+    let rsa =
+        |key: &RSAPublicKey, digest, padding| rsa(key.as_ref(), digest, padding, input, signature).unwrap_or(false);
     match (algorithm, key.material()) {
         (Algorithm::Rs256, Material::Rsa(key)) => rsa(key, MessageDigest::sha256(), Padding::PKCS1),
         (Algorithm::Rs384, Material::Rsa(key)) => rsa(key, MessageDigest::sha384(), Padding::PKCS1),
         (Algorithm::Rs512, Material::Rsa(key)) => rsa(key, MessageDigest::sha512(), Padding::PKCS1),
-        (Algorithm::Ps256, Material::Rsa(key)) => {
-            rsa(key, MessageDigest::sha256(), Padding::PKCS1_PSS)
-        }
+        (Algorithm::Ps256, Material::Rsa(key)) => rsa(key, MessageDigest::sha256(), Padding::PKCS1_PSS),
         (Algorithm::Es256, Material::P256(key)) => p256::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| {
-                key.as_ref()
-                    .verify_prehash(&sha256(input), &signature)
-                    .is_ok()
-            }),
+            .is_ok_and(|signature| key.as_ref().verify_prehash(&sha256(input), &signature).is_ok()),
         (Algorithm::Es384, Material::P384(key)) => p384::ecdsa::Signature::from_slice(signature)
-            .is_ok_and(|signature| {
-                key.as_ref()
-                    .verify_prehash(&sha384(input), &signature)
-                    .is_ok()
-            }),
-        (Algorithm::EdDsa, Material::Ed25519(key)) => {
-            ed25519_compact::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.as_ref().verify(input, &signature).is_ok())
-        }
+            .is_ok_and(|signature| key.as_ref().verify_prehash(&sha384(input), &signature).is_ok()),
+        (Algorithm::EdDsa, Material::Ed25519(key)) => ed25519_compact::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.as_ref().verify(input, &signature).is_ok()),
         // A key of another type, which `PublicKey::fits` excludes.
-        (_, Material::Rsa(_) | Material::P256(_) | Material::P384(_) | Material::Ed25519(_)) => {
-            false
-        }
+        (_, Material::Rsa(_) | Material::P256(_) | Material::P384(_) | Material::Ed25519(_)) => false,
     }
 }
 
@@ -102,11 +82,7 @@ mod tests {
         let key = PublicKey::from_jwk(&jwk).unwrap();
         let (input, signature) = jws.rsplit_once('.').unwrap();
         let signature = base64url::decode(signature).unwrap();
-        assert_eq!(
-            signed(&key, algorithm, input.as_bytes(), &signature),
-            want,
-            "{jws}"
-        );
+        assert_eq!(signed(&key, algorithm, input.as_bytes(), &signature), want, "{jws}");
     }
 
     fn rfc7515_a2_jwk() -> serde_json::Value {
@@ -163,18 +139,8 @@ mod tests {
     #[test]
     fn one_changed_byte_is_noticed() {
         let changed = |jws: &str| jws.replacen(".eyJpc3MiOiJqb2Ui", ".eyJpc3MiOiJqb2Uj", 1);
-        check(
-            rfc7515_a2_jwk(),
-            Algorithm::Rs256,
-            &changed(RFC7515_A2_JWS),
-            false,
-        );
-        check(
-            rfc7515_a3_jwk(),
-            Algorithm::Es256,
-            &changed(RFC7515_A3_JWS),
-            false,
-        );
+        check(rfc7515_a2_jwk(), Algorithm::Rs256, &changed(RFC7515_A2_JWS), false);
+        check(rfc7515_a3_jwk(), Algorithm::Es256, &changed(RFC7515_A3_JWS), false);
     }
 
     /// Every algorithm against every other: a signature is good for its own key and its own algorithm only.
@@ -191,10 +157,7 @@ mod tests {
                     let own_key = key.thumbprint() == issuer.unbound_key().thumbprint();
                     let want = own_key && algorithm == signer;
                     let got = signed(&key, algorithm, input, &signature);
-                    assert_eq!(
-                        got, want,
-                        "{signer:?} read as {algorithm:?} with a key of {other:?}"
-                    );
+                    assert_eq!(got, want, "{signer:?} read as {algorithm:?} with a key of {other:?}");
                 }
             }
         }
@@ -209,13 +172,7 @@ mod tests {
             let mut cut = good.clone();
             cut.pop();
             let zero = vec![0; good.len()];
-            for bad in [
-                cut,
-                [good.as_slice(), &[0]].concat(),
-                [&[0], good.as_slice()].concat(),
-                zero,
-                Vec::new(),
-            ] {
+            for bad in [cut, [good.as_slice(), &[0]].concat(), [&[0], good.as_slice()].concat(), zero, Vec::new()] {
                 assert!(!signed(&key, algorithm, b"input", &bad), "{algorithm:?}");
             }
             assert!(signed(&key, algorithm, b"input", &good), "{algorithm:?}");
@@ -227,18 +184,9 @@ mod tests {
     fn ecdsa_has_two_signatures_for_one() {
         let issuer = Issuer::of(Algorithm::Es256);
         let good = issuer.signing_key.sign(b"input").unwrap();
-        let (r, s) = p256::ecdsa::Signature::from_slice(&good)
-            .unwrap()
-            .split_scalars();
-        let other = p256::ecdsa::Signature::from_scalars(*r, -*s)
-            .unwrap()
-            .to_vec();
+        let (r, s) = p256::ecdsa::Signature::from_slice(&good).unwrap().split_scalars();
+        let other = p256::ecdsa::Signature::from_scalars(*r, -*s).unwrap().to_vec();
         assert_ne!(good, other);
-        assert!(signed(
-            &issuer.unbound_key(),
-            Algorithm::Es256,
-            b"input",
-            &other
-        ));
+        assert!(signed(&issuer.unbound_key(), Algorithm::Es256, b"input", &other));
     }
 }

@@ -71,11 +71,7 @@ pub struct SigningKey {
 }
 
 enum Material {
-    Rsa {
-        key: PKey<Private>,
-        digest: MessageDigest,
-        padding: Padding,
-    },
+    Rsa { key: PKey<Private>, digest: MessageDigest, padding: Padding },
     P256(P256KeyPair),
     P384(P384KeyPair),
     Ed25519(Edwards25519KeyPair),
@@ -106,15 +102,10 @@ impl SigningKey {
             Algorithm::Ps256 => rsa(pem, MessageDigest::sha256(), Padding::PKCS1_PSS),
             Algorithm::Es256 => P256KeyPair::from_pem(pem).ok().map(Material::P256),
             Algorithm::Es384 => P384KeyPair::from_pem(pem).ok().map(Material::P384),
-            Algorithm::EdDsa => Edwards25519KeyPair::from_pem(pem)
-                .ok()
-                .map(Material::Ed25519),
+            Algorithm::EdDsa => Edwards25519KeyPair::from_pem(pem).ok().map(Material::Ed25519),
         };
         let material = material.ok_or(SigningKeyError::Unusable)?;
-        Ok(Self {
-            algorithm,
-            material,
-        })
+        Ok(Self { algorithm, material })
     }
 
     /// The algorithm it signs with.
@@ -136,24 +127,14 @@ impl SigningKey {
     /// The signature over those bytes, in the form JWS uses (for ECDSA, RFC 7518 §3.4: r and s side by side).
     pub fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
         match &self.material {
-            Material::Rsa {
-                key,
-                digest,
-                padding,
-            } => sign_rsa(key, digest.clone(), *padding, input),
+            Material::Rsa { key, digest, padding } => sign_rsa(key, digest.clone(), *padding, input),
             Material::P256(key) => {
-                let signature: Result<p256::ecdsa::Signature, _> =
-                    key.as_ref().sign_prehash(&sha256(input));
-                signature
-                    .map(|signature| signature.to_vec())
-                    .map_err(|_| SignError::Signature)
+                let signature: Result<p256::ecdsa::Signature, _> = key.as_ref().sign_prehash(&sha256(input));
+                signature.map(|signature| signature.to_vec()).map_err(|_| SignError::Signature)
             }
             Material::P384(key) => {
-                let signature: Result<p384::ecdsa::Signature, _> =
-                    key.as_ref().sign_prehash(&sha384(input));
-                signature
-                    .map(|signature| signature.to_vec())
-                    .map_err(|_| SignError::Signature)
+                let signature: Result<p384::ecdsa::Signature, _> = key.as_ref().sign_prehash(&sha384(input));
+                signature.map(|signature| signature.to_vec()).map_err(|_| SignError::Signature)
             }
             Material::Ed25519(key) => Ok(key.as_ref().sk.sign(input, None).to_vec()),
         }
@@ -194,19 +175,10 @@ fn rsa(pem: &str, digest: MessageDigest, padding: Padding) -> Option<Material> {
     let pair = RSAKeyPair::from_pem(pem).ok()?;
     let key: &Rsa<Private> = pair.as_ref();
     let key = PKey::from_rsa(key.clone()).ok()?;
-    Some(Material::Rsa {
-        key,
-        digest,
-        padding,
-    })
+    Some(Material::Rsa { key, digest, padding })
 }
 
-fn sign_rsa(
-    key: &PKey<Private>,
-    digest: MessageDigest,
-    padding: Padding,
-    input: &[u8],
-) -> Result<Vec<u8>, SignError> {
+fn sign_rsa(key: &PKey<Private>, digest: MessageDigest, padding: Padding, input: &[u8]) -> Result<Vec<u8>, SignError> {
     let sign = || {
         let mut signer = Signer::new(digest, key)?;
         signer.set_rsa_padding(padding)?;
@@ -235,10 +207,7 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<char> = hex.chars().collect();
-        digits
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
-            .collect()
+        digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap()).collect()
     }
 
     #[test]
@@ -246,17 +215,10 @@ mod tests {
         for key in Algorithm::ALL {
             for algorithm in Algorithm::ALL {
                 let rsa = |algorithm| {
-                    matches!(
-                        algorithm,
-                        Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256
-                    )
+                    matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256)
                 };
                 let fits = key == algorithm || (rsa(key) && rsa(algorithm));
-                let want = if fits {
-                    Ok(())
-                } else {
-                    Err(SigningKeyError::Unusable)
-                };
+                let want = if fits { Ok(()) } else { Err(SigningKeyError::Unusable) };
                 check(algorithm, &private_pem(key), want);
             }
         }
@@ -266,12 +228,7 @@ mod tests {
     fn only_a_pkcs8_private_key_is_taken() {
         let pem = private_pem(Algorithm::Es256);
         check(Algorithm::Es256, &format!("\n  {pem}\n"), Ok(()));
-        for label in [
-            "EC PRIVATE KEY",
-            "ENCRYPTED PRIVATE KEY",
-            "PUBLIC KEY",
-            "CERTIFICATE",
-        ] {
+        for label in ["EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PUBLIC KEY", "CERTIFICATE"] {
             let other = pem.replace("PRIVATE KEY", label);
             check(Algorithm::Es256, &other, Err(SigningKeyError::NotPkcs8Pem));
         }
@@ -283,34 +240,20 @@ mod tests {
     #[test]
     fn the_length_of_a_pem_is_bounded() {
         let begin = "-----BEGIN PRIVATE KEY-----";
-        let filled =
-            |bytes: usize| format!("{begin}{}", "A".repeat(bytes.saturating_sub(begin.len())));
-        check(
-            Algorithm::Rs256,
-            &filled(SIGNING_KEY_PEM_BYTES_MAX),
-            Err(SigningKeyError::Unusable),
-        );
+        let filled = |bytes: usize| format!("{begin}{}", "A".repeat(bytes.saturating_sub(begin.len())));
+        check(Algorithm::Rs256, &filled(SIGNING_KEY_PEM_BYTES_MAX), Err(SigningKeyError::Unusable));
         let past = SIGNING_KEY_PEM_BYTES_MAX.saturating_add(1);
-        check(
-            Algorithm::Rs256,
-            &filled(past),
-            Err(SigningKeyError::TooLong),
-        );
+        check(Algorithm::Rs256, &filled(past), Err(SigningKeyError::TooLong));
     }
 
     #[test]
     fn what_is_signed_is_what_was_given() {
-        let claims =
-            json!({"iss": "a", "exp": 7, "iat": 1.5, "aud": ["x", "y"], "nested": {"n": null}});
+        let claims = json!({"iss": "a", "exp": 7, "iat": 1.5, "aud": ["x", "y"], "nested": {"n": null}});
         for algorithm in Algorithm::ALL {
             let issuer = Issuer::of(algorithm);
             let token = issuer
                 .signing_key
-                .sign_jwt(
-                    Some("client-authentication+jwt"),
-                    Some("k1"),
-                    claims.as_object().unwrap(),
-                )
+                .sign_jwt(Some("client-authentication+jwt"), Some("k1"), claims.as_object().unwrap())
                 .unwrap();
             let jwt = UnverifiedJwt::parse(token.expose()).unwrap();
             assert_eq!(jwt.claims().object(), claims.as_object());
@@ -341,13 +284,8 @@ mod tests {
         let seed = base64url::decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
         let point = base64url::decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
         let pair = Edwards25519KeyPair::from_bytes(&[seed, point].concat()).unwrap();
-        let key = SigningKey {
-            algorithm: Algorithm::EdDsa,
-            material: Material::Ed25519(pair),
-        };
-        let signature = key
-            .sign(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc")
-            .unwrap();
+        let key = SigningKey { algorithm: Algorithm::EdDsa, material: Material::Ed25519(pair) };
+        let signature = key.sign(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc").unwrap();
         assert_eq!(
             base64url::encode(&signature).unwrap(),
             "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
