@@ -240,9 +240,9 @@ mod tests {
         drop(polite);
         assert!(!runs(id) && begun.elapsed() < END_WITHIN);
         let stubborn = shell("echo LISTENING 127.0.0.1:7; exec sleep 60", Duration::from_secs(5)).expect("starts");
-        let id = stubborn.id();
+        let (id, begun) = (stubborn.id(), Instant::now());
         drop(stubborn);
-        assert!(!runs(id));
+        assert!(!runs(id) && begun.elapsed() < END_WITHIN * 5, "killed, not waited for");
     }
 
     #[test]
