@@ -22,9 +22,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
-        ["dev", name, options @ ..] => {
-            Options::parse(options).and_then(|options| dev(name, &options))
-        }
+        ["dev", name, options @ ..] => Options::parse(options).and_then(|options| dev(name, &options)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
@@ -61,29 +59,21 @@ impl Options {
                 ungoverned = true;
                 continue;
             }
-            let value = words
-                .next()
-                .ok_or_else(|| format!("{option} needs a value"))?;
+            let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
             match *option {
                 "--world" => world = Some(PathBuf::from(value)),
                 "--break" => breaks.push((*value).to_owned()),
                 _ => return Err(format!("unknown option {option}").into()),
             }
         }
-        Ok(Self {
-            world: world.ok_or("--world FILE is missing")?,
-            breaks,
-            ungoverned,
-        })
+        Ok(Self { world: world.ok_or("--world FILE is missing")?, breaks, ungoverned })
     }
 }
 
 /// One process of the development world; it runs until it is told to end or its input closes.
 fn dev(name: &str, options: &Options) -> Outcome {
     let world = World::load(&options.world)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let (Some(mut issuer), Some(port)) = (world.issuer(name), world.issuer_port(name)) {
         for word in &options.breaks {
             issuer.misbehave(word.parse()?);
@@ -97,9 +87,7 @@ fn dev(name: &str, options: &Options) -> Outcome {
     let served = match name {
         "frontend" => runtime.block_on(frontend::run(world.frontend_settings()?)),
         "orchestrator" => runtime.block_on(orchestrator::run(world.orchestrator_settings()?)),
-        "knowledge-agent" => {
-            runtime.block_on(knowledge_agent::run(world.knowledge_agent_settings()?))
-        }
+        "knowledge-agent" => runtime.block_on(knowledge_agent::run(world.knowledge_agent_settings()?)),
         "mcp-server" => {
             let mut settings = world.mcp_server_settings()?;
             settings.ungoverned = options.ungoverned;
