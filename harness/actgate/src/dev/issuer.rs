@@ -153,21 +153,14 @@ impl Issuer {
             HttpResponse::text(421, "text/plain", "this server has another name")
         };
         entry.status = response.status;
-        entry.error = response
-            .body_json()
-            .get("error")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        entry.error = response.body_json().get("error").and_then(Value::as_str).map(str::to_owned);
         self.ledger.record(entry);
         response
     }
 
     /// RFC 9110 §7.4: a request for another host is not answered. Loopback names lead here directly.
     fn is_addressed(&self, request: &HttpRequest) -> bool {
-        let Some(host) = request
-            .header(":authority")
-            .or_else(|| request.header("host"))
-        else {
+        let Some(host) = request.header(":authority").or_else(|| request.header("host")) else {
             return true;
         };
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -175,12 +168,7 @@ impl Issuer {
         host == own || name == own || ["127.0.0.1", "localhost", "[::1]"].contains(&name)
     }
 
-    fn route(
-        &mut self,
-        now: UnixSeconds,
-        request: &HttpRequest,
-        entry: &mut Entry,
-    ) -> HttpResponse {
+    fn route(&mut self, now: UnixSeconds, request: &HttpRequest, entry: &mut Entry) -> HttpResponse {
         let path = request.path_only().to_owned();
         let is = |url: &str| split_url(url).1 == path;
         let (endpoint, method) = if is(&self.config.token_endpoint()) {
@@ -196,8 +184,7 @@ impl Issuer {
         };
         entry.endpoint = Some(endpoint);
         if request.method != method {
-            return HttpResponse::text(405, "text/plain", "method not allowed")
-                .with("allow", method);
+            return HttpResponse::text(405, "text/plain", "method not allowed").with("allow", method);
         }
         let broken = self.begin_breaks(endpoint);
         let mut response = match answer::replacement(&broken) {
@@ -221,26 +208,17 @@ impl Issuer {
         match (endpoint, self.config.role.clone()) {
             (Endpoint::Token, role) => {
                 self.note_request(request, entry);
-                self.token(now, request, &role, entry)
-                    .unwrap_or_else(|refusal| {
-                        entry.reason = Some(refusal.description);
-                        refusal.response()
-                    })
+                self.token(now, request, &role, entry).unwrap_or_else(|refusal| {
+                    entry.reason = Some(refusal.description);
+                    refusal.response()
+                })
             }
-            (Endpoint::Keys, _) => HttpResponse::text(
-                200,
-                "application/json",
-                key_set(&self.keys.published()).to_string(),
-            ),
-            (Endpoint::Metadata, _) => {
-                HttpResponse::text(200, "application/json", self.metadata().to_string())
+            (Endpoint::Keys, _) => {
+                HttpResponse::text(200, "application/json", key_set(&self.keys.published()).to_string())
             }
-            (Endpoint::Authorize, Role::IdentityProvider(policy)) => {
-                self.authorize(now, request, &policy)
-            }
-            (Endpoint::Authorize, Role::ResourceServer(_)) => {
-                HttpResponse::text(404, "text/plain", "no such endpoint")
-            }
+            (Endpoint::Metadata, _) => HttpResponse::text(200, "application/json", self.metadata().to_string()),
+            (Endpoint::Authorize, Role::IdentityProvider(policy)) => self.authorize(now, request, &policy),
+            (Endpoint::Authorize, Role::ResourceServer(_)) => HttpResponse::text(404, "text/plain", "no such endpoint"),
         }
     }
 
@@ -255,15 +233,9 @@ impl Issuer {
         let client = self.authenticate(now, request, &form)?;
         entry.client = Some(client.id.clone());
         match (form.required("grant_type", "no grant_type")?, role) {
-            (TOKEN_EXCHANGE, Role::IdentityProvider(policy)) => {
-                self.exchange(now, &form, &client, policy)
-            }
-            (AUTHORIZATION_CODE, Role::IdentityProvider(_)) => {
-                self.redeem_code(now, &form, &client)
-            }
-            (JWT_BEARER, Role::ResourceServer(policy)) => {
-                self.redeem_id_jag(now, &form, &client, policy)
-            }
+            (TOKEN_EXCHANGE, Role::IdentityProvider(policy)) => self.exchange(now, &form, &client, policy),
+            (AUTHORIZATION_CODE, Role::IdentityProvider(_)) => self.redeem_code(now, &form, &client),
+            (JWT_BEARER, Role::ResourceServer(policy)) => self.redeem_id_jag(now, &form, &client, policy),
             _ => Err(Refusal::grant_type()),
         }
     }
@@ -282,20 +254,13 @@ impl Issuer {
 
     /// The keys that count for tokens of `issuer`: its own as published, another's as configured.
     fn trusted_keys(&self, issuer: &str) -> Option<Vec<PublicJwk>> {
-        if issuer == self.config.issuer {
-            Some(self.keys.published())
-        } else {
-            self.trust.get(issuer).cloned()
-        }
+        if issuer == self.config.issuer { Some(self.keys.published()) } else { self.trust.get(issuer).cloned() }
     }
 
     /// RFC 8414 §3.1 puts the well-known part first; OpenID Connect Discovery §4 appends it.
     fn metadata_paths(&self) -> [String; 2] {
         let own = split_url(&self.config.issuer).1;
-        [
-            format!("/.well-known/oauth-authorization-server{own}"),
-            format!("{own}/.well-known/openid-configuration"),
-        ]
+        [format!("/.well-known/oauth-authorization-server{own}"), format!("{own}/.well-known/openid-configuration")]
     }
 
     fn metadata(&self) -> Value {
@@ -314,11 +279,9 @@ impl Issuer {
                 document["grant_types_supported"] = json!([AUTHORIZATION_CODE, TOKEN_EXCHANGE]);
                 document["scopes_supported"] = json!(policy.sign_in_scopes);
                 document["subject_types_supported"] = json!(["public"]);
-                document["id_token_signing_alg_values_supported"] =
-                    json!([self.keys.signer().algorithm().name()]);
+                document["id_token_signing_alg_values_supported"] = json!([self.keys.signer().algorithm().name()]);
                 document["authorization_response_iss_parameter_supported"] = json!(true);
-                document["identity_chaining_requested_token_types_supported"] =
-                    json!([TYPE_ID_JAG]);
+                document["identity_chaining_requested_token_types_supported"] = json!([TYPE_ID_JAG]);
             }
             // "RAS MUST NOT publish the list of issuers it trusts": the profile is named, nothing more.
             Role::ResourceServer(_) => {

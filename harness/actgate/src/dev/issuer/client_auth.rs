@@ -33,24 +33,16 @@ impl Issuer {
     ) -> Result<AuthenticatedClient, Refusal> {
         // RFC 6749 §2.3: "The client MUST NOT use more than one authentication method in each request."
         if request.header("authorization").is_some() || form.text("client_secret").is_some() {
-            return Err(Refusal::request(
-                "more than one credential, or one of the wrong kind",
-            ));
+            return Err(Refusal::request("more than one credential, or one of the wrong kind"));
         }
         if form.text("client_assertion_type") != Some(CLIENT_ASSERTION_TYPE) {
             return Err(Refusal::client("client_assertion_type is not jwt-bearer"));
         }
-        let assertion = form
-            .text("client_assertion")
-            .ok_or_else(|| Refusal::client("no client_assertion"))?;
-        let assertion = Jws::parse(assertion)
-            .ok_or_else(|| Refusal::client("client_assertion is not a JWT"))?;
+        let assertion = form.text("client_assertion").ok_or_else(|| Refusal::client("no client_assertion"))?;
+        let assertion = Jws::parse(assertion).ok_or_else(|| Refusal::client("client_assertion is not a JWT"))?;
         let authenticated = self.holder_of(&assertion)?;
         // RFC 7521 §4.2: a `client_id` parameter, when sent, must name the same client.
-        if form
-            .text("client_id")
-            .is_some_and(|id| id != authenticated.id)
-        {
+        if form.text("client_id").is_some_and(|id| id != authenticated.id) {
             return Err(Refusal::client("client_id is not the assertion's subject"));
         }
         self.check_assertion(now, &assertion)?;
@@ -61,17 +53,11 @@ impl Issuer {
     /// The registered, active client whose key signed the assertion.
     fn holder_of(&self, assertion: &Jws) -> Result<AuthenticatedClient, Refusal> {
         // RFC 7523 §3: for client authentication, `iss` and `sub` are both the client_id.
-        let id = assertion
-            .text("sub")
-            .ok_or_else(|| Refusal::client("assertion has no sub"))?;
+        let id = assertion.text("sub").ok_or_else(|| Refusal::client("assertion has no sub"))?;
         if assertion.text("iss") != Some(id) {
             return Err(Refusal::client("assertion iss is not its sub"));
         }
-        let client = self
-            .config
-            .clients
-            .get(id)
-            .ok_or_else(|| Refusal::client("unknown client"))?;
+        let client = self.config.clients.get(id).ok_or_else(|| Refusal::client("unknown client"))?;
         if !client.active {
             return Err(Refusal::client("client is not active"));
         }
@@ -81,54 +67,33 @@ impl Issuer {
             return Err(Refusal::client("assertion typ is of another kind of token"));
         }
         if !assertion.verified_by(&client.keys) {
-            return Err(Refusal::client(
-                "assertion signature does not match a registered key",
-            ));
+            return Err(Refusal::client("assertion signature does not match a registered key"));
         }
-        Ok(AuthenticatedClient {
-            id: id.to_owned(),
-            client: client.clone(),
-        })
+        Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() })
     }
 
     fn check_assertion(&self, now: UnixSeconds, assertion: &Jws) -> Result<(), Refusal> {
         if assertion.audiences() != [self.config.assertion_audience()] {
             return Err(Refusal::client("assertion aud is not this server"));
         }
-        let expires = assertion
-            .instant("exp")
-            .ok_or_else(|| Refusal::client("assertion has no exp"))?;
+        let expires = assertion.instant("exp").ok_or_else(|| Refusal::client("assertion has no exp"))?;
         if expires <= now {
             return Err(Refusal::client("assertion has expired"));
         }
         if expires > now.plus(ASSERTION_LIFETIME_MAX) {
             return Err(Refusal::client("assertion lives longer than one hour"));
         }
-        let ahead = |claim| {
-            assertion
-                .instant(claim)
-                .is_some_and(|at| at > now.plus(CLOCK_SKEW))
-        };
+        let ahead = |claim| assertion.instant(claim).is_some_and(|at| at > now.plus(CLOCK_SKEW));
         if ahead("iat") || ahead("nbf") {
             return Err(Refusal::client("assertion is from the future"));
         }
         Ok(())
     }
 
-    fn refuse_replayed_assertion(
-        &mut self,
-        now: UnixSeconds,
-        id: &str,
-        assertion: &Jws,
-    ) -> Result<(), Refusal> {
-        let jti = assertion
-            .text("jti")
-            .ok_or_else(|| Refusal::client("assertion has no jti"))?;
+    fn refuse_replayed_assertion(&mut self, now: UnixSeconds, id: &str, assertion: &Jws) -> Result<(), Refusal> {
+        let jti = assertion.text("jti").ok_or_else(|| Refusal::client("assertion has no jti"))?;
         let expires = assertion.instant("exp").unwrap_or(now);
-        if self
-            .assertions
-            .first_use(now, &format!("{id} {jti}"), expires)
-        {
+        if self.assertions.first_use(now, &format!("{id} {jti}"), expires) {
             Ok(())
         } else {
             Err(Refusal::client("assertion was used before"))

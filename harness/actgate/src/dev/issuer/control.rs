@@ -32,9 +32,7 @@ enum Command {
 impl Issuer {
     /// The answer, when the request is for the control endpoint.
     pub(crate) fn control(&mut self, request: &HttpRequest) -> Option<HttpResponse> {
-        let host = request
-            .header(":authority")
-            .or_else(|| request.header("host"));
+        let host = request.header(":authority").or_else(|| request.header("host"));
         if host.is_some_and(|host| host == split_url(&self.config.issuer).0) {
             return None;
         }
@@ -65,17 +63,10 @@ impl Issuer {
             Command::Retire(kid) => self.retire(&kid),
             Command::Trust { issuer, key } => self.trust(&issuer, key),
             Command::User { id, active } => {
-                self.config
-                    .users
-                    .iter_mut()
-                    .filter(|user| user.id == id)
-                    .for_each(|user| user.active = active);
+                self.config.users.iter_mut().filter(|user| user.id == id).for_each(|user| user.active = active);
             }
             Command::Client { id, active } => {
-                self.config
-                    .clients
-                    .entry(id)
-                    .and_modify(|client| client.active = active);
+                self.config.clients.entry(id).and_modify(|client| client.active = active);
             }
         }
         HttpResponse::json(200, &done)

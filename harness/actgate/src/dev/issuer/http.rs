@@ -36,25 +36,16 @@ pub struct HttpRequest {
 impl HttpRequest {
     /// A request without a body.
     pub fn get(path: &str) -> Self {
-        Self {
-            method: "GET".to_owned(),
-            path: path.to_owned(),
-            ..Self::default()
-        }
+        Self { method: "GET".to_owned(), path: path.to_owned(), ..Self::default() }
     }
 
     /// A form post, as a token endpoint expects it (RFC 6749 appendix B).
     pub fn form(path: &str, fields: &[(&str, &str)]) -> Self {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Self {
             method: "POST".to_owned(),
             path: path.to_owned(),
-            headers: vec![(
-                "content-type".to_owned(),
-                "application/x-www-form-urlencoded".to_owned(),
-            )],
+            headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
             body: body.into_bytes(),
         }
     }
@@ -96,12 +87,7 @@ impl HttpResponse {
 
     /// A response with this content type.
     pub fn text(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            body: body.into(),
-            ..Self::default()
-        }
-        .with("content-type", content_type)
+        Self { status, body: body.into(), ..Self::default() }.with("content-type", content_type)
     }
 
     /// The response with one more header field.
@@ -123,8 +109,5 @@ impl HttpResponse {
 }
 
 fn field<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }

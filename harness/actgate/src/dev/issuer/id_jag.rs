@@ -12,9 +12,7 @@ use super::config::{Connection, IdpPolicy, User};
 use super::http::{HttpResponse, UnixSeconds};
 use super::issuing::Issued;
 use super::jws::Jws;
-use super::oauth::{
-    Form, Refusal, TYP_ID_JAG, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, members,
-};
+use super::oauth::{Form, Refusal, TYP_ID_JAG, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, members};
 
 /// Short lived, as every example of the draft is.
 const ID_JAG_LIFETIME: u64 = 300;
@@ -36,9 +34,7 @@ impl Issuer {
         policy: &IdpPolicy,
     ) -> Result<HttpResponse, Refusal> {
         if client.client.profile != "ai_agent" {
-            return Err(Refusal::unauthorized_client(
-                "only agents exchange tokens here",
-            ));
+            return Err(Refusal::unauthorized_client("only agents exchange tokens here"));
         }
         if form.text("requested_token_type") != Some(TYPE_ID_JAG) {
             return Err(Refusal::request("requested_token_type is not id-jag"));
@@ -62,14 +58,9 @@ impl Issuer {
     ) -> Result<Subject, Refusal> {
         let token = form.required("subject_token", "no subject_token")?;
         let kind = form.required("subject_token_type", "no subject_token_type")?;
-        let token =
-            Jws::parse(token).ok_or_else(|| Refusal::grant("subject_token is not a JWT"))?;
-        let issuer = token
-            .text("iss")
-            .ok_or_else(|| Refusal::grant("subject_token has no iss"))?;
-        let keys = self
-            .trusted_keys(issuer)
-            .ok_or_else(|| Refusal::grant("subject_token issuer is not trusted"))?;
+        let token = Jws::parse(token).ok_or_else(|| Refusal::grant("subject_token is not a JWT"))?;
+        let issuer = token.text("iss").ok_or_else(|| Refusal::grant("subject_token has no iss"))?;
+        let keys = self.trusted_keys(issuer).ok_or_else(|| Refusal::grant("subject_token issuer is not trusted"))?;
         if !token.verified_by(&keys) {
             return Err(Refusal::grant("subject_token signature is wrong"));
         }
@@ -95,13 +86,8 @@ impl Issuer {
         policy: &IdpPolicy,
     ) -> Result<Subject, Refusal> {
         // What an ID token lacks: the client it was issued to. `typ` tells the other kinds apart.
-        let presenter = token
-            .text("cid")
-            .ok_or_else(|| Refusal::grant("subject_token is not an access token"))?;
-        if token
-            .typ()
-            .is_some_and(|typ| typ != "at+jwt" && typ != "JWT")
-        {
+        let presenter = token.text("cid").ok_or_else(|| Refusal::grant("subject_token is not an access token"))?;
+        if token.typ().is_some_and(|typ| typ != "at+jwt" && typ != "JWT") {
             return Err(Refusal::grant("subject_token is not an access token"));
         }
         let own = if issuer == self.config.issuer {
@@ -113,69 +99,38 @@ impl Issuer {
             return Err(Refusal::grant("Audience validation failed"));
         }
         let actor = token.claims.get("act");
-        let from = actor.map_or(Some(presenter), |act| {
-            act.get("sub").and_then(Value::as_str)
-        });
-        let linked = policy
-            .delegation_links
-            .iter()
-            .any(|link| Some(link.from.as_str()) == from && link.to == client.id);
+        let from = actor.map_or(Some(presenter), |act| act.get("sub").and_then(Value::as_str));
+        let linked =
+            policy.delegation_links.iter().any(|link| Some(link.from.as_str()) == from && link.to == client.id);
         let Some(from) = from.filter(|_| linked) else {
             return Err(Refusal::denied("no delegation link to this client"));
         };
         let user = self.human(|user| token.text("sub") == Some(&user.email))?;
         // A first hop has no history yet: the application the human used begins it.
-        let inbound = actor
-            .cloned()
-            .unwrap_or_else(|| json!({ "sub": from, "sub_profile": self.profile_of(from) }));
-        Ok(Subject {
-            user,
-            inbound_act: Some(inbound),
-            auth_time: token.claims.get("auth_time").cloned(),
-        })
+        let inbound = actor.cloned().unwrap_or_else(|| json!({ "sub": from, "sub_profile": self.profile_of(from) }));
+        Ok(Subject { user, inbound_act: Some(inbound), auth_time: token.claims.get("auth_time").cloned() })
     }
 
     /// "The audience of the ID token MUST be the client": no link, no history.
-    fn id_token_subject(
-        &self,
-        token: &Jws,
-        issuer: &str,
-        client: &AuthenticatedClient,
-    ) -> Result<Subject, Refusal> {
-        if issuer != self.config.issuer
-            || token.text("cid").is_some()
-            || token.typ().is_some_and(|typ| typ != "JWT")
-        {
-            return Err(Refusal::grant(
-                "subject_token is not an ID token of this server",
-            ));
+    fn id_token_subject(&self, token: &Jws, issuer: &str, client: &AuthenticatedClient) -> Result<Subject, Refusal> {
+        if issuer != self.config.issuer || token.text("cid").is_some() || token.typ().is_some_and(|typ| typ != "JWT") {
+            return Err(Refusal::grant("subject_token is not an ID token of this server"));
         }
         if token.audiences() != [client.id.as_str()] {
             return Err(Refusal::grant("Audience validation failed"));
         }
         let user = self.human(|user| token.text("sub") == Some(&user.id))?;
-        Ok(Subject {
-            user,
-            inbound_act: None,
-            auth_time: token.claims.get("auth_time").cloned(),
-        })
+        Ok(Subject { user, inbound_act: None, auth_time: token.claims.get("auth_time").cloned() })
     }
 
     fn human(&self, is: impl Fn(&User) -> bool) -> Result<User, Refusal> {
         let user = self.config.users.iter().find(|user| is(user));
         let user = user.ok_or_else(|| Refusal::grant("subject is not in the directory"))?;
-        if user.active {
-            Ok(user.clone())
-        } else {
-            Err(Refusal::denied("the human is not active"))
-        }
+        if user.active { Ok(user.clone()) } else { Err(Refusal::denied("the human is not active")) }
     }
 
     fn profile_of(&self, client: &str) -> String {
-        self.config
-            .clients
-            .get(client)
-            .map_or_else(|| "service".to_owned(), |client| client.profile.clone())
+        self.config.clients.get(client).map_or_else(|| "service".to_owned(), |client| client.profile.clone())
     }
 
     fn issue_id_jag(
@@ -205,63 +160,31 @@ impl Issuer {
             "issued_token_type": TYPE_ID_JAG, "token_type": "N_A", "expires_in": ID_JAG_LIFETIME,
             "scope": scope, "resource": connection.resource,
         }));
-        self.respond(
-            now,
-            Issued {
-                typ: Some(TYP_ID_JAG.to_owned()),
-                claims,
-                body,
-            },
-        )
+        self.respond(now, Issued { typ: Some(TYP_ID_JAG.to_owned()), claims, body })
     }
 }
 
 /// The one connection this request is about.
-fn connection(
-    form: &Form,
-    client: &AuthenticatedClient,
-    policy: &IdpPolicy,
-) -> Result<Connection, Refusal> {
+fn connection(form: &Form, client: &AuthenticatedClient, policy: &IdpPolicy) -> Result<Connection, Refusal> {
     let mut audiences = form.all("audience");
-    let audience = audiences
-        .next()
-        .ok_or_else(|| Refusal::request("no audience"))?;
+    let audience = audiences.next().ok_or_else(|| Refusal::request("no audience"))?;
     let mut resources = form.all("resource");
-    let resource = resources
-        .next()
-        .ok_or_else(|| Refusal::target("no resource"))?;
+    let resource = resources.next().ok_or_else(|| Refusal::target("no resource"))?;
     if audiences.next().is_some() || resources.next().is_some() {
         return Err(Refusal::target("one audience and one resource at a time"));
     }
-    let governed = policy
-        .resource_servers
-        .get(audience)
-        .ok_or_else(|| Refusal::target("unknown audience"))?;
+    let governed = policy.resource_servers.get(audience).ok_or_else(|| Refusal::target("unknown audience"))?;
     if !governed.iter().any(|known| known == resource) {
-        return Err(Refusal::target(
-            "the audience does not govern this resource",
-        ));
+        return Err(Refusal::target("the audience does not govern this resource"));
     }
     let found = policy.connections.iter().find(|connection| {
-        connection.client == client.id
-            && connection.audience == audience
-            && connection.resource == resource
+        connection.client == client.id && connection.audience == audience && connection.resource == resource
     });
-    found
-        .cloned()
-        .ok_or_else(|| Refusal::denied("no connection from this client to the resource"))
+    found.cloned().ok_or_else(|| Refusal::denied("no connection from this client to the resource"))
 }
 
 /// What was asked for and is allowed; a request that names nothing gets nothing.
 fn downscope(requested: &[String], allowed: &[String]) -> Result<Vec<String>, Refusal> {
-    let granted: Vec<String> = requested
-        .iter()
-        .filter(|scope| allowed.contains(scope))
-        .cloned()
-        .collect();
-    if granted.is_empty() {
-        Err(Refusal::scope("none of the requested scopes is allowed"))
-    } else {
-        Ok(granted)
-    }
+    let granted: Vec<String> = requested.iter().filter(|scope| allowed.contains(scope)).cloned().collect();
+    if granted.is_empty() { Err(Refusal::scope("none of the requested scopes is allowed")) } else { Ok(granted) }
 }

@@ -32,17 +32,11 @@ impl Issuer {
                 entry.times = entry.times.map(|times| times - 1);
             }
         }
-        self.breaks
-            .iter()
-            .filter(|entry| entry.in_force)
-            .map(|entry| entry.how)
-            .collect()
+        self.breaks.iter().filter(|entry| entry.in_force).map(|entry| entry.how).collect()
     }
 
     fn is_broken(&self, how: &Misbehaviour) -> bool {
-        self.breaks
-            .iter()
-            .any(|entry| entry.endpoint == Endpoint::Token && entry.how == *how && entry.in_force)
+        self.breaks.iter().any(|entry| entry.endpoint == Endpoint::Token && entry.how == *how && entry.in_force)
     }
 
     /// Signs the grant and answers with it, as honestly as it is told to be.
@@ -96,21 +90,11 @@ impl Issuer {
     }
 
     fn swap_subject(&self, claims: &mut Map<String, Value>) {
-        let subject = claims
-            .get("sub")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let other = self
-            .config
-            .users
-            .iter()
-            .find(|user| user.id != subject && user.email != subject);
+        let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+        let other = self.config.users.iter().find(|user| user.id != subject && user.email != subject);
         let Some(other) = other else { return };
         let by_id = claims.contains_key("email");
-        claims.insert(
-            "sub".to_owned(),
-            json!(if by_id { &other.id } else { &other.email }),
-        );
+        claims.insert("sub".to_owned(), json!(if by_id { &other.id } else { &other.email }));
         if by_id {
             claims.insert("email".to_owned(), json!(other.email));
         } else {
@@ -126,17 +110,11 @@ impl Issuer {
         let claims = Value::Object(issued.claims.clone());
         if self.is_broken(&Misbehaviour::UnknownKey) {
             let algorithm = self.keys.signer().algorithm();
-            let key = self
-                .unknown_key
-                .get_or_insert_with(|| SigningKey::generate(algorithm, "unknown"));
+            let key = self.unknown_key.get_or_insert_with(|| SigningKey::generate(algorithm, "unknown"));
             return mint::jws(key, &header, &claims);
         }
         let token = mint::jws(self.keys.signer(), &header, &claims);
-        if self.is_broken(&Misbehaviour::BadSignature) {
-            broken::bad_signature(&token)
-        } else {
-            token
-        }
+        if self.is_broken(&Misbehaviour::BadSignature) { broken::bad_signature(&token) } else { token }
     }
 }
 

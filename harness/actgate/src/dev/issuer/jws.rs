@@ -43,11 +43,7 @@ impl Jws {
         if self.header.contains_key("crit") {
             return false;
         }
-        let algorithm = self
-            .header
-            .get("alg")
-            .and_then(Value::as_str)
-            .and_then(Algorithm::parse);
+        let algorithm = self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::parse);
         let Some(algorithm) = algorithm else {
             return false;
         };
@@ -66,10 +62,7 @@ impl Jws {
     }
 
     pub(crate) fn instant(&self, claim: &str) -> Option<UnixSeconds> {
-        self.claims
-            .get(claim)
-            .and_then(Value::as_u64)
-            .map(UnixSeconds)
+        self.claims.get(claim).and_then(Value::as_u64).map(UnixSeconds)
     }
 
     /// The audiences, as a string or an array of strings (RFC 7519 §4.1.3).
@@ -77,9 +70,7 @@ impl Jws {
         match self.claims.get("aud") {
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {
-                Vec::new()
-            }
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => Vec::new(),
         }
     }
 }
@@ -88,9 +79,7 @@ fn object(part: &str) -> Option<Map<String, Value>> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
     match serde_json::from_slice::<Strict>(&bytes).ok()?.0 {
         Value::Object(members) => Some(members),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            None
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
     }
 }
 

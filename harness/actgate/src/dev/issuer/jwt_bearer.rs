@@ -26,8 +26,7 @@ impl Issuer {
         policy: &RasPolicy,
     ) -> Result<HttpResponse, Refusal> {
         let assertion = form.required("assertion", "no assertion")?;
-        let id_jag =
-            Jws::parse(assertion).ok_or_else(|| Refusal::grant("assertion is not a JWT"))?;
+        let id_jag = Jws::parse(assertion).ok_or_else(|| Refusal::grant("assertion is not a JWT"))?;
         self.check_id_jag(now, &id_jag, client, policy)?;
         let (resource, rights) = governed(&id_jag, form, policy)?;
         let user = self.served_human(&id_jag)?;
@@ -55,9 +54,7 @@ impl Issuer {
         if id_jag.text("iss") != Some(&policy.identity_provider) {
             return Err(grant("assertion issuer is not trusted"));
         }
-        let keys = self
-            .trusted_keys(&policy.identity_provider)
-            .unwrap_or_default();
+        let keys = self.trusted_keys(&policy.identity_provider).unwrap_or_default();
         if !id_jag.verified_by(&keys) {
             return Err(grant("assertion signature is wrong"));
         }
@@ -78,17 +75,9 @@ impl Issuer {
     }
 
     fn served_human(&self, id_jag: &Jws) -> Result<User, Refusal> {
-        let user = self
-            .config
-            .users
-            .iter()
-            .find(|user| id_jag.text("sub") == Some(&user.id));
+        let user = self.config.users.iter().find(|user| id_jag.text("sub") == Some(&user.id));
         let user = user.ok_or_else(|| Refusal::grant("subject is not in the directory"))?;
-        if user.active {
-            Ok(user.clone())
-        } else {
-            Err(Refusal::denied("the human is not active"))
-        }
+        if user.active { Ok(user.clone()) } else { Err(Refusal::denied("the human is not active")) }
     }
 
     fn issue_access_token(
@@ -113,38 +102,21 @@ impl Issuer {
         let body = members(json!({
             "token_type": "Bearer", "expires_in": ACCESS_TOKEN_LIFETIME, "scope": scopes.join(" "),
         }));
-        self.respond(
-            now,
-            Issued {
-                typ: self.config.access_token_typ.clone(),
-                claims,
-                body,
-            },
-        )
+        self.respond(now, Issued { typ: self.config.access_token_typ.clone(), claims, body })
     }
 }
 
 /// The resource of the ID-JAG, when this server governs it and the request does not ask for another.
-fn governed<'a>(
-    id_jag: &Jws,
-    form: &Form,
-    policy: &'a RasPolicy,
-) -> Result<(&'a str, &'a ResourcePolicy), Refusal> {
+fn governed<'a>(id_jag: &Jws, form: &Form, policy: &'a RasPolicy) -> Result<(&'a str, &'a ResourcePolicy), Refusal> {
     let resource = match id_jag.claims.get("resource") {
         Some(Value::String(one)) => one.as_str(),
-        Some(Value::Array(many)) if many.len() == 1 => {
-            many.first().and_then(Value::as_str).unwrap_or_default()
-        }
-        Some(
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_),
-        )
-        | None => {
+        Some(Value::Array(many)) if many.len() == 1 => many.first().and_then(Value::as_str).unwrap_or_default(),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) | None => {
             return Err(Refusal::grant("assertion names no single resource"));
         }
     };
     let known = policy.resources.get_key_value(resource);
-    let (resource, rights) =
-        known.ok_or_else(|| Refusal::grant("resource is not governed by this server"))?;
+    let (resource, rights) = known.ok_or_else(|| Refusal::grant("resource is not governed by this server"))?;
     if form.all("resource").any(|asked| asked != resource) {
         return Err(Refusal::target("resource is not the assertion's"));
     }
@@ -152,18 +124,9 @@ fn governed<'a>(
 }
 
 /// ID-JAG, request and human: the scope all three agree on.
-fn granted(
-    id_jag: &Jws,
-    form: &Form,
-    rights: &ResourcePolicy,
-    user: &User,
-) -> Result<Vec<String>, Refusal> {
+fn granted(id_jag: &Jws, form: &Form, rights: &ResourcePolicy, user: &User) -> Result<Vec<String>, Refusal> {
     let asked = form.scopes();
-    let carried = id_jag
-        .text("scope")
-        .unwrap_or_default()
-        .split(' ')
-        .filter(|scope| !scope.is_empty());
+    let carried = id_jag.text("scope").unwrap_or_default().split(' ').filter(|scope| !scope.is_empty());
     let carried: Vec<String> = carried
         .filter(|scope| asked.is_empty() || asked.iter().any(|known| known == scope))
         .map(str::to_owned)
@@ -172,13 +135,7 @@ fn granted(
         return Err(Refusal::scope("no scope is both carried and requested"));
     }
     let rights = rights.user_scopes.get(&user.id);
-    let granted: Vec<String> = carried
-        .into_iter()
-        .filter(|scope| rights.is_some_and(|rights| rights.contains(scope)))
-        .collect();
-    if granted.is_empty() {
-        Err(Refusal::denied("the human has no such right here"))
-    } else {
-        Ok(granted)
-    }
+    let granted: Vec<String> =
+        carried.into_iter().filter(|scope| rights.is_some_and(|rights| rights.contains(scope))).collect();
+    if granted.is_empty() { Err(Refusal::denied("the human has no such right here")) } else { Ok(granted) }
 }

@@ -16,11 +16,7 @@ pub(crate) struct KeyRing {
 impl KeyRing {
     pub(crate) fn new(mut keys: Vec<SigningKey>) -> Self {
         let rest = keys.split_off(keys.len().min(1));
-        let mut ring = Self {
-            published: keys,
-            standby: rest,
-            made: 0,
-        };
+        let mut ring = Self { published: keys, standby: rest, made: 0 };
         if ring.published.is_empty() {
             ring.rotate(Algorithm::Es256);
         }
@@ -28,9 +24,7 @@ impl KeyRing {
     }
 
     pub(crate) fn signer(&self) -> &SigningKey {
-        self.published
-            .last()
-            .expect("a ring is made with a key and never gives up its last one")
+        self.published.last().expect("a ring is made with a key and never gives up its last one")
     }
 
     pub(crate) fn published(&self) -> Vec<PublicJwk> {
@@ -43,10 +37,7 @@ impl KeyRing {
 
     /// Brings in the next standby key of the algorithm, or a fresh one.
     pub(crate) fn rotate(&mut self, algorithm: Algorithm) -> PublicJwk {
-        let ready = self
-            .standby
-            .iter()
-            .position(|key| key.algorithm() == algorithm);
+        let ready = self.standby.iter().position(|key| key.algorithm() == algorithm);
         let key = ready.map(|at| self.standby.remove(at)).unwrap_or_else(|| {
             self.made += 1;
             SigningKey::generate(algorithm, &format!("rotated-{}", self.made))

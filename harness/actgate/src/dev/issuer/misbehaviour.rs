@@ -78,13 +78,8 @@ pub enum Misbehaviour {
 }
 
 /// The OAuth errors that can be ordered by name.
-const ERRORS: [&str; 5] = [
-    "invalid_grant",
-    "invalid_client",
-    "access_denied",
-    "interaction_required",
-    "insufficient_user_authentication",
-];
+const ERRORS: [&str; 5] =
+    ["invalid_grant", "invalid_client", "access_denied", "interaction_required", "insufficient_user_authentication"];
 
 const PLAIN: [(&str, Misbehaviour); 17] = [
     ("widen", Misbehaviour::Widen),
@@ -106,19 +101,14 @@ const PLAIN: [(&str, Misbehaviour); 17] = [
     ("redirect", Misbehaviour::Redirect),
 ];
 
-const MANGLED: [(&str, Misbehaviour); 2] = [
-    ("duplicate-keys", Misbehaviour::DuplicateKeys),
-    ("deep-nesting", Misbehaviour::DeepNesting),
-];
+const MANGLED: [(&str, Misbehaviour); 2] =
+    [("duplicate-keys", Misbehaviour::DuplicateKeys), ("deep-nesting", Misbehaviour::DeepNesting)];
 
 impl Misbehaviour {
     /// Every word, for usage texts.
     pub fn words() -> Vec<&'static str> {
         let plain = PLAIN.iter().chain(&MANGLED).map(|(word, _)| *word);
-        plain
-            .chain(ERRORS)
-            .chain(["slow=MS", "status=CODE", "huge=MIB"])
-            .collect()
+        plain.chain(ERRORS).chain(["slow=MS", "status=CODE", "huge=MIB"]).collect()
     }
 }
 
@@ -138,12 +128,7 @@ pub struct Break {
 impl Break {
     /// Until further notice.
     pub fn at(endpoint: Endpoint, how: Misbehaviour) -> Self {
-        Self {
-            endpoint,
-            how,
-            times: None,
-            in_force: false,
-        }
+        Self { endpoint, how, times: None, in_force: false }
     }
 
     /// At the token endpoint, until further notice.
@@ -165,12 +150,7 @@ pub struct UnknownBreak(String);
 
 impl fmt::Display for UnknownBreak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is no misbehaviour; known are {}",
-            self.0,
-            Misbehaviour::words().join(", ")
-        )
+        write!(f, "{:?} is no misbehaviour; known are {}", self.0, Misbehaviour::words().join(", "))
     }
 }
 
@@ -193,12 +173,7 @@ impl FromStr for Break {
             None => (rest, None),
         };
         let how = word(rest).ok_or_else(unknown)?;
-        Ok(Self {
-            endpoint,
-            how,
-            times,
-            in_force: false,
-        })
+        Ok(Self { endpoint, how, times, in_force: false })
     }
 }
 
@@ -211,15 +186,6 @@ fn word(text: &str) -> Option<Misbehaviour> {
             _ => None,
         };
     }
-    let error = ERRORS
-        .into_iter()
-        .find(|known| *known == text)
-        .map(Misbehaviour::Error);
-    error.or_else(|| {
-        PLAIN
-            .iter()
-            .chain(&MANGLED)
-            .find(|(known, _)| *known == text)
-            .map(|(_, how)| *how)
-    })
+    let error = ERRORS.into_iter().find(|known| *known == text).map(Misbehaviour::Error);
+    error.or_else(|| PLAIN.iter().chain(&MANGLED).find(|(known, _)| *known == text).map(|(_, how)| *how))
 }

@@ -25,76 +25,41 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn request(description: &'static str) -> Self {
-        Self {
-            status: 400,
-            error: "invalid_request",
-            description,
-        }
+        Self { status: 400, error: "invalid_request", description }
     }
 
     /// RFC 6749 §5.2 leaves 400 or 401; 401 is what a failed authentication is called.
     pub(crate) fn client(description: &'static str) -> Self {
-        Self {
-            status: 401,
-            error: "invalid_client",
-            description,
-        }
+        Self { status: 401, error: "invalid_client", description }
     }
 
     pub(crate) fn grant(description: &'static str) -> Self {
-        Self {
-            status: 400,
-            error: "invalid_grant",
-            description,
-        }
+        Self { status: 400, error: "invalid_grant", description }
     }
 
     pub(crate) fn scope(description: &'static str) -> Self {
-        Self {
-            status: 400,
-            error: "invalid_scope",
-            description,
-        }
+        Self { status: 400, error: "invalid_scope", description }
     }
 
     /// RFC 8707 §2, RFC 8693 §2.2.2.
     pub(crate) fn target(description: &'static str) -> Self {
-        Self {
-            status: 400,
-            error: "invalid_target",
-            description,
-        }
+        Self { status: 400, error: "invalid_target", description }
     }
 
     pub(crate) fn denied(description: &'static str) -> Self {
-        Self {
-            status: 400,
-            error: "access_denied",
-            description,
-        }
+        Self { status: 400, error: "access_denied", description }
     }
 
     pub(crate) fn unauthorized_client(description: &'static str) -> Self {
-        Self {
-            status: 400,
-            error: "unauthorized_client",
-            description,
-        }
+        Self { status: 400, error: "unauthorized_client", description }
     }
 
     pub(crate) fn grant_type() -> Self {
-        Self {
-            status: 400,
-            error: "unsupported_grant_type",
-            description: "this server does not offer the grant",
-        }
+        Self { status: 400, error: "unsupported_grant_type", description: "this server does not offer the grant" }
     }
 
     pub(crate) fn response(&self) -> HttpResponse {
-        HttpResponse::json(
-            self.status,
-            &json!({ "error": self.error, "error_description": self.description }),
-        )
+        HttpResponse::json(self.status, &json!({ "error": self.error, "error_description": self.description }))
     }
 }
 
@@ -111,9 +76,7 @@ impl Form {
         let content_type = request.header("content-type").unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(Refusal::request(
-                "content type is not application/x-www-form-urlencoded",
-            ));
+            return Err(Refusal::request("content type is not application/x-www-form-urlencoded"));
         }
         // RFC 6749 §3.2: parameters "MUST NOT be included in the request URI".
         if request.query().is_some() {
@@ -140,10 +103,7 @@ impl Form {
 
     /// A parameter; one without a value counts as absent (RFC 6749 §3.2).
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, value)| known == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn required(&self, name: &str, refusal: &'static str) -> Result<&str, Refusal> {
@@ -151,21 +111,13 @@ impl Form {
     }
 
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(known, value)| known == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// The requested scopes, in order and without repeats.
     pub(crate) fn scopes(&self) -> Vec<String> {
         let mut scopes: Vec<String> = Vec::new();
-        for scope in self
-            .text("scope")
-            .unwrap_or_default()
-            .split(' ')
-            .filter(|scope| !scope.is_empty())
-        {
+        for scope in self.text("scope").unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()) {
             if !scopes.iter().any(|known| known == scope) {
                 scopes.push(scope.to_owned());
             }
@@ -178,9 +130,7 @@ impl Form {
 pub(crate) fn members(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
 }
 

@@ -45,19 +45,11 @@ async fn answer(State(issuer): State<SharedIssuer>, request: Request) -> Respons
     };
     let request = HttpRequest {
         method: parts.method.to_string(),
-        path: parts
-            .uri
-            .path_and_query()
-            .map_or_else(String::new, ToString::to_string),
+        path: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         headers: parts
             .headers
             .iter()
-            .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
         body: body.to_vec(),
     };
@@ -71,13 +63,11 @@ async fn answer(State(issuer): State<SharedIssuer>, request: Request) -> Respons
 
 fn carry(response: HttpResponse) -> Response {
     let mut carried = Response::new(Body::from(response.body));
-    *carried.status_mut() =
-        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *carried.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in &response.headers {
-        if let (Ok(name), Ok(value)) = (
-            name.parse::<axum::http::HeaderName>(),
-            value.parse::<axum::http::HeaderValue>(),
-        ) {
+        if let (Ok(name), Ok(value)) =
+            (name.parse::<axum::http::HeaderName>(), value.parse::<axum::http::HeaderValue>())
+        {
             carried.headers_mut().append(name, value);
         }
     }
@@ -94,32 +84,19 @@ mod tests {
 
     /// The status line and body of one exchange over a socket.
     async fn ask(port: u16, request: &str) -> (String, String) {
-        let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("it listens");
-        socket
-            .write_all(request.as_bytes())
-            .await
-            .expect("it reads");
+        let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+        socket.write_all(request.as_bytes()).await.expect("it reads");
         let mut answer = String::new();
-        socket
-            .read_to_string(&mut answer)
-            .await
-            .expect("it answers text");
+        socket.read_to_string(&mut answer).await.expect("it answers text");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        (
-            head.lines().next().unwrap_or_default().to_owned(),
-            body.to_owned(),
-        )
+        (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
     }
 
     #[tokio::test]
     async fn a_socket_carries_what_the_issuer_answers() {
         let world = World::in_memory(Ports::default());
         let issuer = shared(world.issuer(streamward::IDP).expect("the world has one"));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let server = tokio::spawn(serve(Arc::clone(&issuer), listener));
 

@@ -50,11 +50,7 @@ impl IssuerSet {
     pub fn rotate(&mut self, name: &str, algorithm: Algorithm) -> Option<PublicJwk> {
         let issuer = self.get_mut(name)?;
         let (identifier, key) = (issuer.config.issuer.clone(), issuer.rotate(algorithm));
-        for other in self
-            .0
-            .iter_mut()
-            .filter(|other| other.trust.contains_key(&identifier))
-        {
+        for other in self.0.iter_mut().filter(|other| other.trust.contains_key(&identifier)) {
             other.trust(&identifier, key.clone());
         }
         Some(key)

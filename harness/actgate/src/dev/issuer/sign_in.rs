@@ -36,20 +36,13 @@ pub(crate) struct PendingCode {
 }
 
 impl Issuer {
-    pub(crate) fn authorize(
-        &mut self,
-        now: UnixSeconds,
-        request: &HttpRequest,
-        policy: &IdpPolicy,
-    ) -> HttpResponse {
+    pub(crate) fn authorize(&mut self, now: UnixSeconds, request: &HttpRequest, policy: &IdpPolicy) -> HttpResponse {
         let form = match Form::from_pairs(request.query().unwrap_or_default().as_bytes()) {
             Ok(form) => form,
             Err(refusal) => return refusal.response(),
         };
         // RFC 6749 §4.1.2.1: with a bad client or redirect URI the server "MUST NOT automatically redirect".
-        let known = form
-            .text("client_id")
-            .and_then(|id| self.config.clients.get_key_value(id));
+        let known = form.text("client_id").and_then(|id| self.config.clients.get_key_value(id));
         let Some((client, registration)) = known else {
             return Refusal::request("unknown client").response();
         };
@@ -69,12 +62,9 @@ impl Issuer {
         }
         query.append_pair("iss", &self.config.issuer); // RFC 9207 §2.
         let location = format!("{redirect_uri}?{}", query.finish());
-        HttpResponse {
-            status: 302,
-            ..HttpResponse::default()
-        }
-        .with("location", &location)
-        .with("cache-control", "no-store")
+        HttpResponse { status: 302, ..HttpResponse::default() }
+            .with("location", &location)
+            .with("cache-control", "no-store")
     }
 
     fn grant_code(
@@ -92,24 +82,13 @@ impl Issuer {
         if form.text("code_challenge_method") != Some("S256") {
             return Err("invalid_request");
         }
-        let challenge = form
-            .text("code_challenge")
-            .ok_or("invalid_request")?
-            .to_owned();
+        let challenge = form.text("code_challenge").ok_or("invalid_request")?.to_owned();
         let scopes = form.scopes();
-        if scopes.is_empty()
-            || scopes
-                .iter()
-                .any(|scope| !policy.sign_in_scopes.contains(scope))
-        {
+        if scopes.is_empty() || scopes.iter().any(|scope| !policy.sign_in_scopes.contains(scope)) {
             return Err("invalid_scope");
         }
         let login = form.text("login_hint").ok_or("login_required")?;
-        let user = self
-            .config
-            .users
-            .iter()
-            .find(|user| user.active && user.email == login);
+        let user = self.config.users.iter().find(|user| user.active && user.email == login);
         let user = user.ok_or("access_denied")?.clone();
         let code = self.entropy.id("");
         let pending = PendingCode {
@@ -133,10 +112,7 @@ impl Issuer {
     ) -> Result<HttpResponse, Refusal> {
         let code = form.required("code", "no code")?;
         // Taken out before it is looked at: a failed attempt spends it (RFC 6749 §4.1.2).
-        let pending = self
-            .codes
-            .remove(code)
-            .ok_or_else(|| Refusal::grant("code is unknown or was used"))?;
+        let pending = self.codes.remove(code).ok_or_else(|| Refusal::grant("code is unknown or was used"))?;
         if pending.client != client.id {
             return Err(Refusal::grant("code was made for another client"));
         }
@@ -154,12 +130,7 @@ impl Issuer {
         Ok(self.sign_in_tokens(now, client, pending))
     }
 
-    fn sign_in_tokens(
-        &mut self,
-        now: UnixSeconds,
-        client: &AuthenticatedClient,
-        pending: PendingCode,
-    ) -> HttpResponse {
+    fn sign_in_tokens(&mut self, now: UnixSeconds, client: &AuthenticatedClient, pending: PendingCode) -> HttpResponse {
         let user = pending.user;
         let access_token = members(json!({
             "ver": 1, "jti": self.entropy.id("AT."), "iss": self.config.issuer, "aud": self.config.issuer,
@@ -177,17 +148,9 @@ impl Issuer {
             if let Some(nonce) = pending.nonce {
                 id_token["nonce"] = json!(nonce);
             }
-            let id_token =
-                crate::dev::mint::jws(self.keys.signer(), &json!({ "typ": "JWT" }), &id_token);
+            let id_token = crate::dev::mint::jws(self.keys.signer(), &json!({ "typ": "JWT" }), &id_token);
             body.insert("id_token".to_owned(), json!(id_token));
         }
-        self.respond(
-            now,
-            Issued {
-                typ: self.config.access_token_typ.clone(),
-                claims: access_token,
-                body,
-            },
-        )
+        self.respond(now, Issued { typ: self.config.access_token_typ.clone(), claims: access_token, body })
     }
 }

@@ -10,24 +10,12 @@ use crate::dev::issuer::http::HttpResponse;
 /// The answer that is given instead of an honest one.
 pub(crate) fn replacement(broken: &[Misbehaviour]) -> Option<HttpResponse> {
     broken.iter().find_map(|how| match how {
-        Misbehaviour::Status(status) => {
-            Some(HttpResponse::text(*status, "text/plain", "out of order"))
-        }
-        Misbehaviour::Garbage => Some(HttpResponse::text(
-            200,
-            "application/json",
-            b"\xff{not json".to_vec(),
-        )),
+        Misbehaviour::Status(status) => Some(HttpResponse::text(*status, "text/plain", "out of order")),
+        Misbehaviour::Garbage => Some(HttpResponse::text(200, "application/json", b"\xff{not json".to_vec())),
         Misbehaviour::Huge(mib) => Some(huge(*mib)),
-        Misbehaviour::Empty => Some(HttpResponse {
-            status: 200,
-            ..HttpResponse::default()
-        }),
+        Misbehaviour::Empty => Some(HttpResponse { status: 200, ..HttpResponse::default() }),
         Misbehaviour::Redirect => {
-            let response = HttpResponse {
-                status: 302,
-                ..HttpResponse::default()
-            };
+            let response = HttpResponse { status: 302, ..HttpResponse::default() };
             Some(response.with("location", "https://elsewhere.example/token"))
         }
         Misbehaviour::Error(error) => Some(oauth_error(error)),
@@ -53,12 +41,7 @@ pub(crate) fn replacement(broken: &[Misbehaviour]) -> Option<HttpResponse> {
 
 fn huge(mib: u64) -> HttpResponse {
     let length = usize::try_from(mib).unwrap_or(1).saturating_mul(1 << 20);
-    let body = [
-        br#"{"access_token":""#.to_vec(),
-        vec![b'a'; length],
-        br#""}"#.to_vec(),
-    ]
-    .concat();
+    let body = [br#"{"access_token":""#.to_vec(), vec![b'a'; length], br#""}"#.to_vec()].concat();
     HttpResponse::text(200, "application/json", body)
 }
 
@@ -86,29 +69,20 @@ pub(crate) fn mangle(broken: &[Misbehaviour], response: &mut HttpResponse) {
     }
     if broken.contains(&Misbehaviour::WrongContentType) {
         response.headers.retain(|(name, _)| name != "content-type");
-        response
-            .headers
-            .push(("content-type".to_owned(), "text/html".to_owned()));
+        response.headers.push(("content-type".to_owned(), "text/html".to_owned()));
     }
     if broken.contains(&Misbehaviour::DuplicateKeys) {
         prepend_member(response, &duplicate(response));
     }
     if broken.contains(&Misbehaviour::DeepNesting) {
-        prepend_member(
-            response,
-            &format!("\"deep\":{}{}", "[".repeat(1000), "]".repeat(1000)),
-        );
+        prepend_member(response, &format!("\"deep\":{}{}", "[".repeat(1000), "]".repeat(1000)));
     }
 }
 
 /// A first member of the same name and another value: whoever keeps the last one notices nothing.
 fn duplicate(response: &HttpResponse) -> String {
     let body = response.body_json();
-    let name = if body.get("keys").is_some() {
-        "keys"
-    } else {
-        "access_token"
-    };
+    let name = if body.get("keys").is_some() { "keys" } else { "access_token" };
     format!("\"{name}\":\"other\"")
 }
 
