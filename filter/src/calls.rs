@@ -43,11 +43,7 @@ impl Worker {
     }
 
     fn dispatch(&self, call: &Callout) -> Result<(), FlightId> {
-        let headers: Vec<(&str, &str)> = call
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let headers: Vec<(&str, &str)> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let body = call.body.expose();
         let body = (!body.is_empty()).then_some(body.as_bytes());
         let timeout = core::time::Duration::from_millis(u64::from(call.timeout.get()));
@@ -106,22 +102,14 @@ fn with_answer<T>(header_count: usize, body_size: usize, take: impl FnOnce(Callo
     };
     // One byte past the largest answer that is read shows that it is too large; no more is copied in.
     let wanted = body_size.min(JWKS_BYTES_MAX.saturating_add(1));
-    let body = if wanted == 0 {
-        Ok(Vec::new())
-    } else {
-        host::buffer(Buffer::CalloutResponseBody, wanted)
-    };
+    let body = if wanted == 0 { Ok(Vec::new()) } else { host::buffer(Buffer::CalloutResponseBody, wanted) };
     let (Some(pairs), Ok(body)) = (host::pairs(&serialized), body) else {
         return take(CalloutAnswer::Failed);
     };
     let Some(status) = single(&pairs, b":status").and_then(parse_status) else {
         return take(CalloutAnswer::Failed);
     };
-    take(CalloutAnswer::Response {
-        status,
-        content_type: single(&pairs, b"content-type"),
-        body: &body,
-    })
+    take(CalloutAnswer::Response { status, content_type: single(&pairs, b"content-type"), body: &body })
 }
 
 fn single<'a>(pairs: &[(&[u8], &'a [u8])], name: &[u8]) -> Option<&'a [u8]> {

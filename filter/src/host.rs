@@ -235,14 +235,7 @@ pub(crate) fn set_property(name: &str, value: &str) -> Result<(), Refused> {
 pub(crate) fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>, Refused> {
     // SAFETY: the host reads `name` and `arguments` during the call only; `filled` says what becomes of the two pointers.
     filled(|out, size| unsafe {
-        import::proxy_call_foreign_function(
-            name.as_ptr(),
-            name.len(),
-            arguments.as_ptr(),
-            arguments.len(),
-            out,
-            size,
-        )
+        import::proxy_call_foreign_function(name.as_ptr(), name.len(), arguments.as_ptr(), arguments.len(), out, size)
     })
 }
 

@@ -35,9 +35,11 @@ fn name(parts: &[&str]) -> String {
     let mut name = "actgate".to_owned();
     for part in parts {
         name.push('.');
-        name.extend(part.chars().map(|letter| {
-            if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }
-        }));
+        name.extend(part.chars().map(
+            |letter| {
+                if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' }
+            },
+        ));
     }
     name
 }

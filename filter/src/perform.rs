@@ -51,11 +51,7 @@ impl Worker {
     /// Answers downstream. The host sends it after this callback, whatever the callback returns; `Pause` suits every host.
     pub(crate) fn reply(&self, stream: u32, reply: &Reply) -> Action {
         report::decision(self, &reply.record);
-        let headers: Vec<(&str, &str)> = reply
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
+        let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.put(stream, Stage::Replied);
         if host::send_local_response(reply.status, reply.details, &headers, &reply.body).is_err() {
             host::log(host::Level::Error, "actgate: the host sent no local reply; the request stays held");

@@ -32,7 +32,8 @@ impl Context for Root {
 impl RootContext for Root {
     /// The same document gives the same answer on every VM: nothing random, nothing from the network.
     fn on_configure(&mut self, size: usize) -> bool {
-        let Ok(document) = host::buffer(Buffer::PluginConfiguration, size.min(CONFIG_BYTES_MAX.saturating_add(1))) else {
+        let Ok(document) = host::buffer(Buffer::PluginConfiguration, size.min(CONFIG_BYTES_MAX.saturating_add(1)))
+        else {
             host::log(Level::Error, "actgate configuration: the host did not hand it over");
             return false;
         };

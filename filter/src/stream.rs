@@ -35,9 +35,7 @@ impl Stream {
             peer_uri_san: peer.and_then(|uri| core::str::from_utf8(uri).ok()),
             end_of_stream,
         };
-        let step = self
-            .worker
-            .handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        let step = self.worker.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
         match step {
             Some(step) => self.worker.perform(self.id, step),
             None => self.unreadable(),
@@ -129,10 +127,7 @@ impl Stream {
         let status = host::header(Map::ResponseHeaders, ":status")
             .ok()
             .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
-        let reply = self
-            .worker
-            .handle(|plugin, _| plan.handle_response_status(plugin, status))
-            .flatten();
+        let reply = self.worker.handle(|plugin, _| plan.handle_response_status(plugin, status)).flatten();
         if let Some(reply) = reply {
             return self.worker.reply(self.id, &reply);
         }

@@ -71,11 +71,7 @@ impl Worker {
         let mut slot = self.plugin.try_borrow_mut().ok()?;
         let plugin = slot.as_mut()?;
         let mut draw = || host::random().unwrap_or_default();
-        let mut ambient = Ambient {
-            now: now(),
-            draw: &mut draw,
-            signatures: &InGuest,
-        };
+        let mut ambient = Ambient { now: now(), draw: &mut draw, signatures: &InGuest };
         Some(event(plugin, &mut ambient))
     }
 

@@ -45,9 +45,7 @@ fn in_query(head: &RequestHead<'_>) -> bool {
     let mut parts = path.splitn(2, |byte| *byte == b'?');
     let _ = parts.next();
     parts.next().is_some_and(|query| {
-        query
-            .split(|byte| *byte == b'&')
-            .any(|pair| pair.starts_with(b"access_token=") || pair == b"access_token")
+        query.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"access_token=") || pair == b"access_token")
     })
 }
 
@@ -59,12 +57,7 @@ mod tests {
     fn check(values: &[&[u8]], path: &[u8], want: Result<&str, Rejection>) {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(b":path", path)];
         headers.extend(values.iter().map(|value| (b"authorization".as_slice(), *value)));
-        let head = RequestHead {
-            stream: StreamId(1),
-            headers: &headers,
-            peer_uri_san: None,
-            end_of_stream: true,
-        };
+        let head = RequestHead { stream: StreamId(1), headers: &headers, peer_uri_san: None, end_of_stream: true };
         assert_eq!(read(&head), want, "{values:?}");
     }
 

@@ -14,7 +14,7 @@ mod authorization;
 mod response;
 
 pub use admission::{AwaitKeys, handle_request_headers};
-pub use authorization::{AwaitToken, AwaitBody, BodyVerdict, CheckBody};
+pub use authorization::{AwaitBody, AwaitToken, BodyVerdict, CheckBody};
 
 use crate::flight::Landing;
 use crate::plugin::Plugin;

@@ -55,8 +55,7 @@ impl KeyStore {
 
     /// True while the key of this thumbprint is among the keys of `server`.
     pub(crate) fn still_trusts(&self, server: &AuthorizationServer, thumbprint: &[u8; 32], now: UnixSeconds) -> bool {
-        self.usable(server, now)
-            .is_some_and(|set| set.contains_thumbprint(thumbprint))
+        self.usable(server, now).is_some_and(|set| set.contains_thumbprint(thumbprint))
     }
 
     /// True where a fetch on behalf of a request is allowed now.
@@ -69,9 +68,7 @@ impl KeyStore {
         } else {
             KEY_RETRY_INTERVAL_SECONDS
         };
-        fetched
-            .last_attempt
-            .is_none_or(|at| now.get() >= at.get().saturating_add(interval))
+        fetched.last_attempt.is_none_or(|at| now.get() >= at.get().saturating_add(interval))
     }
 
     /// True where the set of `server` is due for its regular refresh.
@@ -83,9 +80,8 @@ impl KeyStore {
             None => true,
             Some((_, at)) => now.get() >= at.get().saturating_add(remote.refresh.get()),
         };
-        let rested = fetched
-            .last_attempt
-            .is_none_or(|at| now.get() >= at.get().saturating_add(KEY_FETCH_INTERVAL_SECONDS_MIN));
+        let rested =
+            fetched.last_attempt.is_none_or(|at| now.get() >= at.get().saturating_add(KEY_FETCH_INTERVAL_SECONDS_MIN));
         old && rested
     }
 

@@ -40,9 +40,7 @@ impl Hints {
     /// [`Rejection::HeaderMismatch`] for a routing header sent twice or not as text.
     pub(crate) fn read(head: &RequestHead<'_>) -> Result<Self, Rejection> {
         let text = |name: &str| {
-            head.single_text(name)
-                .map(|value| value.map(str::to_owned))
-                .map_err(|_| Rejection::HeaderMismatch)
+            head.single_text(name).map(|value| value.map(str::to_owned)).map_err(|_| Rejection::HeaderMismatch)
         };
         let version = text("mcp-protocol-version")?;
         let revision = match version.as_deref() {
@@ -117,11 +115,7 @@ pub(crate) fn judge(
         if !policy.methods.contains(&call.method) {
             return Err(Rejection::MethodNotMapped);
         }
-        return Ok(Operation {
-            label: call.method.clone(),
-            scopes: policy.method_scopes.clone(),
-            reuse_max: None,
-        });
+        return Ok(Operation { label: call.method.clone(), scopes: policy.method_scopes.clone(), reuse_max: None });
     }
     let name = name.ok_or(Rejection::BodyInvalid)?;
     hints.agree(call, Some(name))?;
@@ -135,11 +129,7 @@ pub(crate) fn judge(
 fn tool_operation(policy: &McpPolicy, name: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
     let tool: &Tool = policy.tools.get(name).ok_or(Rejection::ToolNotMapped)?;
     check_demands(&tool.demands, delegation)?;
-    Ok(Operation {
-        label: name.to_owned(),
-        scopes: tool.scopes.clone(),
-        reuse_max: tool.reuse_max,
-    })
+    Ok(Operation { label: name.to_owned(), scopes: tool.scopes.clone(), reuse_max: tool.reuse_max })
 }
 
 /// Judges by the headers alone, for a host that shows the body only after its headers are gone.
@@ -155,13 +145,6 @@ pub(crate) fn judge_early(
     if let Some(name) = hints.tool()? {
         return tool_operation(policy, &name, delegation);
     }
-    let scopes: &ScopeSet = policy
-        .resource_wide_scopes
-        .as_ref()
-        .ok_or(Rejection::ToolUnknownBeforeBody)?;
-    Ok(Operation {
-        label: "(resource)".to_owned(),
-        scopes: scopes.clone(),
-        reuse_max: None,
-    })
+    let scopes: &ScopeSet = policy.resource_wide_scopes.as_ref().ok_or(Rejection::ToolUnknownBeforeBody)?;
+    Ok(Operation { label: "(resource)".to_owned(), scopes: scopes.clone(), reuse_max: None })
 }

@@ -82,9 +82,7 @@ impl Record {
     pub(crate) fn allowed(mut self, source: Source, issued: Option<&IssuedToken>) -> Self {
         self.outcome = Outcome::Allowed {
             source,
-            scopes: issued.map_or_else(Vec::new, |token| {
-                token.scopes().iter().map(str::to_owned).collect()
-            }),
+            scopes: issued.map_or_else(Vec::new, |token| token.scopes().iter().map(str::to_owned).collect()),
             jti: issued.and_then(IssuedToken::jti).map(str::to_owned),
         };
         self
@@ -117,11 +115,7 @@ impl Record {
         if let Some(operation) = &self.operation {
             state.push(("actgate.tool", operation.clone()));
         }
-        for (key, member) in [
-            ("actgate.subject", "subject"),
-            ("actgate.actor", "actor"),
-            ("actgate.agent", "agent"),
-        ] {
+        for (key, member) in [("actgate.subject", "subject"), ("actgate.actor", "actor"), ("actgate.agent", "agent")] {
             if let Some(Value::String(text)) = self.delegation.get(member) {
                 state.push((key, text.clone()));
             }

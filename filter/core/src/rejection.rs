@@ -325,12 +325,16 @@ impl Rejection {
     ///
     /// MCP reserves -32768..-32000 for itself, so a gateway's own refusals carry the HTTP status as their number.
     pub fn rpc_code(self) -> i64 {
-        match self {
-            Self::HeaderMismatch => -32_020,
-            Self::ProtocolVersionUnsupported => -32_022,
-            Self::BodyInvalid | Self::BatchRefused => -32_600,
-            refusal => i64::from(refusal.status()),
+        if self == Self::HeaderMismatch {
+            return -32_020;
         }
+        if self == Self::ProtocolVersionUnsupported {
+            return -32_022;
+        }
+        if self == Self::BodyInvalid || self == Self::BatchRefused {
+            return -32_600;
+        }
+        i64::from(self.status())
     }
 
     /// True where trying again later can help and the reply says so with `Retry-After`.

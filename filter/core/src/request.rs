@@ -26,9 +26,7 @@ pub struct Ambient<'a> {
 
 impl fmt::Debug for Ambient<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ambient")
-            .field("now", &self.now)
-            .finish_non_exhaustive()
+        f.debug_struct("Ambient").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -49,10 +47,7 @@ impl<'a> RequestHead<'a> {
     /// Every value sent under `name`.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
         let name = name.as_bytes().to_vec();
-        self.headers
-            .iter()
-            .filter(move |(key, _)| *key == name.as_slice())
-            .map(|(_, value)| *value)
+        self.headers.iter().filter(move |(key, _)| *key == name.as_slice()).map(|(_, value)| *value)
     }
 
     /// The value of a header that may be sent once only; two are an error.
@@ -69,9 +64,7 @@ impl<'a> RequestHead<'a> {
     pub fn single_text(&self, name: &str) -> Result<Option<&'a str>, RepeatedHeader> {
         match self.single(name)? {
             None => Ok(None),
-            Some(bytes) if bytes.is_ascii() => {
-                core::str::from_utf8(bytes).map(Some).map_err(|_| RepeatedHeader)
-            }
+            Some(bytes) if bytes.is_ascii() => core::str::from_utf8(bytes).map(Some).map_err(|_| RepeatedHeader),
             Some(_) => Err(RepeatedHeader),
         }
     }
@@ -113,12 +106,7 @@ mod tests {
     use super::*;
 
     fn head<'a>(headers: &'a [(&'a [u8], &'a [u8])]) -> RequestHead<'a> {
-        RequestHead {
-            stream: StreamId(1),
-            headers,
-            peer_uri_san: None,
-            end_of_stream: true,
-        }
+        RequestHead { stream: StreamId(1), headers, peer_uri_san: None, end_of_stream: true }
     }
 
     #[test]
@@ -139,9 +127,6 @@ mod tests {
 
     #[test]
     fn transaction_ids_are_32_hex_digits() {
-        assert_eq!(
-            TransactionId::new([0xa0; 16]).as_str(),
-            "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
-        );
+        assert_eq!(TransactionId::new([0xa0; 16]).as_str(), "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0");
     }
 }

@@ -14,17 +14,14 @@ use crate::request::RequestHead;
 /// # Errors
 ///
 /// [`Rejection::PathAmbiguous`] or [`Rejection::ResourceUnknown`].
-pub(crate) fn find(
-    resources: &[Arc<Resource>],
-    head: &RequestHead<'_>,
-) -> Result<Arc<Resource>, Rejection> {
+pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Result<Arc<Resource>, Rejection> {
     let authority = pseudo(head, ":authority")?;
     let target = pseudo(head, ":path")?;
     let host = host_of(authority);
     let path = plain_path(target)?;
     resources
         .iter()
-        .filter(|resource| resource.hosts.iter().any(|known| *known == host))
+        .filter(|resource| resource.hosts.contains(&host))
         .filter(|resource| resource.path_prefix.matches(path))
         .max_by_key(|resource| resource.path_prefix.as_str().len())
         .cloned()
@@ -72,8 +69,25 @@ mod tests {
             assert!(plain_path(path).is_ok(), "{path}");
         }
         for path in [
-            "", "a", "*", "//", "/a//b", "/a/./b", "/a/../b", "/..", "/a%2fb", "/a%2Fb", "/%61",
-            "/a;x", "/a\\b", "/a#b", "/a b", "/a\u{7f}", "http://h/a", "/%", "/a%00",
+            "",
+            "a",
+            "*",
+            "//",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/a%2fb",
+            "/a%2Fb",
+            "/%61",
+            "/a;x",
+            "/a\\b",
+            "/a#b",
+            "/a b",
+            "/a\u{7f}",
+            "http://h/a",
+            "/%",
+            "/a%00",
         ] {
             assert_eq!(plain_path(path), Err(Rejection::PathAmbiguous), "{path}");
         }

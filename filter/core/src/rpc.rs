@@ -82,11 +82,7 @@ impl RpcCall {
 
 /// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
 fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
-    let alike = object.keys().any(|key| {
-        members
-            .iter()
-            .any(|member| key.eq_ignore_ascii_case(member) && key != member)
-    });
+    let alike = object.keys().any(|key| members.iter().any(|member| key.eq_ignore_ascii_case(member) && key != member));
     if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
 }
 
@@ -111,10 +107,7 @@ mod tests {
 
     #[test]
     fn one_request_is_read() {
-        let call = RpcCall::parse(
-            br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}"#,
-        )
-        .unwrap();
+        let call = RpcCall::parse(br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}"#).unwrap();
         assert_eq!(call.id.as_ref().unwrap().value(), 7);
         assert_eq!(call.method, "tools/call");
         assert_eq!(call.param("name"), Ok(Some("t")));
@@ -152,21 +145,16 @@ mod tests {
 
     #[test]
     fn a_parameter_spelt_in_another_case_is_refused() {
-        let call = RpcCall::parse(
-            br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
-        )
-        .unwrap();
+        let call =
+            RpcCall::parse(br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#)
+                .unwrap();
         assert_eq!(call.param("name"), Err(Rejection::BodyInvalid));
     }
 
     #[test]
     fn bounds_hold_at_and_one_past() {
         let body = |method: usize, id: usize| {
-            format!(
-                r#"{{"jsonrpc":"2.0","id":"{}","method":"{}"}}"#,
-                "i".repeat(id),
-                "m".repeat(method)
-            )
+            format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"{}"}}"#, "i".repeat(id), "m".repeat(method))
         };
         assert!(RpcCall::parse(body(RPC_METHOD_BYTES_MAX, RPC_ID_BYTES_MAX).as_bytes()).is_ok());
         refused(&body(RPC_METHOD_BYTES_MAX + 1, 1), Rejection::BodyInvalid);

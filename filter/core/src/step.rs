@@ -79,19 +79,13 @@ impl HeaderEdits {
     pub(crate) fn authorize(issued: &IssuedToken, strip: Vec<String>, txn: &TransactionId) -> Self {
         Self {
             remove: strip,
-            set: vec![
-                ("authorization", issued.bearer()),
-                (TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned())),
-            ],
+            set: vec![("authorization", issued.bearer()), (TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))],
         }
     }
 
     /// Keeps the caller's credential, whose audience is the upstream itself.
     pub(crate) fn pass_through(strip: Vec<String>, txn: &TransactionId) -> Self {
-        Self {
-            remove: strip,
-            set: vec![(TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))],
-        }
+        Self { remove: strip, set: vec![(TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))] }
     }
 
     /// Headers to remove.

@@ -21,12 +21,7 @@ pub struct Actor {
 impl Actor {
     /// An actor known by configuration rather than read from a token: what the gateway's own exchange must put on top.
     pub fn known(sub: &str, profiles: &Profiles) -> Self {
-        Self {
-            sub: sub.to_owned(),
-            iss: None,
-            profiles: Some(profiles.clone()),
-            members: Map::new(),
-        }
+        Self { sub: sub.to_owned(), iss: None, profiles: Some(profiles.clone()), members: Map::new() }
     }
 
     /// The identifier, unique in the namespace of the token's issuer or of [`Self::iss`].
@@ -66,9 +61,7 @@ impl Actor {
         };
         let profiles = match members.remove("sub_profile") {
             None => None,
-            Some(Value::String(text)) => {
-                Some(Profiles::parse(&text).map_err(|_| Rejection::ChainMalformed)?)
-            }
+            Some(Value::String(text)) => Some(Profiles::parse(&text).map_err(|_| Rejection::ChainMalformed)?),
             Some(_) => return Err(Rejection::ChainMalformed),
         };
         let actor = Self { sub, iss, profiles, members };
@@ -140,12 +133,10 @@ impl ActorChain {
     /// True where some actor stands in the chain twice.
     pub fn repeats(&self) -> bool {
         let actors: Vec<&Actor> = self.iter().collect();
-        actors.iter().enumerate().any(|(at, actor)| {
-            actors
-                .iter()
-                .skip(at.saturating_add(1))
-                .any(|later| later.is(actor))
-        })
+        actors
+            .iter()
+            .enumerate()
+            .any(|(at, actor)| actors.iter().skip(at.saturating_add(1)).any(|later| later.is(actor)))
     }
 }
 
@@ -170,10 +161,7 @@ impl PriorActors<'_> {
     /// # Errors
     ///
     /// What `refusal` returned.
-    pub fn refuse_if(
-        self,
-        refusal: impl Fn(&Actor) -> Option<Rejection>,
-    ) -> Result<(), Rejection> {
+    pub fn refuse_if(self, refusal: impl Fn(&Actor) -> Option<Rejection>) -> Result<(), Rejection> {
         match self.0.iter().find_map(refusal) {
             Some(rejection) => Err(rejection),
             None => Ok(()),
@@ -188,9 +176,7 @@ mod tests {
     use serde_json::json;
 
     fn nested(depth: usize) -> Value {
-        (1..depth).fold(json!({"sub": "a0"}), |act, level| {
-            json!({"sub": format!("a{level}"), "act": act})
-        })
+        (1..depth).fold(json!({"sub": "a0"}), |act, level| json!({"sub": format!("a{level}"), "act": act}))
     }
 
     #[test]

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{
-    Accept, Agent, AgentStatus, Agents, DelegationRules, Presenter, Verdict,
-};
+use crate::config::{Accept, Agent, AgentStatus, Agents, DelegationRules, Presenter, Verdict};
 use crate::delegation::caller::CallerEvidence;
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::jwt::{Claims, VerifiedJwt};
@@ -118,10 +116,7 @@ impl AuthorizedDelegation {
 
 fn check_scopes(claims: &Claims, accept: &Accept) -> Result<(), Rejection> {
     let scopes = claims.scopes().map_err(Rejection::Token)?;
-    if scopes
-        .iter()
-        .any(|scope| accept.forbidden_scopes.iter().any(|pattern| pattern.matches(scope)))
-    {
+    if scopes.iter().any(|scope| accept.forbidden_scopes.iter().any(|pattern| pattern.matches(scope))) {
         return Err(Rejection::ScopeForbidden);
     }
     if accept.required_scopes.iter().all(|needed| scopes.contains(needed)) {
@@ -135,14 +130,8 @@ fn check_scopes(claims: &Claims, accept: &Accept) -> Result<(), Rejection> {
 /// an absent value is unclassified and takes the restrictive branch.
 fn subject_profiles(claims: &Claims, accept: &Accept) -> Result<Profiles, Rejection> {
     let text = claims.text("sub_profile").map_err(Rejection::Token)?;
-    let profiles = text
-        .and_then(|text| Profiles::parse(text).ok())
-        .ok_or(Rejection::SubjectProfileRefused)?;
-    if profiles.all_in(&accept.subject_profiles) {
-        Ok(profiles)
-    } else {
-        Err(Rejection::SubjectProfileRefused)
-    }
+    let profiles = text.and_then(|text| Profiles::parse(text).ok()).ok_or(Rejection::SubjectProfileRefused)?;
+    if profiles.all_in(&accept.subject_profiles) { Ok(profiles) } else { Err(Rejection::SubjectProfileRefused) }
 }
 
 fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<ActorChain>, Rejection> {
@@ -172,9 +161,7 @@ fn check_actors(
 /// The directory identifier (`uid`) names the same human in another namespace.
 fn check_subject_does_not_act(chain: &ActorChain, claims: &Claims, subject: &str) -> Result<(), Rejection> {
     let uid = claims.text("uid").map_err(Rejection::Token)?;
-    let acts = chain
-        .iter()
-        .any(|actor| actor.sub() == subject || Some(actor.sub()) == uid);
+    let acts = chain.iter().any(|actor| actor.sub() == subject || Some(actor.sub()) == uid);
     if acts { Err(Rejection::ChainActorIsSubject) } else { Ok(()) }
 }
 
@@ -183,9 +170,9 @@ fn check_current(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Res
     if registered.status != AgentStatus::Active {
         return Err(Rejection::ActorInactive);
     }
-    let accepted = actor.profiles().is_some_and(|profiles| {
-        profiles.all_in(&rules.actor_profiles) && profiles.all_in(&registered.profiles)
-    });
+    let accepted = actor
+        .profiles()
+        .is_some_and(|profiles| profiles.all_in(&rules.actor_profiles) && profiles.all_in(&registered.profiles));
     if accepted { Ok(()) } else { Err(Rejection::ActorProfileRefused) }
 }
 
@@ -195,31 +182,19 @@ fn refuse_prior(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Opti
             Verdict::Allow => None,
             Verdict::Refuse => Some(Rejection::PriorActorUnregistered),
         },
-        Some(registered) if registered.status != AgentStatus::Active => {
-            Some(Rejection::PriorActorInactive)
-        }
+        Some(registered) if registered.status != AgentStatus::Active => Some(Rejection::PriorActorInactive),
         Some(registered) => {
-            let consistent = actor
-                .profiles()
-                .is_some_and(|profiles| profiles.all_in(&registered.profiles));
+            let consistent = actor.profiles().is_some_and(|profiles| profiles.all_in(&registered.profiles));
             (!consistent).then_some(Rejection::PriorActorProfileRefused)
         }
     }
 }
 
-fn acting_agent(
-    accept: &Accept,
-    agents: &Agents,
-    chain: Option<&ActorChain>,
-) -> Result<Arc<Agent>, Rejection> {
+fn acting_agent(accept: &Accept, agents: &Agents, chain: Option<&ActorChain>) -> Result<Arc<Agent>, Rejection> {
     let agent = match accept.presenter {
         Presenter::AudienceAgent => agents.by_audience(&accept.audience),
         Presenter::CurrentActor => chain.and_then(|chain| agents.by_id(chain.current().actor().sub())),
     };
     let agent = agent.ok_or(Rejection::AgentUnknown)?;
-    if agent.status == AgentStatus::Active {
-        Ok(Arc::clone(agent))
-    } else {
-        Err(Rejection::AgentInactive)
-    }
+    if agent.status == AgentStatus::Active { Ok(Arc::clone(agent)) } else { Err(Rejection::AgentInactive) }
 }

@@ -138,9 +138,7 @@ fn refusal(hop: Hop, object: &Map<String, Value>) -> Rejection {
         (Some("invalid_client" | "unauthorized_client"), _) => Rejection::AgentCredentialRefused,
         (Some("invalid_grant"), Hop::IdJag) => Rejection::SubjectTokenRefused,
         (Some("invalid_grant"), Hop::AccessToken) => Rejection::GrantRefused,
-        (Some("temporarily_unavailable" | "server_error"), _) => {
-            Rejection::AuthorizationServerUnavailable
-        }
+        (Some("temporarily_unavailable" | "server_error"), _) => Rejection::AuthorizationServerUnavailable,
         (Some(_) | None, _) => Rejection::AuthorizationServerAnswerInvalid,
     }
 }

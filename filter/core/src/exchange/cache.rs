@@ -113,12 +113,8 @@ impl IssuedTokens {
 
     /// Forgets what has ended, so that an idle worker does not keep dead credentials.
     pub(crate) fn prune(&mut self, now: UnixSeconds) {
-        let ended: Vec<ExchangeKey> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| now >= entry.usable_until)
-            .map(|(key, _)| *key)
-            .collect();
+        let ended: Vec<ExchangeKey> =
+            self.entries.iter().filter(|(_, entry)| now >= entry.usable_until).map(|(key, _)| *key).collect();
         for key in ended {
             self.drop_key(key);
         }

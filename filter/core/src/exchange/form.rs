@@ -46,10 +46,7 @@ impl Form {
         endpoint: &Endpoint,
         ambient: &mut Ambient<'_>,
     ) -> Result<Self, Rejection> {
-        let credential = agent
-            .credential
-            .as_ref()
-            .ok_or(Rejection::Internal("acting agent without a credential"))?;
+        let credential = agent.credential.as_ref().ok_or(Rejection::Internal("acting agent without a credential"))?;
         let client = agent.client_id(&server.name);
         let audience = match &server.client_assertion_audience {
             AssertionAudience::Issuer => server.issuer.as_str(),
@@ -74,9 +71,7 @@ impl Form {
                 &claims,
             )
             .map_err(|_| Rejection::Internal("client assertion not signed"))?;
-        Ok(self
-            .field("client_assertion_type", CLIENT_ASSERTION_JWT)
-            .field("client_assertion", assertion.expose()))
+        Ok(self.field("client_assertion_type", CLIENT_ASSERTION_JWT).field("client_assertion", assertion.expose()))
     }
 
     /// The POST of this form to `endpoint` through the cluster of `server`.
@@ -88,10 +83,7 @@ impl Form {
         server: &AuthorizationServer,
         endpoint: &Endpoint,
     ) -> Result<Callout, Rejection> {
-        let cluster = server
-            .cluster
-            .clone()
-            .ok_or(Rejection::Internal("token endpoint without a cluster"))?;
+        let cluster = server.cluster.clone().ok_or(Rejection::Internal("token endpoint without a cluster"))?;
         Ok(Callout {
             flight,
             cluster,
@@ -131,13 +123,8 @@ mod tests {
 
     #[test]
     fn values_are_encoded_once() {
-        let form = Form::new()
-            .field("scope", "a:read b+c")
-            .field("resource", "https://h/p?q=1&r=é");
-        assert_eq!(
-            form.0.expose(),
-            "scope=a%3Aread+b%2Bc&resource=https%3A%2F%2Fh%2Fp%3Fq%3D1%26r%3D%C3%A9"
-        );
+        let form = Form::new().field("scope", "a:read b+c").field("resource", "https://h/p?q=1&r=é");
+        assert_eq!(form.0.expose(), "scope=a%3Aread+b%2Bc&resource=https%3A%2F%2Fh%2Fp%3Fq%3D1%26r%3D%C3%A9");
     }
 
     #[test]

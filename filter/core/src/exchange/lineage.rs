@@ -121,9 +121,7 @@ fn same_resource(claims: &Claims, exchange: &IdJagExchange) -> Result<(), Lineag
         Some(Value::String(resource)) => *resource == exchange.resource,
         Some(Value::Array(resources)) => {
             !resources.is_empty()
-                && resources
-                    .iter()
-                    .all(|resource| resource.as_str() == Some(exchange.resource.as_str()))
+                && resources.iter().all(|resource| resource.as_str() == Some(exchange.resource.as_str()))
         }
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => false,
     };
@@ -136,11 +134,7 @@ fn same_human(claims: &Claims, request: &ExchangeRequest, pairs: &[SameSubject])
         let issued = claims.pointer(&pair.issued).and_then(serde_json::Value::as_str);
         inbound.is_some() && inbound == issued
     };
-    if !pairs.is_empty() && pairs.iter().all(same) {
-        Ok(())
-    } else {
-        Err(LineageError::Subject)
-    }
+    if !pairs.is_empty() && pairs.iter().all(same) { Ok(()) } else { Err(LineageError::Subject) }
 }
 
 fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError> {
@@ -167,9 +161,5 @@ fn same_chain(claims: &Claims, wanted: &ActorChain) -> Result<(), LineageError> 
 
 fn no_wider(claims: &Claims, asked: &ScopeSet) -> Result<(), LineageError> {
     let granted = claims.scopes().map_err(|_| LineageError::Malformed)?;
-    if granted.iter().all(|scope| asked.contains(scope)) {
-        Ok(())
-    } else {
-        Err(LineageError::Scope)
-    }
+    if granted.iter().all(|scope| asked.contains(scope)) { Ok(()) } else { Err(LineageError::Scope) }
 }

@@ -78,16 +78,10 @@ impl ExchangeRequest {
     }
 
     /// Hop 7: RFC 8693 token exchange for an identity assertion.
-    pub(crate) fn ask_for_id_jag(
-        &self,
-        flight: FlightId,
-        ambient: &mut Ambient<'_>,
-    ) -> Result<Callout, Rejection> {
+    pub(crate) fn ask_for_id_jag(&self, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
         let server = &self.exchange.idp;
-        let endpoint = server
-            .token_endpoint
-            .as_ref()
-            .ok_or(Rejection::Internal("identity provider without a token endpoint"))?;
+        let endpoint =
+            server.token_endpoint.as_ref().ok_or(Rejection::Internal("identity provider without a token endpoint"))?;
         let subject_token_type = match self.exchange.subject_token_type {
             SubjectTokenType::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
             SubjectTokenType::IdToken => "urn:ietf:params:oauth:token-type:id_token",

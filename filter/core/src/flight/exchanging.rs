@@ -119,7 +119,14 @@ impl Plugin {
         }
     }
 
-    fn ask(&mut self, id: FlightId, request: &ExchangeRequest, attempts: u32, ambient: &mut Ambient<'_>, step: &mut RootStep) -> Next {
+    fn ask(
+        &mut self,
+        id: FlightId,
+        request: &ExchangeRequest,
+        attempts: u32,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) -> Next {
         match request.ask_for_id_jag(id, ambient) {
             Ok(call) => {
                 step.calls.push(call);
@@ -322,7 +329,11 @@ fn refused(hop: Hop, error: LineageError) -> Next {
     Next::Land(Err((hop, Rejection::Lineage(error))))
 }
 
-fn structured(request: &ExchangeRequest, response: &TokenResponse, verified: &VerifiedJwt) -> Result<IssuedToken, Rejection> {
+fn structured(
+    request: &ExchangeRequest,
+    response: &TokenResponse,
+    verified: &VerifiedJwt,
+) -> Result<IssuedToken, Rejection> {
     lineage::of_access_token(verified, request).map_err(Rejection::Lineage)?;
     let claims = verified.claims();
     let granted = claims.scopes().map_err(|_| Rejection::Lineage(LineageError::Malformed))?;

@@ -50,13 +50,18 @@ impl Plugin {
         }
     }
 
-    pub(super) fn start_fetch(&mut self, id: FlightId, flight: Flight, name: &str, now: UnixSeconds, step: &mut RootStep) {
+    pub(super) fn start_fetch(
+        &mut self,
+        id: FlightId,
+        flight: Flight,
+        name: &str,
+        now: UnixSeconds,
+        step: &mut RootStep,
+    ) {
         self.keys.attempted(name, now);
         let config = self.config();
-        let remote = config
-            .servers
-            .get(name)
-            .and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
+        let remote =
+            config.servers.get(name).and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
         let Some((server, remote)) = remote else {
             self.land_fetch(flight, name, Err("no key endpoint"), now, step);
             return;

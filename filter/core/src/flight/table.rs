@@ -91,10 +91,7 @@ impl Flights {
 
     /// Puts a waiter on the list of `id`.
     pub(super) fn enlist(&mut self, id: FlightId, waiter: Waiter) -> Result<(), Rejection> {
-        let flight = self
-            .in_air
-            .get_mut(&id)
-            .ok_or(Rejection::Internal("joined flight is not in the air"))?;
+        let flight = self.in_air.get_mut(&id).ok_or(Rejection::Internal("joined flight is not in the air"))?;
         if flight.waiters.len() >= WAITERS_PER_FLIGHT_MAX {
             return Err(Rejection::Overloaded);
         }
@@ -141,10 +138,6 @@ impl Flights {
 
     /// Flights whose host never answered.
     pub(super) fn overdue(&self, now: UnixSeconds) -> Vec<FlightId> {
-        self.in_air
-            .iter()
-            .filter(|(_, flight)| now > flight.ends_by)
-            .map(|(id, _)| *id)
-            .collect()
+        self.in_air.iter().filter(|(_, flight)| now > flight.ends_by).map(|(id, _)| *id).collect()
     }
 }

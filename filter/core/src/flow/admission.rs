@@ -179,7 +179,13 @@ fn verify_inbound(plugin: &Plugin, ambient: &Ambient<'_>, arrived: &Arrived) -> 
     }
 }
 
-fn wait_for_keys(plugin: &mut Plugin, ambient: &Ambient<'_>, arrived: Arrived, may_fetch: bool, otherwise: Rejection) -> Step {
+fn wait_for_keys(
+    plugin: &mut Plugin,
+    ambient: &Ambient<'_>,
+    arrived: Arrived,
+    may_fetch: bool,
+    otherwise: Rejection,
+) -> Step {
     if !may_fetch {
         return arrived.context.refuse(otherwise);
     }

@@ -27,16 +27,18 @@ struct Admitted {
 }
 
 /// Goes on after admission: by the body where the host lets us hold the headers for it, by the headers alone where it does not.
-pub(super) fn begin(plugin: &mut Plugin, ambient: &mut Ambient<'_>, arrived: Arrived, delegation: AuthorizedDelegation) -> Step {
+pub(super) fn begin(
+    plugin: &mut Plugin,
+    ambient: &mut Ambient<'_>,
+    arrived: Arrived,
+    delegation: AuthorizedDelegation,
+) -> Step {
     if arrived.end_of_stream {
         return arrived.context.refuse(Rejection::BodyInvalid);
     }
     let admitted = Admitted { arrived, delegation };
     if plugin.config().hold_headers {
-        return Step::ReadBody {
-            limit: admitted.arrived.resource.body_bytes_max,
-            then: AwaitBody(Box::new(admitted)),
-        };
+        return Step::ReadBody { limit: admitted.arrived.resource.body_bytes_max, then: AwaitBody(Box::new(admitted)) };
     }
     match admitted.judge_early() {
         Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::ByHeaders),
@@ -130,7 +132,13 @@ impl Admitted {
         }
     }
 
-    fn release(self, issued: Option<(ExchangeKey, Arc<IssuedToken>)>, source: Source, operation: Operation, judged: Judged) -> Step {
+    fn release(
+        self,
+        issued: Option<(ExchangeKey, Arc<IssuedToken>)>,
+        source: Source,
+        operation: Operation,
+        judged: Judged,
+    ) -> Step {
         let Arrived { context, strip, resource, .. } = self.arrived;
         let edits = match &issued {
             Some((_, token)) => HeaderEdits::authorize(token, strip, &context.txn),
@@ -193,7 +201,12 @@ impl AwaitToken {
 }
 
 /// The wait may have been long: what held before it must hold now.
-fn still_holds(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>, issued: &IssuedToken) -> Result<(), Rejection> {
+fn still_holds(
+    admitted: &Admitted,
+    plugin: &Plugin,
+    ambient: &Ambient<'_>,
+    issued: &IssuedToken,
+) -> Result<(), Rejection> {
     let server = &admitted.arrived.resource.accept.server;
     let ends = admitted.delegation.expires_at().saturating_add(server.clock_skew);
     if ambient.now >= ends {
