@@ -45,15 +45,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm the development issuers can sign with.
-    pub const ALL: [Self; 7] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa];
 
     /// The value of the `alg` header (RFC 7518 §3.1, RFC 8037 §3.1).
     pub fn name(self) -> &'static str {
@@ -70,9 +63,7 @@ impl Algorithm {
 
     /// Reads an `alg` header value; case-sensitive, as RFC 7515 §4.1.1 says.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     fn is_rsa(self) -> bool {
@@ -137,18 +128,11 @@ impl SigningKey {
                 let seed = ed25519_compact::Seed::new(random::<32>());
                 Secret::Ed25519(ed25519_compact::KeyPair::from_seed(seed))
             }
-            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => {
-                Secret::Rsa(Box::new(
-                    rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS)
-                        .expect("the system has entropy"),
-                ))
-            }
+            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => Secret::Rsa(Box::new(
+                rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS).expect("the system has entropy"),
+            )),
         };
-        Self {
-            kid: kid.to_owned(),
-            algorithm,
-            secret,
-        }
+        Self { kid: kid.to_owned(), algorithm, secret }
     }
 
     /// A key kept for the life of the process: the same `slot` gives the same key material.
@@ -158,37 +142,21 @@ impl SigningKey {
     pub fn shared(algorithm: Algorithm, slot: usize, kid: &str) -> Self {
         type Slots = Mutex<Vec<(Algorithm, usize, Secret)>>;
         static SLOTS: OnceLock<Slots> = OnceLock::new();
-        let family = if algorithm.is_rsa() {
-            Algorithm::Rs256
-        } else {
-            algorithm
-        };
-        let mut slots = SLOTS
-            .get_or_init(Slots::default)
-            .lock()
-            .expect("no holder of this lock panics");
-        let known = slots
-            .iter()
-            .find(|(of, at, _)| *of == family && *at == slot)
-            .map(|(_, _, secret)| secret.clone());
+        let family = if algorithm.is_rsa() { Algorithm::Rs256 } else { algorithm };
+        let mut slots = SLOTS.get_or_init(Slots::default).lock().expect("no holder of this lock panics");
+        let known = slots.iter().find(|(of, at, _)| *of == family && *at == slot).map(|(_, _, secret)| secret.clone());
         let secret = known.unwrap_or_else(|| {
             let secret = Self::generate(family, kid).secret;
             slots.push((family, slot, secret.clone()));
             secret
         });
-        Self {
-            kid: kid.to_owned(),
-            algorithm,
-            secret,
-        }
+        Self { kid: kid.to_owned(), algorithm, secret }
     }
 
     /// Reads a PKCS#8 PEM private key.
     pub fn from_pem(algorithm: Algorithm, kid: &str, pem: &str) -> Result<Self, KeyError> {
         let secret = if algorithm.is_rsa() {
-            rsa::RsaPrivateKey::from_pkcs8_pem(pem)
-                .map(|key| Secret::Rsa(Box::new(key)))
-                .map_err(refused)?
+            rsa::RsaPrivateKey::from_pkcs8_pem(pem).map(|key| Secret::Rsa(Box::new(key))).map_err(refused)?
         } else if algorithm == Algorithm::Es256 {
             use p256::pkcs8::DecodePrivateKey as _;
             Secret::P256(p256::ecdsa::SigningKey::from_pkcs8_pem(pem).map_err(refused)?)
@@ -198,31 +166,20 @@ impl SigningKey {
         } else {
             Secret::Ed25519(ed25519_compact::KeyPair::from_pem(pem).map_err(refused)?)
         };
-        Ok(Self {
-            kid: kid.to_owned(),
-            algorithm,
-            secret,
-        })
+        Ok(Self { kid: kid.to_owned(), algorithm, secret })
     }
 
     /// The private key as PKCS#8 PEM.
     pub fn to_pem(&self) -> String {
         match &self.secret {
-            Secret::Rsa(key) => key
-                .to_pkcs8_pem(rsa::pkcs8::LineEnding::LF)
-                .expect("a valid key encodes")
-                .to_string(),
+            Secret::Rsa(key) => key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).expect("a valid key encodes").to_string(),
             Secret::P256(key) => {
                 use p256::pkcs8::EncodePrivateKey as _;
-                key.to_pkcs8_pem(p256::pkcs8::LineEnding::LF)
-                    .expect("a valid key encodes")
-                    .to_string()
+                key.to_pkcs8_pem(p256::pkcs8::LineEnding::LF).expect("a valid key encodes").to_string()
             }
             Secret::P384(key) => {
                 use p384::pkcs8::EncodePrivateKey as _;
-                key.to_pkcs8_pem(p384::pkcs8::LineEnding::LF)
-                    .expect("a valid key encodes")
-                    .to_string()
+                key.to_pkcs8_pem(p384::pkcs8::LineEnding::LF).expect("a valid key encodes").to_string()
             }
             Secret::Ed25519(key) => key.to_pem(),
         }
@@ -231,21 +188,16 @@ impl SigningKey {
     /// The public key as SPKI PEM: the "secret" of the HS256 key-confusion attack.
     pub fn public_pem(&self) -> String {
         match &self.secret {
-            Secret::Rsa(key) => key
-                .to_public_key()
-                .to_public_key_pem(rsa::pkcs8::LineEnding::LF)
-                .expect("a valid key encodes"),
+            Secret::Rsa(key) => {
+                key.to_public_key().to_public_key_pem(rsa::pkcs8::LineEnding::LF).expect("a valid key encodes")
+            }
             Secret::P256(key) => {
                 use p256::pkcs8::EncodePublicKey as _;
-                key.verifying_key()
-                    .to_public_key_pem(p256::pkcs8::LineEnding::LF)
-                    .expect("a valid key encodes")
+                key.verifying_key().to_public_key_pem(p256::pkcs8::LineEnding::LF).expect("a valid key encodes")
             }
             Secret::P384(key) => {
                 use p384::pkcs8::EncodePublicKey as _;
-                key.verifying_key()
-                    .to_public_key_pem(p384::pkcs8::LineEnding::LF)
-                    .expect("a valid key encodes")
+                key.verifying_key().to_public_key_pem(p384::pkcs8::LineEnding::LF).expect("a valid key encodes")
             }
             Secret::Ed25519(key) => key.pk.to_pem(),
         }
@@ -312,11 +264,9 @@ impl SigningKey {
         jwk["use"] = json!("sig");
         match jwk {
             Value::Object(members) => PublicJwk(members),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => PublicJwk(Map::new()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                PublicJwk(Map::new())
+            }
         }
     }
 }
@@ -337,19 +287,13 @@ fn sign_rsa(key: &rsa::RsaPrivateKey, algorithm: Algorithm, input: &[u8]) -> Vec
     use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _};
     let key = key.clone();
     match algorithm {
-        Algorithm::Rs384 => rsa::pkcs1v15::SigningKey::<Sha384>::new(key)
-            .sign(input)
-            .to_vec(),
-        Algorithm::Rs512 => rsa::pkcs1v15::SigningKey::<Sha512>::new(key)
-            .sign(input)
-            .to_vec(),
-        Algorithm::Ps256 => rsa::pss::SigningKey::<Sha256>::new(key)
-            .sign_with_rng(&mut rsa::rand_core::OsRng, input)
-            .to_vec(),
+        Algorithm::Rs384 => rsa::pkcs1v15::SigningKey::<Sha384>::new(key).sign(input).to_vec(),
+        Algorithm::Rs512 => rsa::pkcs1v15::SigningKey::<Sha512>::new(key).sign(input).to_vec(),
+        Algorithm::Ps256 => {
+            rsa::pss::SigningKey::<Sha256>::new(key).sign_with_rng(&mut rsa::rand_core::OsRng, input).to_vec()
+        }
         Algorithm::Rs256 | Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => {
-            rsa::pkcs1v15::SigningKey::<Sha256>::new(key)
-                .sign(input)
-                .to_vec()
+            rsa::pkcs1v15::SigningKey::<Sha256>::new(key).sign(input).to_vec()
         }
     }
 }
@@ -422,25 +366,13 @@ impl PublicJwk {
         let key = rsa::RsaPublicKey::new(modulus, exponent).ok()?;
         if algorithm == Algorithm::Ps256 {
             let signature = rsa::pss::Signature::try_from(signature).ok()?;
-            return Some(
-                rsa::pss::VerifyingKey::<Sha256>::new(key)
-                    .verify(input, &signature)
-                    .is_ok(),
-            );
+            return Some(rsa::pss::VerifyingKey::<Sha256>::new(key).verify(input, &signature).is_ok());
         }
         let signature = rsa::pkcs1v15::Signature::try_from(signature).ok()?;
         let verified = match algorithm {
-            Algorithm::Rs384 => {
-                rsa::pkcs1v15::VerifyingKey::<Sha384>::new(key).verify(input, &signature)
-            }
-            Algorithm::Rs512 => {
-                rsa::pkcs1v15::VerifyingKey::<Sha512>::new(key).verify(input, &signature)
-            }
-            Algorithm::Rs256
-            | Algorithm::Ps256
-            | Algorithm::Es256
-            | Algorithm::Es384
-            | Algorithm::EdDsa => {
+            Algorithm::Rs384 => rsa::pkcs1v15::VerifyingKey::<Sha384>::new(key).verify(input, &signature),
+            Algorithm::Rs512 => rsa::pkcs1v15::VerifyingKey::<Sha512>::new(key).verify(input, &signature),
+            Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => {
                 rsa::pkcs1v15::VerifyingKey::<Sha256>::new(key).verify(input, &signature)
             }
         };
@@ -461,20 +393,13 @@ mod tests {
     fn every_algorithm_signs_verifies_and_survives_pem() {
         for algorithm in Algorithm::ALL {
             let key = SigningKey::shared(algorithm, 0, "k");
-            let again =
-                SigningKey::from_pem(algorithm, "k", &key.to_pem()).expect("own PEM is read back");
+            let again = SigningKey::from_pem(algorithm, "k", &key.to_pem()).expect("own PEM is read back");
             let signature = again.sign(b"input");
             let jwk = key.public_jwk();
             assert!(jwk.verify(algorithm, b"input", &signature), "{algorithm:?}");
-            assert!(
-                !jwk.verify(algorithm, b"inputs", &signature),
-                "{algorithm:?}: other input"
-            );
+            assert!(!jwk.verify(algorithm, b"inputs", &signature), "{algorithm:?}: other input");
             for other in Algorithm::ALL {
-                assert!(
-                    other == algorithm || !jwk.verify(other, b"input", &signature),
-                    "{algorithm:?} as {other:?}"
-                );
+                assert!(other == algorithm || !jwk.verify(other, b"input", &signature), "{algorithm:?} as {other:?}");
             }
         }
     }
@@ -482,9 +407,6 @@ mod tests {
     #[test]
     fn debug_shows_no_private_part() {
         let shown = format!("{:?}", SigningKey::generate(Algorithm::Es256, "k"));
-        assert_eq!(
-            shown,
-            r#"SigningKey { kid: "k", algorithm: Es256, secret: "[redacted]" }"#
-        );
+        assert_eq!(shown, r#"SigningKey { kid: "k", algorithm: Es256, secret: "[redacted]" }"#);
     }
 }

@@ -27,11 +27,7 @@ pub fn jws(key: &SigningKey, header: &Value, claims: &Value) -> String {
     if let Some(members) = merged.as_object_mut() {
         members.retain(|_, value| !value.is_null());
     }
-    signed_bytes(
-        key,
-        merged.to_string().as_bytes(),
-        claims.to_string().as_bytes(),
-    )
+    signed_bytes(key, merged.to_string().as_bytes(), claims.to_string().as_bytes())
 }
 
 /// Signs exactly these header and payload bytes: for duplicate names, depth, bad UTF-8.
@@ -47,13 +43,7 @@ pub fn access_token(key: &SigningKey, claims: &Value) -> String {
 }
 
 /// A client assertion (RFC 7523 §2.2) of the shape the development issuers accept.
-pub fn client_assertion(
-    key: &SigningKey,
-    client_id: &str,
-    audience: &str,
-    jti: &str,
-    now: UnixSeconds,
-) -> String {
+pub fn client_assertion(key: &SigningKey, client_id: &str, audience: &str, jti: &str, now: UnixSeconds) -> String {
     let claims = json!({
         "iss": client_id, "sub": client_id, "aud": audience, "jti": jti,
         "iat": now.0, "exp": now.plus(CLIENT_ASSERTION_LIFETIME).0,
@@ -72,21 +62,12 @@ pub fn header_of(token: &str) -> Value {
 }
 
 fn part(token: &str, index: usize) -> Value {
-    let bytes = token
-        .split('.')
-        .nth(index)
-        .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    bytes
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default()
+    let bytes = token.split('.').nth(index).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 fn signing_input(header: &[u8], claims: &[u8]) -> String {
-    format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(claims)
-    )
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
 }
 
 /// Tokens no verifier may accept, each wrong in one way.
@@ -98,10 +79,7 @@ pub mod broken {
     /// RFC 7518 §3.6: `alg` none with an empty signature. `name` spells it ("none", "None", "nOnE").
     pub fn alg_none(name: &str, claims: &Value) -> String {
         let header = json!({ "alg": name, "typ": "at+jwt" });
-        format!(
-            "{}.",
-            signing_input(header.to_string().as_bytes(), claims.to_string().as_bytes())
-        )
+        format!("{}.", signing_input(header.to_string().as_bytes(), claims.to_string().as_bytes()))
     }
 
     /// HS256 keyed with the issuer's public key in PEM (RFC 8725 §2.1).
@@ -133,28 +111,16 @@ pub mod broken {
         let raw = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
         let (r, s) = raw.split_at(raw.len() / 2);
         let body = [integer(r), integer(s)].concat();
-        let der = [
-            vec![0x30, u8::try_from(body.len()).unwrap_or_default()],
-            body,
-        ]
-        .concat();
+        let der = [vec![0x30, u8::try_from(body.len()).unwrap_or_default()], body].concat();
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(der))
     }
 
     fn integer(bytes: &[u8]) -> Vec<u8> {
-        let mut body: Vec<u8> = bytes
-            .iter()
-            .copied()
-            .skip_while(|byte| *byte == 0)
-            .collect();
+        let mut body: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
         if body.first().is_none_or(|byte| *byte >= 0x80) {
             body.insert(0, 0);
         }
-        [
-            vec![0x02, u8::try_from(body.len()).unwrap_or_default()],
-            body,
-        ]
-        .concat()
+        [vec![0x02, u8::try_from(body.len()).unwrap_or_default()], body].concat()
     }
 
     /// The all-zero ECDSA signature of the key's size (CVE-2022-21449).
@@ -176,10 +142,7 @@ pub mod broken {
         let last = signature.bytes().last()?;
         let index = ALPHABET.iter().position(|byte| *byte == last)?;
         let other = char::from(*ALPHABET.get(index ^ 1)?);
-        Some(format!(
-            "{input}.{}{other}",
-            signature.get(..signature.len() - 1)?
-        ))
+        Some(format!("{input}.{}{other}", signature.get(..signature.len() - 1)?))
     }
 
     /// The signature with base64 padding, which RFC 7515 §2 forbids.
@@ -200,20 +163,12 @@ pub mod broken {
 
     /// A header with a critical extension nobody knows (RFC 7515 §4.1.11).
     pub fn unknown_crit(key: &SigningKey, claims: &Value) -> String {
-        jws(
-            key,
-            &json!({ "typ": "at+jwt", "crit": ["x-unknown"], "x-unknown": 1 }),
-            claims,
-        )
+        jws(key, &json!({ "typ": "at+jwt", "crit": ["x-unknown"], "x-unknown": 1 }), claims)
     }
 
     /// The attacker's own key, offered in the header (RFC 7515 §4.1.3).
     pub fn embedded_jwk(attacker: &SigningKey, claims: &Value) -> String {
-        jws(
-            attacker,
-            &json!({ "typ": "at+jwt", "jwk": attacker.public_jwk().to_json() }),
-            claims,
-        )
+        jws(attacker, &json!({ "typ": "at+jwt", "jwk": attacker.public_jwk().to_json() }), claims)
     }
 
     /// Other claims under the signature of `token`.
@@ -221,10 +176,7 @@ pub mod broken {
         let mut parts = token.split('.');
         let header = parts.next().unwrap_or_default();
         let signature = parts.nth(1).unwrap_or_default();
-        format!(
-            "{header}.{}.{signature}",
-            URL_SAFE_NO_PAD.encode(claims.to_string())
-        )
+        format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims.to_string()))
     }
 
     fn split(token: &str) -> (&str, &str) {

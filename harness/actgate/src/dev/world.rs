@@ -82,9 +82,8 @@ impl Ports {
     /// Ports nobody listens on at the moment.
     pub fn free() -> std::io::Result<Self> {
         // All listeners are held until the last port is known, so that no port comes twice.
-        let listeners: Vec<TcpListener> = (0..9)
-            .map(|_| TcpListener::bind(("127.0.0.1", 0)))
-            .collect::<Result<_, _>>()?;
+        let listeners: Vec<TcpListener> =
+            (0..9).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<_, _>>()?;
         let mut ports = Vec::new();
         for listener in &listeners {
             ports.push(listener.local_addr()?.port());
@@ -152,9 +151,7 @@ impl fmt::Display for WorldError {
 impl std::error::Error for WorldError {}
 
 pub(crate) fn failed(path: &Path) -> impl Fn(&dyn fmt::Display) -> WorldError + '_ {
-    move |error| WorldError {
-        what: format!("{}: {error}", path.display()),
-    }
+    move |error| WorldError { what: format!("{}: {error}", path.display()) }
 }
 
 impl World {
@@ -167,11 +164,7 @@ impl World {
     pub fn with_algorithm(ports: Ports, algorithm: Algorithm) -> Self {
         let keyring = make_keys(algorithm);
         let keys = keyring.iter().map(|(name, key)| {
-            let file = KeyFile {
-                algorithm: key.algorithm(),
-                kid: key.kid().to_owned(),
-                file: None,
-            };
+            let file = KeyFile { algorithm: key.algorithm(), kid: key.kid().to_owned(), file: None };
             (name.clone(), file)
         });
         Self {
@@ -192,19 +185,11 @@ impl World {
         for (name, key) in &world.keyring {
             let path = dir.join(format!("{}.key.pem", name.replace('/', "-")));
             write_secret(&path, &key.to_pem())?;
-            world
-                .keys
-                .entry(name.clone())
-                .and_modify(|entry| entry.file = Some(path));
+            world.keys.entry(name.clone()).and_modify(|entry| entry.file = Some(path));
         }
-        world.certificates = Some(Certificates::generate(
-            dir,
-            &world.gateway_host,
-            &world.agents,
-        )?);
+        world.certificates = Some(Certificates::generate(dir, &world.gateway_host, &world.agents)?);
         let path = dir.join(WORLD_FILE);
-        let document =
-            serde_json::to_string_pretty(&world).map_err(|error| failed(&path)(&error))?;
+        let document = serde_json::to_string_pretty(&world).map_err(|error| failed(&path)(&error))?;
         fs::write(&path, document).map_err(|error| failed(&path)(&error))?;
         Ok(world)
     }
@@ -212,16 +197,11 @@ impl World {
     /// Reads a document that `generate` wrote, and the keys it points to.
     pub fn load(path: &Path) -> Result<Self, WorldError> {
         let document = fs::read_to_string(path).map_err(|error| failed(path)(&error))?;
-        let mut world: Self =
-            serde_json::from_str(&document).map_err(|error| failed(path)(&error))?;
+        let mut world: Self = serde_json::from_str(&document).map_err(|error| failed(path)(&error))?;
         for (name, entry) in &world.keys {
-            let file = entry
-                .file
-                .as_deref()
-                .ok_or_else(|| failed(path)(&format!("key {name} has no file")))?;
+            let file = entry.file.as_deref().ok_or_else(|| failed(path)(&format!("key {name} has no file")))?;
             let pem = fs::read_to_string(file).map_err(|error| failed(file)(&error))?;
-            let key = SigningKey::from_pem(entry.algorithm, &entry.kid, &pem)
-                .map_err(|error| failed(file)(&error))?;
+            let key = SigningKey::from_pem(entry.algorithm, &entry.kid, &pem).map_err(|error| failed(file)(&error))?;
             world.keyring.insert(name.clone(), key);
         }
         Ok(world)
@@ -254,62 +234,39 @@ impl World {
 
     /// Where one of an issuer's URLs is reached without Envoy: `http://127.0.0.1:{port}{path}`.
     pub fn direct_url(&self, url: &str) -> Option<String> {
-        let issuer = self
-            .issuers
-            .iter()
-            .filter(|issuer| url.starts_with(&issuer.issuer));
+        let issuer = self.issuers.iter().filter(|issuer| url.starts_with(&issuer.issuer));
         // The longest identifier wins: the organisation's own is a prefix of the others.
         let issuer = issuer.max_by_key(|issuer| issuer.issuer.len())?;
         let path = super::issuer::split_url(url).1;
-        Some(format!(
-            "http://127.0.0.1:{}{path}",
-            self.issuer_port(&issuer.name)?
-        ))
+        Some(format!("http://127.0.0.1:{}{path}", self.issuer_port(&issuer.name)?))
     }
 
     /// An issuer ready to serve, by name.
     pub fn issuer(&self, name: &str) -> Option<Issuer> {
         let config = self.issuer_config(name)?.clone();
         let trust = self.issuers.iter().filter(|other| trusts(&config, other));
-        let trust = trust
-            .map(|other| (other.issuer.clone(), self.public_keys(&other.name)))
-            .collect();
+        let trust = trust.map(|other| (other.issuer.clone(), self.public_keys(&other.name))).collect();
         Some(Issuer::new(config, self.issuer_keys(name), trust, random()))
     }
 
     /// All issuers, for answering in-process.
     pub fn issuer_set(&self) -> IssuerSet {
-        IssuerSet::new(
-            self.issuers
-                .iter()
-                .filter_map(|config| self.issuer(&config.name))
-                .collect(),
-        )
+        IssuerSet::new(self.issuers.iter().filter_map(|config| self.issuer(&config.name)).collect())
     }
 
     /// The environment the filter's VM needs: variable name and PEM.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let holders = self
-            .agents
-            .iter()
-            .filter_map(|agent| Some((agent.key_variable.clone()?, &agent.id)));
-        holders
-            .filter_map(|(variable, id)| Some((variable, self.client_key(id)?.to_pem())))
-            .collect()
+        let holders = self.agents.iter().filter_map(|agent| Some((agent.key_variable.clone()?, &agent.id)));
+        holders.filter_map(|(variable, id)| Some((variable, self.client_key(id)?.to_pem()))).collect()
     }
 
     /// An issuer's keys in the order of their use.
     pub fn issuer_keys(&self, name: &str) -> Vec<SigningKey> {
-        (0..KEYS_PER_ISSUER)
-            .filter_map(|at| self.key(&format!("{name}/{at}")).cloned())
-            .collect()
+        (0..KEYS_PER_ISSUER).filter_map(|at| self.key(&format!("{name}/{at}")).cloned()).collect()
     }
 
     fn public_keys(&self, name: &str) -> Vec<PublicJwk> {
-        self.issuer_keys(name)
-            .iter()
-            .map(SigningKey::public_jwk)
-            .collect()
+        self.issuer_keys(name).iter().map(SigningKey::public_jwk).collect()
     }
 }
 
@@ -327,38 +284,18 @@ fn client_key(client: &str) -> String {
 
 fn make_keys(algorithm: Algorithm) -> BTreeMap<String, SigningKey> {
     // An RSA key takes seconds to make: one for each issuer, shared within the process, none standing by.
-    let is_rsa = matches!(
-        algorithm,
-        Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256
-    );
+    let is_rsa = matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256);
     let mut keys = BTreeMap::new();
-    for (slot, issuer) in [
-        streamward::IDP,
-        streamward::RAS_KNOWLEDGE,
-        streamward::RAS_AURORADB,
-    ]
-    .iter()
-    .enumerate()
-    {
+    for (slot, issuer) in [streamward::IDP, streamward::RAS_KNOWLEDGE, streamward::RAS_AURORADB].iter().enumerate() {
         for at in 0..if is_rsa { 1 } else { KEYS_PER_ISSUER } {
             let kid = format!("{issuer}-{at}");
-            let key = if is_rsa {
-                SigningKey::shared(algorithm, slot, &kid)
-            } else {
-                SigningKey::generate(algorithm, &kid)
-            };
+            let key =
+                if is_rsa { SigningKey::shared(algorithm, slot, &kid) } else { SigningKey::generate(algorithm, &kid) };
             keys.insert(format!("{issuer}/{at}"), key);
         }
     }
-    for client in [
-        streamward::CHAT_APP,
-        streamward::ORCHESTRATOR,
-        streamward::KNOWLEDGE_AGENT,
-    ] {
-        keys.insert(
-            client_key(client),
-            SigningKey::generate(Algorithm::Es256, "k1"),
-        );
+    for client in [streamward::CHAT_APP, streamward::ORCHESTRATOR, streamward::KNOWLEDGE_AGENT] {
+        keys.insert(client_key(client), SigningKey::generate(Algorithm::Es256, "k1"));
     }
     keys
 }
@@ -367,14 +304,9 @@ fn make_keys(algorithm: Algorithm) -> BTreeMap<String, SigningKey> {
 pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), WorldError> {
     let failed = failed(path);
     let _ = fs::remove_file(path); // A file that exists would keep its mode.
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| failed(&error))?;
-    file.write_all(text.as_bytes())
-        .map_err(|error| failed(&error))
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| failed(&error))?;
+    file.write_all(text.as_bytes()).map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

@@ -82,10 +82,7 @@ impl World {
             AssertionAudience::TokenEndpoint => "token_endpoint",
             AssertionAudience::Issuer => "issuer",
         };
-        let first = self
-            .issuer_keys(&config.name)
-            .first()
-            .map(SigningKey::public_jwk);
+        let first = self.issuer_keys(&config.name).first().map(SigningKey::public_jwk);
         let jwks = match options.jwks {
             Jwks::Inline => key_set(first.as_slice()),
             Jwks::Fetched => {

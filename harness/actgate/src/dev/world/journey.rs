@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use super::{World, streamward};
 use crate::dev::issuer::http::{HttpRequest, HttpResponse, UnixSeconds};
-use crate::dev::issuer::oauth::{
-    AUTHORIZATION_CODE, JWT_BEARER, TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_ID_JAG,
-};
+use crate::dev::issuer::oauth::{AUTHORIZATION_CODE, JWT_BEARER, TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_ID_JAG};
 use crate::dev::issuer::set::IssuerSet;
 use crate::dev::keys::random;
 use crate::dev::mint::{self, CLIENT_ASSERTION_TYPE};
@@ -36,12 +34,7 @@ pub struct Exchange<'a> {
 
 impl World {
     /// Hop 1: the human signs in at the chat application. The answer holds T1 and the ID token.
-    pub fn sign_in(
-        &self,
-        issuers: &mut IssuerSet,
-        login: &str,
-        now: UnixSeconds,
-    ) -> Result<Value, Refused> {
+    pub fn sign_in(&self, issuers: &mut IssuerSet, login: &str, now: UnixSeconds) -> Result<Value, Refused> {
         let verifier = URL_SAFE_NO_PAD.encode(random::<32>());
         let challenge = URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(verifier.as_bytes()));
         let query = form_urlencoded::Serializer::new(String::new())
@@ -73,12 +66,7 @@ impl World {
     }
 
     /// Hops 1, 3 and 4: what the orchestrator presents to the knowledge agent, and that one to the gateway.
-    pub fn inbound_token(
-        &self,
-        issuers: &mut IssuerSet,
-        login: &str,
-        now: UnixSeconds,
-    ) -> Result<String, Refused> {
+    pub fn inbound_token(&self, issuers: &mut IssuerSet, login: &str, now: UnixSeconds) -> Result<String, Refused> {
         let user_token = text(&self.sign_in(issuers, login, now)?, "access_token");
         let exchange = Exchange {
             client: streamward::ORCHESTRATOR,
@@ -91,12 +79,7 @@ impl World {
     }
 
     /// Hops 7 and 8 as the knowledge agent: what the MCP server shall receive.
-    pub fn outbound_token(
-        &self,
-        issuers: &mut IssuerSet,
-        inbound: &str,
-        now: UnixSeconds,
-    ) -> Result<String, Refused> {
+    pub fn outbound_token(&self, issuers: &mut IssuerSet, inbound: &str, now: UnixSeconds) -> Result<String, Refused> {
         let exchange = Exchange {
             client: streamward::KNOWLEDGE_AGENT,
             subject_token: inbound,
@@ -127,9 +110,7 @@ impl World {
         exchange: &Exchange<'_>,
         now: UnixSeconds,
     ) -> Result<String, Refused> {
-        let audience = self
-            .issuer_config(exchange.server)
-            .map_or("", |config| &config.issuer);
+        let audience = self.issuer_config(exchange.server).map_or("", |config| &config.issuer);
         let fields = [
             ("grant_type", TOKEN_EXCHANGE),
             ("requested_token_type", TYPE_ID_JAG),
@@ -154,59 +135,27 @@ impl World {
     ) -> Result<Value, Refused> {
         let request = self.token_request(server, client, fields, now);
         let answer = self.ask(issuers, server, &request, now);
-        if answer.status == 200 {
-            Ok(answer.body_json())
-        } else {
-            Err(Box::new(answer))
-        }
+        if answer.status == 200 { Ok(answer.body_json()) } else { Err(Box::new(answer)) }
     }
 
     /// That request, with a fresh client assertion, not yet sent.
-    pub fn token_request(
-        &self,
-        server: &str,
-        client: &str,
-        fields: &[(&str, &str)],
-        now: UnixSeconds,
-    ) -> HttpRequest {
+    pub fn token_request(&self, server: &str, client: &str, fields: &[(&str, &str)], now: UnixSeconds) -> HttpRequest {
         let config = self.issuer_config(server);
-        let audience = config
-            .map(|config| config.assertion_audience())
-            .unwrap_or_default();
-        let endpoint = config
-            .map(|config| config.token_endpoint())
-            .unwrap_or_default();
+        let audience = config.map(|config| config.assertion_audience()).unwrap_or_default();
+        let endpoint = config.map(|config| config.token_endpoint()).unwrap_or_default();
         let jti = URL_SAFE_NO_PAD.encode(random::<16>());
         let key = self.client_key(client);
-        let assertion = key
-            .map(|key| mint::client_assertion(key, client, &audience, &jti, now))
-            .unwrap_or_default();
-        let credential = [
-            ("client_assertion_type", CLIENT_ASSERTION_TYPE),
-            ("client_assertion", assertion.as_str()),
-        ];
+        let assertion = key.map(|key| mint::client_assertion(key, client, &audience, &jti, now)).unwrap_or_default();
+        let credential = [("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
         let all: Vec<(&str, &str)> = fields.iter().chain(&credential).copied().collect();
         HttpRequest::form(crate::dev::issuer::oauth::split_url(&endpoint).1, &all)
     }
 
-    fn ask(
-        &self,
-        issuers: &mut IssuerSet,
-        server: &str,
-        request: &HttpRequest,
-        now: UnixSeconds,
-    ) -> HttpResponse {
-        issuers
-            .get_mut(server)
-            .map(|issuer| issuer.handle(now, request))
-            .unwrap_or_default()
+    fn ask(&self, issuers: &mut IssuerSet, server: &str, request: &HttpRequest, now: UnixSeconds) -> HttpResponse {
+        issuers.get_mut(server).map(|issuer| issuer.handle(now, request)).unwrap_or_default()
     }
 }
 
 fn text(answer: &Value, member: &str) -> String {
-    answer
-        .get(member)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
+    answer.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::Agent;
 use crate::dev::issuer::config::{
-    AssertionAudience, Client, Connection, DelegationLink, IdpPolicy, IssuerConfig, RasPolicy,
-    ResourcePolicy, Role, User,
+    AssertionAudience, Client, Connection, DelegationLink, IdpPolicy, IssuerConfig, RasPolicy, ResourcePolicy, Role,
+    User,
 };
 use crate::dev::keys::PublicJwk;
 
@@ -68,21 +68,14 @@ pub const KNOWLEDGE_KEY_VARIABLE: &str = "CORP_KNOWLEDGE_KEY";
 /// The three authorization servers; `key_of` gives a client's public key.
 pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
     let client = |id: &str| -> (String, Client) {
-        let agent = agents()
-            .into_iter()
-            .find(|agent| agent.id == id)
-            .expect("only listed agents are clients");
+        let agent = agents().into_iter().find(|agent| agent.id == id).expect("only listed agents are clients");
         let is_chat_app = id == CHAT_APP;
         let registration = Client {
             name: agent.name,
             profile: agent.profile,
             active: true,
             keys: vec![key_of(id)],
-            redirect_uris: if is_chat_app {
-                vec![REDIRECT_URI.to_owned()]
-            } else {
-                Vec::new()
-            },
+            redirect_uris: if is_chat_app { vec![REDIRECT_URI.to_owned()] } else { Vec::new() },
             resource: agent.resource,
         };
         (id.to_owned(), registration)
@@ -97,20 +90,12 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
         role,
     };
     vec![
-        server(
-            IDP,
-            IDP_ISSUER,
-            &[CHAT_APP, ORCHESTRATOR, KNOWLEDGE_AGENT],
-            Role::IdentityProvider(idp_policy()),
-        ),
+        server(IDP, IDP_ISSUER, &[CHAT_APP, ORCHESTRATOR, KNOWLEDGE_AGENT], Role::IdentityProvider(idp_policy())),
         server(
             RAS_KNOWLEDGE,
             RAS_KNOWLEDGE_ISSUER,
             &[ORCHESTRATOR],
-            governs(
-                KNOWLEDGE_RESOURCE,
-                &[(DEMO_USER_ID, &[EXECUTE]), (SECOND_USER_ID, &[EXECUTE])],
-            ),
+            governs(KNOWLEDGE_RESOURCE, &[(DEMO_USER_ID, &[EXECUTE]), (SECOND_USER_ID, &[EXECUTE])]),
         ),
         server(
             RAS_AURORADB,
@@ -123,11 +108,7 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
 
 fn users() -> Vec<User> {
     [(DEMO_USER_ID, DEMO_USER), (SECOND_USER_ID, SECOND_USER)]
-        .map(|(id, email)| User {
-            id: id.to_owned(),
-            email: email.to_owned(),
-            active: true,
-        })
+        .map(|(id, email)| User { id: id.to_owned(), email: email.to_owned(), active: true })
         .to_vec()
 }
 
@@ -139,53 +120,26 @@ fn idp_policy() -> IdpPolicy {
         scopes: vec![scope.to_owned()],
         client_id_at_audience: None,
     };
-    let link = |from: &str, to: &str| DelegationLink {
-        from: from.to_owned(),
-        to: to.to_owned(),
-    };
+    let link = |from: &str, to: &str| DelegationLink { from: from.to_owned(), to: to.to_owned() };
     IdpPolicy {
         resource_servers: BTreeMap::from([
-            (
-                RAS_KNOWLEDGE_ISSUER.to_owned(),
-                vec![KNOWLEDGE_RESOURCE.to_owned()],
-            ),
-            (
-                RAS_AURORADB_ISSUER.to_owned(),
-                vec![AURORADB_RESOURCE.to_owned()],
-            ),
+            (RAS_KNOWLEDGE_ISSUER.to_owned(), vec![KNOWLEDGE_RESOURCE.to_owned()]),
+            (RAS_AURORADB_ISSUER.to_owned(), vec![AURORADB_RESOURCE.to_owned()]),
         ]),
         connections: vec![
-            connection(
-                ORCHESTRATOR,
-                RAS_KNOWLEDGE_ISSUER,
-                KNOWLEDGE_RESOURCE,
-                EXECUTE,
-            ),
-            connection(
-                KNOWLEDGE_AGENT,
-                RAS_AURORADB_ISSUER,
-                AURORADB_RESOURCE,
-                READ,
-            ),
+            connection(ORCHESTRATOR, RAS_KNOWLEDGE_ISSUER, KNOWLEDGE_RESOURCE, EXECUTE),
+            connection(KNOWLEDGE_AGENT, RAS_AURORADB_ISSUER, AURORADB_RESOURCE, READ),
         ],
-        delegation_links: vec![
-            link(CHAT_APP, ORCHESTRATOR),
-            link(ORCHESTRATOR, KNOWLEDGE_AGENT),
-        ],
+        delegation_links: vec![link(CHAT_APP, ORCHESTRATOR), link(ORCHESTRATOR, KNOWLEDGE_AGENT)],
         sign_in_scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
     }
 }
 
 fn governs(resource: &str, rights: &[(&str, &[&str])]) -> Role {
-    let rights = rights.iter().map(|(user, scopes)| {
-        (
-            (*user).to_owned(),
-            scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        )
-    });
-    let policy = ResourcePolicy {
-        user_scopes: rights.collect(),
-    };
+    let rights = rights
+        .iter()
+        .map(|(user, scopes)| ((*user).to_owned(), scopes.iter().map(|scope| (*scope).to_owned()).collect()));
+    let policy = ResourcePolicy { user_scopes: rights.collect() };
     Role::ResourceServer(RasPolicy {
         identity_provider: IDP_ISSUER.to_owned(),
         resources: BTreeMap::from([(resource.to_owned(), policy)]),

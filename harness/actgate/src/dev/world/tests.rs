@@ -10,9 +10,7 @@ const NOW: UnixSeconds = UnixSeconds(1_780_000_000);
 fn the_main_journey_yields_the_blueprints_tokens() {
     let world = World::in_memory(Ports::default());
     let mut issuers = world.issuer_set();
-    let inbound = world
-        .inbound_token(&mut issuers, streamward::DEMO_USER, NOW)
-        .expect("hops 1, 3 and 4");
+    let inbound = world.inbound_token(&mut issuers, streamward::DEMO_USER, NOW).expect("hops 1, 3 and 4");
     let t3 = claims_of(&inbound);
     assert_eq!(header_of(&inbound)["typ"], "at+jwt");
     assert_eq!(t3["iss"], streamward::RAS_KNOWLEDGE_ISSUER);
@@ -28,25 +26,15 @@ fn the_main_journey_yields_the_blueprints_tokens() {
     });
     assert_eq!(t3["act"], orchestrated);
 
-    let outbound = world
-        .outbound_token(&mut issuers, &inbound, NOW)
-        .expect("hops 7 and 8");
+    let outbound = world.outbound_token(&mut issuers, &inbound, NOW).expect("hops 7 and 8");
     let t5 = claims_of(&outbound);
     assert_eq!(t5["aud"], "https://streamward.com/auroradb/mcp");
     assert_eq!(t5["cid"], "wlpzantde10QGRrpF1d7");
     assert_eq!(t5["scp"], json!(["Aurora-DB:read"]));
     assert_eq!(t5["sub"], "demouser@streamward.com");
-    let delegated =
-        json!({ "sub": "wlpzantde10QGRrpF1d7", "sub_profile": "ai_agent", "act": orchestrated });
+    let delegated = json!({ "sub": "wlpzantde10QGRrpF1d7", "sub_profile": "ai_agent", "act": orchestrated });
     assert_eq!(t5["act"], delegated);
-    assert_eq!(
-        issuers
-            .get("idp")
-            .expect("the world has one")
-            .ledger()
-            .exchanges,
-        2
-    );
+    assert_eq!(issuers.get("idp").expect("the world has one").ledger().exchanges, 2);
 }
 
 /// The second human may call the agent; the database says no, whoever carries the request.
@@ -54,12 +42,8 @@ fn the_main_journey_yields_the_blueprints_tokens() {
 fn the_second_human_is_refused_at_the_database() {
     let world = World::in_memory(Ports::default());
     let mut issuers = world.issuer_set();
-    let inbound = world
-        .inbound_token(&mut issuers, streamward::SECOND_USER, NOW)
-        .expect("the agent may be called");
-    let refused = world
-        .outbound_token(&mut issuers, &inbound, NOW)
-        .expect_err("no right at the database");
+    let inbound = world.inbound_token(&mut issuers, streamward::SECOND_USER, NOW).expect("the agent may be called");
+    let refused = world.outbound_token(&mut issuers, &inbound, NOW).expect_err("no right at the database");
     assert_eq!(refused.body_json()["error"], "access_denied");
 }
 
@@ -80,11 +64,7 @@ impl Drop for Scratch {
 
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path)
-        .expect("the file is there")
-        .permissions()
-        .mode()
-        & 0o777
+    fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
 }
 
 /// The processes of a run each read the document; together they are the world that was written.
@@ -95,27 +75,17 @@ fn a_generated_world_is_read_back_and_works() {
     let written = World::generate(&scratch.0, ports).expect("writable");
     let document = scratch.0.join(WORLD_FILE);
     let text = fs::read_to_string(&document).expect("readable");
-    assert!(
-        !text.contains("PRIVATE KEY") && !text.contains("\"d\""),
-        "the document is public"
-    );
+    assert!(!text.contains("PRIVATE KEY") && !text.contains("\"d\""), "the document is public");
 
     let [one, other] = [0, 1].map(|_| World::load(&document).expect("readable"));
     assert_eq!(one.ports, ports);
     assert_eq!(
-        one.client_key(streamward::ORCHESTRATOR)
-            .map(SigningKey::public_jwk),
-        written
-            .client_key(streamward::ORCHESTRATOR)
-            .map(SigningKey::public_jwk)
+        one.client_key(streamward::ORCHESTRATOR).map(SigningKey::public_jwk),
+        written.client_key(streamward::ORCHESTRATOR).map(SigningKey::public_jwk)
     );
     let mut issuers = one.issuer_set();
-    let inbound = other
-        .inbound_token(&mut issuers, streamward::DEMO_USER, NOW)
-        .expect("hops 1, 3, 4");
-    other
-        .outbound_token(&mut issuers, &inbound, NOW)
-        .expect("hops 7, 8");
+    let inbound = other.inbound_token(&mut issuers, streamward::DEMO_USER, NOW).expect("hops 1, 3, 4");
+    other.outbound_token(&mut issuers, &inbound, NOW).expect("hops 7, 8");
 }
 
 #[test]
@@ -126,10 +96,7 @@ fn private_keys_are_for_their_owner_only() {
     let mut secrets = 0;
     for entry in fs::read_dir(&scratch.0).expect("readable") {
         let path = entry.expect("readable").path();
-        if fs::read_to_string(&path)
-            .expect("text")
-            .contains("PRIVATE KEY")
-        {
+        if fs::read_to_string(&path).expect("text").contains("PRIVATE KEY") {
             secrets += 1;
             assert_eq!(mode(&path), 0o600, "{}", path.display());
         }
@@ -150,30 +117,14 @@ fn agents_are_named_by_their_spiffe_id_alone() {
         let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64).expect("PEM")
     };
-    let holds = |der: &[u8], name: &str| {
-        der.windows(name.len())
-            .any(|window| window == name.as_bytes())
-    };
+    let holds = |der: &[u8], name: &str| der.windows(name.len()).any(|window| window == name.as_bytes());
     let gateway = der(&certificates.gateway.certificate);
     assert!(holds(&gateway, "gateway.streamward.com") && holds(&gateway, "localhost"));
-    assert!(
-        gateway
-            .windows(6)
-            .any(|window| window == [0x87, 4, 127, 0, 0, 1]),
-        "127.0.0.1 as an address"
-    );
-    for agent in world
-        .agents
-        .iter()
-        .filter(|agent| agent.spiffe_id.is_some())
-    {
+    assert!(gateway.windows(6).any(|window| window == [0x87, 4, 127, 0, 0, 1]), "127.0.0.1 as an address");
+    for agent in world.agents.iter().filter(|agent| agent.spiffe_id.is_some()) {
         let der = der(&certificates.agents[&agent.id].certificate);
-        assert!(
-            holds(&der, agent.spiffe_id.as_deref().unwrap_or_default()),
-            "{}",
-            agent.id
-        );
-        assert!(!holds(&der, "localhost"));
+        assert!(holds(&der, agent.spiffe_id.as_deref().unwrap_or_default()), "{}", agent.id);
+        assert!(!holds(&der, "localhost") && !holds(&der, "rcgen"));
     }
 }
 
@@ -183,38 +134,24 @@ fn an_unknown_member_or_a_missing_key_is_an_error() {
     World::generate(&scratch.0, Ports::default()).expect("writable");
     let document = scratch.0.join(WORLD_FILE);
     let honest = fs::read_to_string(&document).expect("readable");
-    fs::write(
-        &document,
-        honest.replacen("\"gateway_host\"", "\"gatewayhost\"", 1),
-    )
-    .expect("writable");
+    fs::write(&document, honest.replacen("\"gateway_host\"", "\"gatewayhost\"", 1)).expect("writable");
     assert!(World::load(&document).is_err());
     fs::write(&document, honest).expect("writable");
     fs::remove_file(scratch.0.join("idp-0.key.pem")).expect("there");
-    let error = World::load(&document)
-        .expect_err("a key is gone")
-        .to_string();
+    let error = World::load(&document).expect_err("a key is gone").to_string();
     assert!(error.contains("idp-0.key.pem"), "{error}");
 }
 
 #[test]
 fn urls_lead_to_the_port_of_the_most_specific_issuer() {
-    let ports = Ports {
-        idp: 1,
-        ras_knowledge: 2,
-        ras_auroradb: 3,
-        ..Ports::default()
-    };
+    let ports = Ports { idp: 1, ras_knowledge: 2, ras_auroradb: 3, ..Ports::default() };
     let world = World::in_memory(ports);
     for (name, url) in [
         ("idp", "http://127.0.0.1:1/oauth2/v1/token"),
         ("ras-knowledge", "http://127.0.0.1:2/oauth2/aus0/v1/token"),
         ("ras-auroradb", "http://127.0.0.1:3/oauth2/aus1/v1/token"),
     ] {
-        let endpoint = world
-            .issuer_config(name)
-            .expect("the world has it")
-            .token_endpoint();
+        let endpoint = world.issuer_config(name).expect("the world has it").token_endpoint();
         assert_eq!(world.direct_url(&endpoint).as_deref(), Some(url));
     }
     assert_eq!(world.direct_url("https://elsewhere.example/token"), None);
@@ -231,21 +168,12 @@ fn the_filters_document_holds_a_private_key_only_when_asked() {
         "https://streamward.okta.example/oauth2/v1/keys"
     );
     let agent = &document["agents"][streamward::KNOWLEDGE_AGENT];
-    assert_eq!(
-        agent["credential"]["private_key_jwt"]["key"],
-        json!({ "env": "CORP_KNOWLEDGE_KEY" })
-    );
-    let [(variable, pem)] = &world.environment()[..] else {
-        panic!("one agent is acted for")
-    };
+    assert_eq!(agent["credential"]["private_key_jwt"]["key"], json!({ "env": "CORP_KNOWLEDGE_KEY" }));
+    let [(variable, pem)] = &world.environment()[..] else { panic!("one agent is acted for") };
     assert_eq!(variable, "CORP_KNOWLEDGE_KEY");
     assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----"));
 
-    let options = FilterOptions {
-        jwks: Jwks::Inline,
-        credential: Credential::Inline,
-        ..FilterOptions::default()
-    };
+    let options = FilterOptions { jwks: Jwks::Inline, credential: Credential::Inline, ..FilterOptions::default() };
     let document = world.filter_config(options);
     let keys = &document["authorization_servers"]["knowledge"]["jwks"]["keys"];
     assert_eq!(keys[0]["kid"], "ras-knowledge-0");
