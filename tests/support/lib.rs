@@ -1,1 +1,11 @@
-//! What scenarios, vectors and differential runs share.
+//! What vectors, scenarios and differential runs share.
+//!
+//! A [`case::Case`] is data: what the issuers do wrong, what is sent, what must come of it.
+//! A [`gateway::Gateway`] is somewhere to run it: the core alone, the module in the emulated Envoy, the module in a real one.
+//! The same case gives the same [`gateway::Observation`] everywhere, or the test says where not.
+
+pub mod case;
+pub mod core_gateway;
+pub mod gateway;
+pub mod run;
+pub mod token;

@@ -136,7 +136,7 @@ impl World {
     fn knowledge_agent(&self, options: FilterOptions) -> Value {
         json!({
             "name": "corp-knowledge",
-            "match": { "hosts": [self.gateway_host], "path_prefix": "/corp/knowledge" },
+            "match": { "hosts": [self.gateway_host], "path_prefix": "/agents/knowledge" },
             "accept": self.accept(options, "current_actor"),
             "exchange": { "pass_through": { "audience": streamward::KNOWLEDGE_RESOURCE } },
             "a2a": { "methods": { "message/send": {}, "SendMessage": {} } },

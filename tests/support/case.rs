@@ -1,0 +1,152 @@
+//! A case as data: one attack, or one thing that must work.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One named case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Named after the attack or the behaviour; unique.
+    pub id: String,
+    /// What somebody tries, in one sentence.
+    pub attack: String,
+    /// The rule that decides it.
+    pub spec: String,
+    /// Misbehaviour of issuers while the case runs, by issuer.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, Vec<String>>,
+    /// Changes to the filter's configuration, as a JSON merge patch on the world's own document; resources are addressed by index.
+    #[serde(default)]
+    pub config: Vec<Edit>,
+    /// What is sent, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One replacement in the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// JSON pointer.
+    pub at: String,
+    /// The new value; null removes.
+    pub set: Value,
+}
+
+/// One request and what must come of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// How the token is made.
+    #[serde(default)]
+    pub token: TokenRecipe,
+    /// What differs from the good request.
+    #[serde(default)]
+    pub request: RequestRecipe,
+    /// Seconds to let pass before it.
+    #[serde(default)]
+    pub after_seconds: u64,
+    /// What the upstream answers.
+    #[serde(default = "ok")]
+    pub upstream: u16,
+    /// `allowed`, or the code of the refusal.
+    pub want: String,
+    /// The status, where the code alone does not say it.
+    pub status: Option<u16>,
+    /// Claims that the upstream's token must have, by JSON pointer.
+    #[serde(default)]
+    pub upstream_claims: BTreeMap<String, Value>,
+    /// Headers that must not have reached the upstream.
+    #[serde(default)]
+    pub upstream_lacks: Vec<String>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// How a token differs from the good one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRecipe {
+    /// Whether there is one at all; `none` sends no credential.
+    pub presented: Option<String>,
+    /// Claims to set; null removes. `now`-relative times are written as `{"now": seconds}`.
+    #[serde(default)]
+    pub claims: BTreeMap<String, Value>,
+    /// All claims, instead of the good ones.
+    pub all_claims: Option<Value>,
+    /// Header members to set; null removes.
+    #[serde(default)]
+    pub header: BTreeMap<String, Value>,
+    /// Whose key signs: an issuer's name, or `stranger`.
+    pub signed_by: Option<String>,
+    /// One of the broken forms, applied last.
+    pub broken: Option<String>,
+    /// The bytes of the claims, verbatim.
+    pub raw_claims: Option<String>,
+    /// The bytes of the header, verbatim.
+    pub raw_header: Option<String>,
+    /// The whole token, verbatim.
+    pub verbatim: Option<String>,
+}
+
+/// How a request differs from the good one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestRecipe {
+    /// HTTP method.
+    pub method: Option<String>,
+    /// Path with query.
+    pub path: Option<String>,
+    /// Host.
+    pub host: Option<String>,
+    /// Further headers.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The whole `authorization` values, `{token}` standing for the token.
+    pub authorization: Option<Vec<String>>,
+    /// `content-type`; null sends none.
+    #[serde(default = "json")]
+    pub content_type: Option<String>,
+    /// A JSON body.
+    pub body: Option<Value>,
+    /// A body verbatim.
+    pub raw_body: Option<String>,
+    /// A body of so many bytes: a good call with padding.
+    pub body_bytes: Option<usize>,
+    /// True for no body at all.
+    #[serde(default)]
+    pub no_body: bool,
+    /// Whose certificate: an agent's id, `stranger`, `none`; by default the knowledge agent's.
+    pub peer: Option<String>,
+}
+
+impl Default for RequestRecipe {
+    fn default() -> Self {
+        Self {
+            method: None,
+            path: None,
+            host: None,
+            headers: Vec::new(),
+            authorization: None,
+            content_type: json(),
+            body: None,
+            raw_body: None,
+            body_bytes: None,
+            no_body: false,
+            peer: None,
+        }
+    }
+}
+
+fn json() -> Option<String> {
+    Some("application/json".to_owned())
+}
+
+/// Reads a file of cases.
+pub fn parse(document: &str) -> Result<Vec<Case>, serde_json::Error> {
+    serde_json::from_str(document)
+}

@@ -1,0 +1,266 @@
+//! The core alone: no host, no module, every callout answered by the development issuers in the same breath.
+
+use std::collections::VecDeque;
+
+use actgate::dev::issuer::http::UnixSeconds as IssuerTime;
+use actgate::dev::issuer::set::IssuerSet;
+use actgate::dev::world::World;
+use actgate_core::config::Config;
+use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
+use actgate_core::flow::{BodyVerdict, Joined, handle_request_headers};
+use actgate_core::plugin::Plugin;
+use actgate_core::request::{Ambient, RequestHead, StreamId};
+use actgate_core::signatures::InGuest;
+use actgate_core::step::{BodyPlan, Forward, Reply, Step};
+use actgate_core::time::UnixSeconds;
+use serde_json::Value;
+
+use crate::gateway::{Gateway, Observation, Request, Seen};
+
+/// One worker without a host.
+pub struct CoreGateway {
+    plugin: Plugin,
+    issuers: IssuerSet,
+    agents: Vec<(String, String)>,
+    now: u64,
+    drawn: u128,
+    next_stream: u32,
+    upstream_status: u16,
+    records: Vec<String>,
+}
+
+impl CoreGateway {
+    /// A worker with the configuration `document` in the world `world`.
+    pub fn new(world: &World, document: &Value, now: u64) -> Result<Self, String> {
+        let environment = world.environment();
+        let env = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let config = Config::from_json(document.to_string().as_bytes(), &env).map_err(|error| error.to_string())?;
+        Ok(Self {
+            plugin: Plugin::new(config),
+            issuers: world.issuer_set(),
+            agents: world
+                .agents
+                .iter()
+                .filter_map(|agent| Some((agent.id.clone(), agent.spiffe_id.clone()?)))
+                .collect(),
+            now,
+            drawn: 0,
+            next_stream: 0,
+            upstream_status: 200,
+            records: Vec::new(),
+        })
+    }
+
+    /// Every decision and event so far, as it would be logged.
+    pub fn records(&self) -> &[String] {
+        &self.records
+    }
+
+    /// The issuers, to look at what was asked of them.
+    pub fn issuers(&mut self) -> &mut IssuerSet {
+        &mut self.issuers
+    }
+
+    fn handle<T>(&mut self, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> T {
+        let drawn = &mut self.drawn;
+        let mut draw = || {
+            *drawn += 1;
+            drawn.to_be_bytes()
+        };
+        let mut ambient = Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &InGuest };
+        event(&mut self.plugin, &mut ambient)
+    }
+
+    fn peer(&self, peer: &str) -> String {
+        self.agents
+            .iter()
+            .find(|(id, _)| id == peer)
+            .map_or_else(|| format!("spiffe://elsewhere.example/{peer}"), |(_, spiffe)| spiffe.clone())
+    }
+
+    /// Ticks and answers until `stream` is told something.
+    fn fly(&mut self, stream: StreamId) -> Landing {
+        for _tick in 0..10 {
+            let mut steps = VecDeque::from([self.handle(|plugin, ambient| plugin.handle_tick(ambient))]);
+            let mut told = None;
+            while let Some(step) = steps.pop_front() {
+                let RootStep { calls, landings, events } = step;
+                self.records.extend(events.iter().map(|event| event.to_json()));
+                for (who, landing) in landings {
+                    if who == stream {
+                        told = Some(landing);
+                    }
+                }
+                for call in calls {
+                    steps.push_back(self.answer(&call));
+                }
+            }
+            if let Some(landing) = told {
+                return landing;
+            }
+        }
+        panic!("ten ticks told stream {stream:?} nothing");
+    }
+
+    fn answer(&mut self, call: &Callout) -> RootStep {
+        let pseudo = |name: &str| {
+            call.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let headers: Vec<(String, String)> =
+            call.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let answer = self.issuers.answer(
+            &cluster_issuer(&call.cluster),
+            &pseudo(":method"),
+            &pseudo(":path"),
+            &headers,
+            call.body.expose().as_bytes(),
+            IssuerTime(self.now),
+        );
+        let flight = call.flight;
+        match answer {
+            // What the host's own time-out makes of an answer that comes too late.
+            Some(answer) if answer.delay_ms > u64::from(call.timeout.get()) => self.handle(|plugin, ambient| {
+                let late = CalloutAnswer::Response {
+                    status: 504,
+                    content_type: Some(b"text/plain"),
+                    body: b"upstream request timeout",
+                };
+                plugin.handle_answer(flight, late, ambient)
+            }),
+            Some(answer) => self.handle(|plugin, ambient| {
+                let answer = CalloutAnswer::Response {
+                    status: answer.status,
+                    content_type: answer.header("content-type").map(str::as_bytes),
+                    body: &answer.body,
+                };
+                plugin.handle_answer(flight, answer, ambient)
+            }),
+            None => self.handle(|plugin, ambient| plugin.handle_answer(flight, CalloutAnswer::Failed, ambient)),
+        }
+    }
+
+    fn perform(&mut self, request: &Request, stream: StreamId, mut step: Step) -> Observation {
+        let body = request.body.clone().unwrap_or_default();
+        loop {
+            step = match step {
+                Step::ReadBody { limit, then } if body.len() > limit => then.handle_too_large(),
+                Step::ReadBody { then, .. } => self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body)),
+                Step::Join { then, .. } => self.land(stream, then),
+                Step::Forward(forward) => return self.forward(request, *forward),
+                Step::Reply(reply) => return self.reply(&reply, None),
+            };
+        }
+    }
+
+    fn land(&mut self, stream: StreamId, then: Joined) -> Step {
+        let landing = self.fly(stream);
+        self.handle(|plugin, ambient| then.handle_landing(plugin, ambient, &landing))
+    }
+
+    fn forward(&mut self, request: &Request, forward: Forward) -> Observation {
+        self.records.push(forward.record.to_json());
+        let mut headers = request.headers.clone();
+        for name in forward.edits.removals() {
+            headers.retain(|(key, _)| key != name);
+        }
+        for (name, value) in forward.edits.replacements() {
+            headers.retain(|(key, _)| key != name);
+            headers.push((name.to_owned(), value.expose().clone()));
+        }
+        let body = request.body.clone().unwrap_or_default();
+        if let BodyPlan::HoldUntil { limit, then } = forward.body {
+            let verdict = if body.len() > limit { then.handle_too_large() } else { then.handle_body(&body) };
+            if let BodyVerdict::Reply(reply) = verdict {
+                return self.reply(&reply, None);
+            }
+        }
+        let seen = Some(Seen { headers, body });
+        let status = self.upstream_status;
+        match self.handle(|plugin, _| forward.response.handle_response_status(plugin, Some(status))) {
+            Some(reply) => self.reply(&reply, seen),
+            None => Observation { status, headers: Vec::new(), body: Vec::new(), upstream: seen },
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply, upstream: Option<Seen>) -> Observation {
+        self.records.push(reply.record.to_json());
+        Observation {
+            status: reply.status,
+            headers: reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            body: reply.body.clone(),
+            upstream,
+        }
+    }
+}
+
+/// Clusters are named after the issuers.
+fn cluster_issuer(cluster: &str) -> String {
+    cluster.to_owned()
+}
+
+impl Gateway for CoreGateway {
+    fn name(&self) -> &'static str {
+        "the core"
+    }
+
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn advance(&mut self, seconds: u64) -> bool {
+        self.now += seconds;
+        true
+    }
+
+    fn order(&mut self, issuer: &str, word: &str) {
+        let word = word.parse().expect("a misbehaviour");
+        self.issuers.get_mut(issuer).expect("an issuer").misbehave(word);
+    }
+
+    fn behave(&mut self) {
+        for name in ["idp", "ras-knowledge", "ras-auroradb"] {
+            if let Some(issuer) = self.issuers.get_mut(name) {
+                issuer.behave();
+            }
+        }
+    }
+
+    fn upstream_answers(&mut self, status: u16) {
+        self.upstream_status = status;
+    }
+
+    fn send(&mut self, request: &Request) -> Observation {
+        self.next_stream += 1;
+        let stream = StreamId(self.next_stream);
+        let mut headers: Vec<(&[u8], &[u8])> = vec![
+            (b":method", request.method.as_bytes()),
+            (b":path", request.path.as_bytes()),
+            (b":authority", request.host.as_bytes()),
+            (b":scheme", b"https"),
+        ];
+        // Envoy joins what is sent twice under these names.
+        let authorization = join(&request.headers, "authorization");
+        headers.extend(authorization.iter().map(|value| (b"authorization".as_slice(), value.as_bytes())));
+        headers.extend(
+            request
+                .headers
+                .iter()
+                .filter(|(name, _)| name != "authorization")
+                .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        );
+        let peer = request.peer.as_deref().map(|peer| self.peer(peer));
+        let head = RequestHead {
+            stream,
+            headers: &headers,
+            peer_uri_san: peer.as_deref(),
+            end_of_stream: request.body.is_none(),
+        };
+        let step = self.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        self.perform(request, stream, step)
+    }
+}
+
+fn join(headers: &[(String, String)], name: &str) -> Option<String> {
+    let values: Vec<&str> = headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}

@@ -1,0 +1,96 @@
+//! Where a case can be run, and what can be seen there.
+
+use serde_json::Value;
+
+/// A request as an agent sends it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// HTTP method.
+    pub method: String,
+    /// Path with query.
+    pub path: String,
+    /// `Host` or `:authority`.
+    pub host: String,
+    /// Further headers, in order, duplicates included.
+    pub headers: Vec<(String, String)>,
+    /// The body; none means that the headers end the request.
+    pub body: Option<Vec<u8>>,
+    /// Whose certificate the caller shows: an agent's id, `stranger`, or none.
+    pub peer: Option<String>,
+}
+
+/// What the upstream saw of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// All headers but those that every proxy adds on its own.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    /// All values of one header.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The claims of the bearer token, unverified.
+    pub fn claims(&self) -> Value {
+        let bearer = self.all("authorization");
+        bearer
+            .first()
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .map(actgate::dev::mint::claims_of)
+            .unwrap_or_default()
+    }
+}
+
+/// What came of a request, as its two ends saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Status of the answer.
+    pub status: u16,
+    /// Headers of the answer, those of the transport left out.
+    pub headers: Vec<(String, String)>,
+    /// Body of the answer.
+    pub body: Vec<u8>,
+    /// What reached the upstream, if anything did.
+    pub upstream: Option<Seen>,
+}
+
+impl Observation {
+    /// The filter's own word: the code of the refusal, or `allowed`.
+    pub fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let code = body.pointer("/error/data/code").or_else(|| body.get("code"));
+        match code.and_then(Value::as_str) {
+            Some(code) => code.to_owned(),
+            None if self.upstream.is_some() => "allowed".to_owned(),
+            None => format!("status {}", self.status),
+        }
+    }
+}
+
+/// A place to run cases.
+pub trait Gateway {
+    /// What to call it when two differ.
+    fn name(&self) -> &'static str;
+
+    /// The time that tokens are minted for, in seconds since the epoch.
+    fn now(&self) -> u64;
+
+    /// Moves time, where it can be moved; false where it cannot.
+    fn advance(&mut self, seconds: u64) -> bool;
+
+    /// Orders a misbehaviour of an issuer, in the issuer's own words.
+    fn order(&mut self, issuer: &str, word: &str);
+
+    /// Ends all misbehaviour.
+    fn behave(&mut self);
+
+    /// What the upstream answers from now on.
+    fn upstream_answers(&mut self, status: u16);
+
+    /// Sends one request and waits for what comes of it.
+    fn send(&mut self, request: &Request) -> Observation;
+}

@@ -1,0 +1,146 @@
+//! Running one case against one gateway.
+
+use actgate::dev::issuer::http::UnixSeconds;
+use actgate::dev::world::{World, streamward};
+use serde_json::{Value, json};
+
+use crate::case::{Case, RequestRecipe, Step};
+use crate::gateway::{Gateway, Observation, Request};
+use crate::token;
+
+/// The configuration of `world` with the edits of `case`.
+pub fn configuration(case: &Case, base: &Value) -> Value {
+    let mut document = base.clone();
+    for edit in &case.config {
+        let (parent, member) = edit.at.rsplit_once('/').expect("a pointer has a slash");
+        let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("{}: nothing at {}", case.id, edit.at));
+        match (parent, edit.set.is_null()) {
+            (Value::Object(members), true) => {
+                members.remove(member);
+            }
+            (Value::Object(members), false) => {
+                members.insert(member.to_owned(), edit.set.clone());
+            }
+            (Value::Array(items), false) if member == "-" => items.push(edit.set.clone()),
+            (Value::Array(items), false) => {
+                let at: usize = member.parse().expect("an index");
+                items[at] = edit.set.clone();
+            }
+            _ => panic!("{}: cannot edit {}", case.id, edit.at),
+        }
+    }
+    document
+}
+
+/// A tool call as an MCP client sends it.
+pub fn tool_call(tool: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {"query": "renewal"}}})
+}
+
+fn request(world: &World, recipe: &RequestRecipe, token: Option<&str>) -> Request {
+    let body = if recipe.no_body {
+        None
+    } else if let Some(raw) = &recipe.raw_body {
+        Some(raw.clone().into_bytes())
+    } else if let Some(bytes) = recipe.body_bytes {
+        Some(padded_call(bytes))
+    } else {
+        let body = recipe.body.clone().unwrap_or_else(|| tool_call("query_knowledge_base"));
+        Some(body.to_string().into_bytes())
+    };
+    let mut headers: Vec<(String, String)> = Vec::new();
+    match (&recipe.authorization, token) {
+        (Some(values), _) => {
+            let token = token.unwrap_or_default();
+            headers.extend(values.iter().map(|value| ("authorization".to_owned(), value.replace("{token}", token))));
+        }
+        (None, Some(token)) => headers.push(("authorization".to_owned(), format!("Bearer {token}"))),
+        (None, None) => {}
+    }
+    if let Some(content_type) = &recipe.content_type {
+        headers.push(("content-type".to_owned(), content_type.clone()));
+    }
+    headers.push(("accept".to_owned(), "application/json, text/event-stream".to_owned()));
+    headers.extend(recipe.headers.iter().cloned());
+    Request {
+        method: recipe.method.clone().unwrap_or_else(|| "POST".to_owned()),
+        path: recipe.path.clone().unwrap_or_else(|| "/auroradb/mcp".to_owned()),
+        host: recipe.host.clone().unwrap_or_else(|| world.gateway_host.clone()),
+        headers,
+        body,
+        peer: match recipe.peer.as_deref() {
+            None => Some(streamward::KNOWLEDGE_AGENT.to_owned()),
+            Some("none") => None,
+            Some(agent) => Some(agent.to_owned()),
+        },
+    }
+}
+
+fn padded_call(bytes: usize) -> Vec<u8> {
+    let empty = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "query_knowledge_base", "arguments": {"query": ""}}})
+    .to_string();
+    let padding = "x".repeat(bytes.checked_sub(empty.len()).expect("room for the call itself"));
+    empty.replace("\"query\":\"\"", &format!("\"query\":\"{padding}\"")).into_bytes()
+}
+
+/// Runs `case` and returns what was seen at each step, or what was wrong.
+pub fn run(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, String> {
+    for (issuer, words) in &case.issuers {
+        for word in words {
+            gateway.order(issuer, word);
+        }
+    }
+    let mut seen = Vec::new();
+    for (at, step) in case.steps.iter().enumerate() {
+        if step.after_seconds > 0 && !gateway.advance(step.after_seconds) {
+            return Err(format!("{}: {} cannot move time", case.id, gateway.name()));
+        }
+        gateway.upstream_answers(step.upstream);
+        let token = token::make(world, UnixSeconds(gateway.now()), &step.token);
+        let observation = gateway.send(&request(world, &step.request, token.as_deref()));
+        check(step, token.as_deref(), &observation)
+            .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))?;
+        seen.push(observation);
+    }
+    gateway.behave();
+    Ok(seen)
+}
+
+fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Result<(), String> {
+    let code = observation.code();
+    if code != step.want {
+        return Err(format!("wanted {}, got {code}", step.want));
+    }
+    if let Some(status) = step.status
+        && status != observation.status
+    {
+        return Err(format!("wanted status {status}, got {}", observation.status));
+    }
+    let allowed = step.want == "allowed";
+    // An upstream that refuses the issued token was reached; nobody else is.
+    let reached = allowed || step.want == "upstream_refused_token";
+    if observation.upstream.is_some() != reached {
+        return Err(format!("upstream reached: {}", observation.upstream.is_some()));
+    }
+    let Some(upstream) = &observation.upstream else {
+        return Ok(());
+    };
+    for (pointer, want) in &step.upstream_claims {
+        let claims = upstream.claims();
+        if claims.pointer(pointer) != Some(want) {
+            return Err(format!("upstream token has {:?} at {pointer}", claims.pointer(pointer)));
+        }
+    }
+    for name in &step.upstream_lacks {
+        if !upstream.all(name).is_empty() {
+            return Err(format!("{name} reached the upstream"));
+        }
+    }
+    let transparent = step.request.path.as_deref() == Some("/agents/knowledge");
+        || step.request.path.as_deref() == Some("/agents/knowledge");
+    let leaked = inbound
+        .filter(|_| !transparent)
+        .is_some_and(|token| upstream.headers.iter().any(|(_, value)| value.contains(token)));
+    if leaked { Err("the inbound token reached the upstream".to_owned()) } else { Ok(()) }
+}
