@@ -135,6 +135,10 @@ impl Stream {
             // Absent is as good as removed.
             let _ = host::remove_header(Map::ResponseHeaders, name);
         }
+        for (name, value) in plan.response_headers_to_set() {
+            // The answer is as good without its number, and the record has it.
+            let _ = host::replace_header(Map::ResponseHeaders, name, value);
+        }
         self.worker.put(self.id, stage);
         Action::Continue
     }

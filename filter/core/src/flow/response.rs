@@ -6,7 +6,7 @@
 
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
-use crate::step::{Reply, ResponsePlan};
+use crate::step::{Reply, ResponsePlan, TRANSACTION_HEADER};
 
 impl ResponsePlan {
     /// Takes the upstream's status; a reply replaces the answer, `None` lets it pass.
@@ -25,5 +25,31 @@ impl ResponsePlan {
             Some(_) => &["www-authenticate", "proxy-authenticate"],
             None => &[],
         }
+    }
+
+    /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about.
+    pub fn response_headers_to_set(&self) -> [(&'static str, &str); 1] {
+        [(TRANSACTION_HEADER, self.refusal.txn.as_str())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::record::Record;
+    use crate::request::TransactionId;
+    use crate::step::{RefusalContext, ResponsePlan};
+
+    #[test]
+    fn an_answer_that_passes_names_its_transaction() {
+        let txn = TransactionId::new([0xa5; 16]);
+        let refusal = RefusalContext {
+            record: Record::new(&txn),
+            txn,
+            speaks_rpc: true,
+            rpc_id: None,
+            scopes_needed: String::new(),
+        };
+        let plan = ResponsePlan { exchanged: None, refusal };
+        assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
     }
 }
