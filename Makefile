@@ -4,13 +4,16 @@ ENVOY_VERSION := 1.40.0
 export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 
-.PHONY: help demo test wasm envoy lint deny clean
+.PHONY: help demo run test wasm envoy lint deny clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: wasm envoy ## follow one request hop by hop on real Envoy; BREAK=... breaks one thing
 	@cargo run --locked -q -p actgate -- demo --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY) $(if $(BREAK),--break $(BREAK))
+
+run: wasm envoy ## leave all of that up, and say what to type; ctrl-c ends it
+	@cargo run --locked -q -p actgate -- run --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY)
 
 test: wasm envoy ## run every test, those on real Envoy included
 	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter

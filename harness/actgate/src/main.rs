@@ -4,13 +4,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use actgate::demo::{self, Lie, Programs};
 use actgate::dev::agent::serve;
 use actgate::dev::issuer::server;
 use actgate::dev::world::World;
 use actgate::dev::{frontend, knowledge_agent, mcp_server, orchestrator};
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
-usage: actgate dev <idp|ras-knowledge|ras-auroradb> --world FILE [--break WORD]...
+usage: actgate demo --wasm FILE --envoy FILE [--break <widen|drop-act|swap-sub|reuse-jag|wrong-aud>]
+       actgate run --wasm FILE --envoy FILE
+       actgate dev <idp|ras-knowledge|ras-auroradb> --world FILE [--break WORD]...
        actgate dev <frontend|orchestrator|knowledge-agent> --world FILE
        actgate dev mcp-server --world FILE [--ungoverned]
 ";
@@ -23,6 +27,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["dev", name, options @ ..] => Options::parse(options).and_then(|options| dev(name, &options)),
+        ["demo", options @ ..] => demo(options),
+        ["run", options @ ..] => run(options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
@@ -70,6 +76,52 @@ impl Options {
     }
 }
 
+/// The main job from start to end.
+fn demo(words: &[&str]) -> Outcome {
+    let (programs, lie) = programs(words)?;
+    until_told(async { Ok(demo::demo(&programs, lie).await?) }, || Err("ended from outside".into()))
+}
+
+/// The mesh of the main job, until it is told to end.
+fn run(words: &[&str]) -> Outcome {
+    match programs(words)? {
+        (programs, None) => until_told(async { Ok(demo::run(&programs).await?) }, || Ok(())),
+        (_, Some(_)) => Err("--break is for the demo".into()),
+    }
+}
+
+/// Runs to the end or to a signal; then the future is dropped, and every process it started ends.
+fn until_told(work: impl Future<Output = Outcome>, told: impl Fn() -> Outcome) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            outcome = work => outcome,
+            _ = terminated.recv() => told(),
+            _ = interrupted.recv() => told(),
+        }
+    })
+}
+
+/// `--wasm FILE --envoy FILE [--break WORD]`.
+fn programs(words: &[&str]) -> Result<(Programs, Option<Lie>), Box<dyn std::error::Error>> {
+    let (mut wasm, mut envoy, mut lie) = (None, None, None);
+    let mut words = words.iter();
+    while let Some(option) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
+        match *option {
+            "--wasm" => wasm = Some(PathBuf::from(value)),
+            "--envoy" => envoy = Some(PathBuf::from(value)),
+            "--break" => lie = Some(value.parse()?),
+            _ => return Err(format!("unknown option {option}").into()),
+        }
+    }
+    let programs =
+        Programs { wasm: wasm.ok_or("--wasm FILE is missing")?, envoy: envoy.ok_or("--envoy FILE is missing")? };
+    Ok((programs, lie))
+}
+
 /// One process of the development world; it runs until it is told to end or its input closes.
 fn dev(name: &str, options: &Options) -> Outcome {
     let world = World::load(&options.world)?;
@@ -91,6 +143,10 @@ fn dev(name: &str, options: &Options) -> Outcome {
         "mcp-server" => {
             let mut settings = world.mcp_server_settings()?;
             settings.ungoverned = options.ungoverned;
+            if options.ungoverned {
+                // It stands beside the one that checks, whose port the world document names.
+                settings.listen.set_port(0);
+            }
             runtime.block_on(mcp_server::run(settings))
         }
         _ => return Err(format!("no process is called {name:?}").into()),

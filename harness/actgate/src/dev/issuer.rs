@@ -40,6 +40,7 @@ use self::oauth::{AUTHORIZATION_CODE, Form, JWT_BEARER, Refusal, TOKEN_EXCHANGE,
 use self::replay::Replays;
 use self::sign_in::PendingCode;
 use super::keys::{Algorithm, PublicJwk, SigningKey, key_set};
+use super::mint;
 
 /// One authorization server and everything it remembers.
 #[derive(Debug)]
@@ -153,7 +154,10 @@ impl Issuer {
             HttpResponse::text(421, "text/plain", "this server has another name")
         };
         entry.status = response.status;
-        entry.error = response.body_json().get("error").and_then(Value::as_str).map(str::to_owned);
+        let body = response.body_json();
+        entry.error = body.get("error").and_then(Value::as_str).map(str::to_owned);
+        let issued = body.get("access_token").and_then(Value::as_str).map(mint::claims_of);
+        entry.issued = issued.filter(Value::is_object);
         self.ledger.record(entry);
         response
     }

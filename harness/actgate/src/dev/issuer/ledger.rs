@@ -4,6 +4,7 @@
 //! Absent on purpose: bounds; a development server ends with its run.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::http::UnixSeconds;
 use super::misbehaviour::Endpoint;
@@ -55,6 +56,8 @@ pub struct Entry {
     pub error: Option<String>,
     /// Why, in words.
     pub reason: Option<&'static str>,
+    /// The claims of the token issued, as signed; without header and signature they are no credential.
+    pub issued: Option<Value>,
 }
 
 impl Entry {
@@ -72,6 +75,7 @@ impl Entry {
             status: 0,
             error: None,
             reason: None,
+            issued: None,
         }
     }
 }
