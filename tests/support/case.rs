@@ -89,6 +89,9 @@ pub struct TokenRecipe {
     pub raw_claims: Option<String>,
     /// The bytes of the header, verbatim.
     pub raw_header: Option<String>,
+    /// True for a token minted when the case began, however long ago that is.
+    #[serde(default)]
+    pub minted_at_start: bool,
     /// The whole token, verbatim.
     pub verbatim: Option<String>,
 }
@@ -149,4 +152,31 @@ fn json() -> Option<String> {
 /// Reads a file of cases.
 pub fn parse(document: &str) -> Result<Vec<Case>, serde_json::Error> {
     serde_json::from_str(document)
+}
+
+/// Every case of `tests/vectors`, in the order of the file names.
+pub fn all() -> Vec<Case> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder of vectors")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "json")) {
+        if file.file_stem().is_some_and(|name| name == "pitfalls") {
+            continue;
+        }
+        let text = std::fs::read_to_string(file).expect("a file of vectors");
+        cases.extend(parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
+    }
+    cases
+}
+
+impl Case {
+    /// True where no time has to pass in it.
+    pub fn is_quick(&self) -> bool {
+        let slow = |word: &String| word.contains("slow");
+        self.steps.iter().all(|step| step.after_seconds == 0) && !self.issuers.values().flatten().any(slow)
+    }
 }

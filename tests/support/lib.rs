@@ -6,6 +6,9 @@
 
 pub mod case;
 pub mod core_gateway;
+pub mod envoy_gateway;
 pub mod gateway;
 pub mod run;
+pub mod tls_client;
 pub mod token;
+pub mod upstream;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::case::TokenRecipe;
 
 /// The claims of T3 as the knowledge agent's authorization server issues them at `now`.
-pub fn good_claims(now: UnixSeconds) -> Value {
+pub fn good_claims(now: UnixSeconds, case: &str) -> Value {
     json!({
         "iss": streamward::RAS_KNOWLEDGE_ISSUER,
         "sub": streamward::DEMO_USER,
@@ -19,7 +19,7 @@ pub fn good_claims(now: UnixSeconds) -> Value {
         "scp": [streamward::EXECUTE],
         "iat": now.0,
         "exp": now.0 + 3600,
-        "jti": "AT.t3",
+        "jti": format!("AT.{case}"),
         "sub_profile": "user",
         "act": {
             "sub": streamward::ORCHESTRATOR, "sub_profile": "ai_agent",
@@ -29,14 +29,16 @@ pub fn good_claims(now: UnixSeconds) -> Value {
 }
 
 /// The token of `recipe`; none where no credential is presented.
-pub fn make(world: &World, now: UnixSeconds, recipe: &TokenRecipe) -> Option<String> {
+///
+/// `case` makes its identifier unique, so that no case finds what another left in a cache.
+pub fn make(world: &World, now: UnixSeconds, case: &str, recipe: &TokenRecipe) -> Option<String> {
     if recipe.presented.as_deref() == Some("none") {
         return None;
     }
     if let Some(verbatim) = &recipe.verbatim {
         return Some(verbatim.clone());
     }
-    let mut claims = recipe.all_claims.clone().unwrap_or_else(|| good_claims(now));
+    let mut claims = recipe.all_claims.clone().unwrap_or_else(|| good_claims(now, case));
     for (name, value) in &recipe.claims {
         set(&mut claims, name, value);
     }

@@ -1,0 +1,135 @@
+//! An upstream that remembers what reached it and answers as it was told.
+//!
+//! HTTP/1.1 on a loopback port of its own, one thread for each connection, ended with the value.
+
+use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::gateway::Seen;
+
+#[derive(Debug)]
+struct State {
+    seen: VecDeque<Seen>,
+    status: u16,
+    headers: Vec<(String, String)>,
+}
+
+/// A running upstream.
+#[derive(Debug)]
+pub struct Upstream {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Upstream {
+    /// Listens on a free loopback port.
+    pub fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(Mutex::new(State { seen: VecDeque::new(), status: 200, headers: Vec::new() }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(&connection, &shared));
+            }
+        });
+        Ok(Self { address, state, stop })
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What it answers from now on.
+    pub fn answer_with(&self, status: u16, headers: &[(&str, &str)]) {
+        let mut state = self.state.lock().expect("no holder panics");
+        state.status = status;
+        state.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    }
+
+    /// The oldest request not yet taken.
+    pub fn take(&self) -> Option<Seen> {
+        self.state.lock().expect("no holder panics").seen.pop_front()
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Wakes the listener, so that its thread sees the flag.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn serve(connection: &TcpStream, state: &Mutex<State>) {
+    let _ = connection.set_read_timeout(Some(Duration::from_secs(120)));
+    let mut reader = BufReader::new(connection);
+    while let Some(seen) = read(&mut reader) {
+        let (status, headers) = {
+            let mut state = state.lock().expect("no holder panics");
+            state.seen.push_back(seen);
+            (state.status, state.headers.clone())
+        };
+        let mut answer = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n");
+        for (name, value) in headers {
+            answer.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let body = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+        answer.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        if (&mut &*connection).write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
+    let mut headers = Vec::new();
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    loop {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).ok().filter(|read| *read > 0)?;
+        let line = String::from_utf8_lossy(&line);
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let mut body = Vec::new();
+    if header("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
+        loop {
+            let mut size = String::new();
+            reader.read_line(&mut size).ok()?;
+            let size = usize::from_str_radix(size.trim(), 16).ok()?;
+            let mut chunk = vec![0; size];
+            reader.read_exact(&mut chunk).ok()?;
+            body.extend(chunk);
+            let mut end = String::new();
+            reader.read_line(&mut end).ok()?;
+            if size == 0 {
+                // Trailers, if any, end with an empty line.
+                while !end.trim().is_empty() {
+                    end.clear();
+                    reader.read_line(&mut end).ok()?;
+                }
+                break;
+            }
+        }
+    } else if let Some(size) = header("content-length").and_then(|value| value.parse().ok()) {
+        body = vec![0; size];
+        reader.read_exact(&mut body).ok()?;
+    }
+    Some(Seen { headers, body })
+}
