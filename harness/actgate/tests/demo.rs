@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// A run takes a few seconds; compiling the module on a busy machine is the longest part of it.
 const RUN_MAX: Duration = Duration::from_secs(90);
+/// How long one that is told to end may take for it.
+const END_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
 /// What is wrong, and the code of the check that is made for it.
@@ -50,7 +52,10 @@ fn ended(mut child: Child, output: &Path) -> Ended {
             break status.code();
         }
         if Instant::now() > deadline {
-            child.kill().expect("it is our child");
+            // Asked to, it takes its own children with it.
+            terminate(&child);
+            thread::sleep(END_MAX);
+            let _ = child.kill();
             panic!("still running after {RUN_MAX:?}:\n{}", fs::read_to_string(output).unwrap_or_default());
         }
         thread::sleep(POLL);
@@ -62,6 +67,12 @@ fn ended(mut child: Child, output: &Path) -> Ended {
     assert!(!text.contains("eyJ") && !text.contains("PRIVATE KEY"), "a secret was printed:\n{text}");
     assert!(!text.contains('\u{1b}'), "colours reached a file:\n{text}");
     Ended { status, text }
+}
+
+fn terminate(child: &Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("an id");
+    // The child is not waited for yet, so the id is still its own.
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
 }
 
 #[test]
@@ -121,9 +132,7 @@ fn what_is_left_up_ends_with_a_signal() {
         assert!(Instant::now() < deadline, "nothing to type is told");
         thread::sleep(POLL);
     }
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("an id");
-    // The child is not waited for yet, so the id is still its own.
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+    terminate(&child);
     let Ended { status, text } = ended(child, &output);
     assert_eq!(status, Some(0), "{text}");
     assert_eq!(text.matches("curl -s").count(), 6, "{text}");

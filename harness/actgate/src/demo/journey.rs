@@ -151,7 +151,7 @@ impl Journey<'_> {
         if code == "grant" {
             self.screen.fact("record", &format!("grant by the gateway, txn {txn}"));
         } else {
-            self.screen.record("record", "actgate event", &event);
+            self.screen.record("record  ", "actgate event", &event);
         }
         self.holds("hop 8: what came back is what was asked for", code, &json!("grant"))?;
         self.holds("hop 7: the ID-JAG of the record", &event["id_jag_jti"], &id_jag["jti"])?;
@@ -189,7 +189,7 @@ impl Journey<'_> {
         self.screen.fact("txn", &text(&seen["txn"]));
         let decision = audit::decision(&self.mesh.envoy, txn).await;
         let decision = self.checks.some("hop 6: a decision on record", decision)?;
-        self.screen.record("record", "actgate decision", &decision);
+        self.screen.record("record  ", "actgate decision", &decision);
         let answer = text(&self.answer["answer"]);
         self.screen.fact("answer", answer.lines().next().unwrap_or_default());
 

@@ -132,6 +132,8 @@ impl Screen {
     }
 
     /// A record of the gateway, its members as they are and its line broken where it gets long.
+    ///
+    /// `label` is as wide as it shall be indented.
     pub(super) fn record(&self, label: &str, kind: &str, record: &Value) {
         let members = record.as_object().into_iter().flatten();
         let members: Vec<String> = members.map(|(name, value)| format!("\"{name}\":{value}")).collect();
@@ -144,8 +146,8 @@ impl Screen {
             }
         }
         for (at, line) in lines.iter().enumerate() {
-            let label = if at == 0 { label } else { "" };
-            self.print(&format!("  {}", self.paint(Look::Faint, &format!("{label:<8}  {line}"))));
+            let (shown, width) = (if at == 0 { label } else { "" }, label.len());
+            self.print(&format!("  {}", self.paint(Look::Faint, &format!("{shown:<width$}  {line}"))));
         }
     }
 
