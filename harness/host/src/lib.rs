@@ -1,1 +1,42 @@
 //! An emulated Envoy that runs proxy-wasm modules in wasmtime.
+
+mod abi;
+mod callout;
+mod clock;
+mod cluster;
+mod drive;
+mod envoy;
+mod foreign;
+mod header_map;
+mod imports;
+mod log;
+mod memory;
+mod metrics;
+mod module;
+mod outcome;
+mod pairs;
+mod plugin;
+pub mod profile;
+mod properties;
+mod random;
+mod request;
+mod shared_data;
+mod shared_queue;
+mod stream;
+mod vm;
+mod world;
+
+pub use callout::{Answer, Callout, CalloutId, NotPending};
+pub use clock::Instant;
+pub use cluster::Cluster;
+pub use envoy::{Builder, Envoy, Reloads, StartError};
+pub use header_map::HeaderMap;
+pub use log::{Level, LogLine, Thread};
+pub use metrics::Metric;
+pub use module::{Module, ModuleError};
+pub use outcome::{LengthMismatch, LocalReply, Outcome, Seen};
+pub use plugin::{FailurePolicy, Plugin};
+pub use profile::Profile;
+pub use request::{Connection, Request, RequestId, Response};
+pub use stream::Fuel;
+pub use vm::Failure;
