@@ -1,0 +1,77 @@
+//! Properties of the module that ships, held against files that a reviewer sees change: what it imports, what it exports, how large it is.
+//!
+//! `make bless` writes the files anew.
+
+use std::path::{Path, PathBuf};
+
+use actgate_tests::envoy_gateway::module;
+use wasmparser::{Parser, Payload};
+
+/// The two toolchains that can build the module differ by about three per cent.
+const SIZE_TOLERANCE_PERCENT: usize = 5;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+}
+
+fn compare(name: &str, actual: &str) {
+    let path = golden(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, actual).unwrap();
+        return;
+    }
+    let wanted = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(actual, wanted, "{name} changed: `make bless` if that is meant, and say why");
+}
+
+#[test]
+fn the_module_imports_and_exports_what_is_on_record() {
+    let bytes = std::fs::read(module()).unwrap();
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.unwrap() {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.unwrap();
+                    imports.push(format!("{} {}\n", import.module, import.name));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    exports.push(format!("{}\n", export.unwrap().name));
+                }
+            }
+            _ => {}
+        }
+    }
+    imports.sort();
+    exports.sort();
+    compare("imports.txt", &imports.concat());
+    compare("exports.txt", &exports.concat());
+}
+
+#[test]
+fn the_module_is_as_large_as_is_on_record() {
+    let size = std::fs::metadata(module()).unwrap().len() as usize;
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(golden("size.txt"), format!("{size}\n")).unwrap();
+        return;
+    }
+    let wanted: usize = std::fs::read_to_string(golden("size.txt")).unwrap().trim().parse().unwrap();
+    let difference = size.abs_diff(wanted) * 100 / wanted;
+    assert!(difference <= SIZE_TOLERANCE_PERCENT, "{size} bytes, {wanted} on record: `make bless` if that is meant");
+}
+
+#[test]
+fn the_shipped_bootstraps_never_fail_open() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
+    for name in ["envoy.yaml", "headers-first.yaml"] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        let settings: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(settings.iter().filter(|line| line.starts_with("failure_policy:")).count(), 1, "{name}");
+        assert!(settings.contains(&"failure_policy: FAIL_RELOAD"), "{name}");
+        assert!(!settings.iter().any(|line| line.contains("FAIL_OPEN") || line.contains("fail_open")), "{name}");
+        assert!(settings.iter().any(|line| line.starts_with("stream_idle_timeout:")), "{name}");
+        assert!(settings.iter().any(|line| line.starts_with("vm_id:")), "{name}");
+    }
+}
