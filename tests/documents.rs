@@ -1,0 +1,87 @@
+//! What the documents say, held against the code: configurations that load, fields and codes that exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use actgate::dev::keys::{Algorithm, SigningKey};
+use actgate_core::config::Config;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The section of the README under that heading.
+fn section(heading: &str) -> String {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
+    rest.split("\n## ").next().unwrap_or_default().to_owned()
+}
+
+/// The words in backticks that begin the rows of the section's tables.
+fn first_column(heading: &str) -> BTreeSet<String> {
+    let rows = section(heading);
+    let words = rows.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    words.map(str::to_owned).collect()
+}
+
+/// Every configuration in the documents, with the place it is from.
+fn configurations() -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for document in ["README.md", "envoy-config/README.md"] {
+        let text = read(document);
+        let blocks = text.split("<!-- configuration -->\n```json\n").skip(1);
+        found.extend(blocks.filter_map(|rest| Some((document.to_owned(), rest.split_once("\n```")?.0.to_owned()))));
+    }
+    assert!(found.iter().any(|(document, _)| document == "README.md"), "the README shows no configuration");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "json") {
+            found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_documented_configuration_loads_without_a_warning() {
+    let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
+    for (place, document) in configurations() {
+        let config = Config::from_json(document.as_bytes(), &|_| Some(pem.clone()));
+        let config = config.unwrap_or_else(|error| panic!("{place}: {error}"));
+        assert_eq!(config.warnings, Vec::<String>::new(), "{place}");
+    }
+}
+
+#[test]
+fn the_table_of_refusals_has_every_code_and_no_other() {
+    let sources = ["rejection.rs", "jwt.rs", "jwt/claims.rs", "exchange/lineage.rs"];
+    let mut codes = BTreeSet::new();
+    for source in sources {
+        let text = read(&format!("filter/core/src/{source}"));
+        codes.extend(text.split("=> \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    }
+    assert!(codes.len() > 90, "{codes:?}");
+    assert_eq!(first_column("Refusals"), codes);
+}
+
+#[test]
+fn the_table_of_fields_has_every_field_and_no_other() {
+    let text = read("filter/core/src/config/raw.rs");
+    let fields: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix("pub(super) ")?.split_once(": Option")?.0))
+        .map(|name| name.trim_start_matches("r#").to_owned())
+        .collect();
+    assert!(fields.len() > 50, "{fields:?}");
+    let paths = first_column("Configuration");
+    let named: BTreeSet<String> = paths
+        .iter()
+        .filter_map(|path| path.rsplit('.').next())
+        .map(|name| name.trim_end_matches("[]").to_owned())
+        .filter(|name| name != "*")
+        .collect();
+    assert_eq!(named, fields);
+}
