@@ -1,0 +1,1 @@
+//! Foreign functions by version, and what the signature functions answer.
