@@ -69,7 +69,9 @@ fn set_filter_state(data: &mut VmData, args: &Message<'_>) -> Result<Vec<u8>, St
         return Err(Status::NotFound);
     }
     let bytes = args.bytes(2).to_vec();
-    if path == "envoy.ratelimit.hits_addend" && std::str::from_utf8(&bytes).ok().and_then(|t| t.parse::<u64>().ok()).is_none() {
+    if path == "envoy.ratelimit.hits_addend"
+        && std::str::from_utf8(&bytes).ok().and_then(|t| t.parse::<u64>().ok()).is_none()
+    {
         return Err(Status::BadArgument);
     }
     let (_, ContextKind::Stream { request, .. }) = context(data) else { return Err(Status::NotFound) };

@@ -20,7 +20,6 @@ const INLINE: [&str; 32] = [
     "content-length",
     "content-type",
     "cookie",
-    "etag",
     "expect",
     "grpc-message",
     "grpc-status",
@@ -35,6 +34,7 @@ const INLINE: [&str; 32] = [
     "user-agent",
     "via",
     "x-forwarded-for",
+    "x-forwarded-host",
     "x-forwarded-proto",
     "x-request-id",
 ];
@@ -77,7 +77,7 @@ impl HeaderMap {
         self.fields.insert(at, (name, value.to_vec()));
     }
 
-    /// Replaces the first field of that name, or adds one.
+    /// Leaves one field of that name, with this value. One that is not inline goes to the end.
     pub fn set(&mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) {
         self.set_bytes(name.as_ref().as_bytes(), value.as_ref());
     }
@@ -85,8 +85,11 @@ impl HeaderMap {
     pub(crate) fn set_bytes(&mut self, name: &[u8], value: &[u8]) {
         let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
         match self.fields.iter_mut().find(|(n, _)| *n == lower) {
-            Some((_, first)) => *first = value.to_vec(),
-            None => self.add_bytes(name, value),
+            Some((_, first)) if INLINE.contains(&lower.as_str()) => *first = value.to_vec(),
+            _ => {
+                self.remove(&lower);
+                self.add_bytes(name, value);
+            }
         }
     }
 

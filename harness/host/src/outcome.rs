@@ -38,6 +38,11 @@ impl Seen {
         Self { headers, headers_at: at, ..Self::default() }
     }
 
+    pub(crate) fn cut_off(&mut self) {
+        self.ended_at = None;
+        self.reset = true;
+    }
+
     pub(crate) fn data(&mut self, bytes: &[u8], at: Instant) {
         if !bytes.is_empty() {
             self.body.extend_from_slice(bytes);

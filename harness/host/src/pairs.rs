@@ -10,9 +10,6 @@ pub(crate) type Pair = (Vec<u8>, Vec<u8>);
 
 pub(crate) fn encode<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Vec<u8> {
     let pairs: Vec<_> = pairs.collect();
-    if pairs.is_empty() {
-        return Vec::new();
-    }
     let mut out = (pairs.len() as u32).to_le_bytes().to_vec();
     for (name, value) in &pairs {
         out.extend((name.len() as u32).to_le_bytes());

@@ -52,8 +52,7 @@ pub const V1_39: Profile = Profile { name: "Envoy 1.39", ..V1_40 };
 pub const V1_38: Profile = Profile { name: "Envoy 1.38", environment_in_vm_key: false, ..V1_40 };
 
 /// Envoy 1.37: the first with `sign`, PEM keys and foreign functions on the effective context.
-pub const V1_37: Profile =
-    Profile { name: "Envoy 1.37", peer_certificate_property: false, ..V1_38 };
+pub const V1_37: Profile = Profile { name: "Envoy 1.37", peer_certificate_property: false, ..V1_38 };
 
 /// Envoy 1.36: `verify_signature` only, DER only, and foreign functions act on the current context.
 pub const V1_36: Profile = Profile {
@@ -65,8 +64,7 @@ pub const V1_36: Profile = Profile {
 };
 
 /// Envoy 1.40 with no foreign function registered: what a filter meets on other hosts.
-pub const NO_FOREIGN_FUNCTIONS: Profile =
-    Profile { name: "no foreign functions", foreign_functions: false, ..V1_40 };
+pub const NO_FOREIGN_FUNCTIONS: Profile = Profile { name: "no foreign functions", foreign_functions: false, ..V1_40 };
 
 /// Every Envoy version there is a profile for, oldest first.
 pub const ALL: [Profile; 5] = [V1_36, V1_37, V1_38, V1_39, V1_40];

@@ -47,11 +47,9 @@ pub(crate) fn get(data: &VmData, path: &[u8]) -> Result<Vec<u8>, Status> {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     let (context, kind) = data.context();
     let stream = match kind {
-        ContextKind::Stream { request, filter, .. } => data
-            .world
-            .streams
-            .get(&request)
-            .and_then(|stream| Some((stream, stream.filters.get(filter)?))),
+        ContextKind::Stream { request, filter, .. } => {
+            data.world.streams.get(&request).and_then(|stream| Some((stream, stream.filters.get(filter)?)))
+        }
         ContextKind::Root { .. } | ContextKind::Vm => None,
     };
     if let Some((stream, _)) = stream
@@ -78,8 +76,10 @@ pub(crate) fn get(data: &VmData, path: &[u8]) -> Result<Vec<u8>, Status> {
 
 fn of_stream(data: &VmData, stream: &Stream, filter: &Filter, path: &[&str]) -> Result<Option<Value>, Status> {
     Ok(match path {
-        ["request" | "response" | "connection" | "source" | "destination" | "upstream" | "filter_state" | "xds"
-        | "metadata"] => return Err(Status::SerializationFailure),
+        ["request" | "response" | "connection" | "source" | "destination" | "upstream" | "filter_state" | "xds"] => {
+            return Err(Status::SerializationFailure);
+        }
+        ["metadata"] => Some(Value::Text(Vec::new())),
         ["request", rest @ ..] => request(data, stream, filter, rest),
         ["response", rest @ ..] => response(stream, filter, rest),
         ["connection", field] => connection(data, stream, field),
@@ -112,11 +112,13 @@ fn request(data: &VmData, stream: &Stream, filter: &Filter, path: &[&str]) -> Op
         }
         _ => {}
     }
+    if path == ["headers"] {
+        return Some(headers.map_or(Value::Map(Vec::new()), map));
+    }
     let headers = headers?;
     let full = headers.get(":path");
     let mut parts = full.unwrap_or_default().splitn(2, |byte| *byte == b'?');
     match path {
-        ["headers"] => Some(map(headers)),
         ["headers", name] => joined(headers, name),
         ["path"] => full.map(Value::text),
         ["url_path"] => parts.next().map(Value::text),
@@ -138,7 +140,10 @@ fn response(stream: &Stream, filter: &Filter, path: &[&str]) -> Option<Value> {
             let status = stream.response.headers.as_ref().or(sent.map(|s| &s.headers))?.status()?;
             return Some(Value::Int(status.into()));
         }
-        ["code_details"] => return stream.details.as_ref().map(Value::text),
+        ["code_details"] => {
+            let upstream = stream.upstream_answered.then_some("via_upstream");
+            return stream.details.as_deref().or(upstream).map(Value::text);
+        }
         ["flags"] => return Some(Value::Int(0)),
         ["size"] => return Some(Value::Int(sent.map_or(0, |s| s.body.len() as u64).cast_signed())),
         _ => {}

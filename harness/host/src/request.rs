@@ -63,7 +63,11 @@ impl Request {
             trailers: None,
             worker: 0,
             protocol: "HTTP/1.1".to_owned(),
-            connection: Connection::default(),
+            connection: Connection {
+                source: Some("127.0.0.1:40000".to_owned()),
+                destination: Some("127.0.0.1:10000".to_owned()),
+                ..Connection::default()
+            },
             properties: BTreeMap::new(),
             last_chunk_ends: false,
         }

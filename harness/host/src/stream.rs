@@ -164,7 +164,7 @@ pub(crate) struct Stream {
     pub(crate) request: Flow,
     pub(crate) response: Flow,
     pub(crate) filters: Vec<Filter>,
-    /// Waits for the filter callbacks that are running to return. The last one made counts.
+    /// Waits for the filter callback that is running to return. The first one made counts.
     pub(crate) prepared: Option<Reply>,
     pub(crate) decoding: u32,
     pub(crate) encoding: u32,
@@ -213,7 +213,7 @@ impl Stream {
             upstream_answered: false,
             started: now,
             protocol: request.protocol.clone(),
-            connection: request.connection.clone(),
+            connection: Connection { id: request.connection.id.or(Some(id.0.into())), ..request.connection.clone() },
             properties: request.properties.clone(),
             filter_state: BTreeMap::new(),
             route_cache_clears: 0,

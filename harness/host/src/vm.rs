@@ -269,17 +269,14 @@ impl Vm {
         let params: Vec<Val> =
             std::iter::once(context).chain(args.iter().copied()).map(|word| Val::I32(word.cast_signed())).collect();
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-        let outcome = self
-            .store
-            .set_fuel(fuel)
-            .and_then(|()| func.call(&mut self.store, &params, &mut results));
+        let outcome = self.store.set_fuel(fuel).and_then(|()| func.call(&mut self.store, &params, &mut results));
         let burnt = fuel - self.store.get_fuel().unwrap_or(0).min(fuel);
         self.fuel += burnt;
         self.largest_call = self.largest_call.max(burnt);
         if let Err(error) = outcome {
             let failure = if injected { Failure::Injected } else { failure_of(&error) };
             let text = format!("Function: {} failed: {error:#}", export.name());
-            self.store.data_mut().log(Level::Critical, text.as_bytes(), true);
+            self.store.data_mut().log(Level::Error, text.as_bytes(), true);
             self.failure = Some(failure);
         }
         let data = self.store.data_mut();

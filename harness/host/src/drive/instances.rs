@@ -28,14 +28,7 @@ impl Envoy {
     }
 
     /// A call whose fuel counts towards a stream.
-    pub(crate) fn call_for(
-        &mut self,
-        id: RequestId,
-        vm: VmId,
-        context: u32,
-        export: Export,
-        args: &[u32],
-    ) -> Returned {
+    pub(crate) fn call_for(&mut self, id: RequestId, vm: VmId, context: u32, export: Export, args: &[u32]) -> Returned {
         let returned = self.call(vm, context, export, args);
         if let Some(stream) = self.stream(id).filter(|_| returned.fuel > 0) {
             stream.fuel.add(returned.fuel);
@@ -74,10 +67,7 @@ impl Envoy {
             StartFailure::Load(text) => text,
             StartFailure::Vm(failure) => format!("{failure:?}"),
         };
-        StartError {
-            message: format!("Unable to create Wasm plugin {name}: {why}"),
-            logs: self.world.logs.clone(),
-        }
+        StartError { message: format!("Unable to create Wasm plugin {name}: {why}"), logs: self.world.logs.clone() }
     }
 
     fn log_host(&mut self, plugin: usize, thread: Thread, message: &str) {
@@ -98,8 +88,8 @@ impl Envoy {
             Some(vm) => vm.store.data().id,
             None => {
                 let id = VmId(self.vms.len());
-                let vm = Vm::start(id, &settings, thread, key, self.limits, &mut self.world)
-                    .map_err(StartFailure::Load)?;
+                let vm =
+                    Vm::start(id, &settings, thread, key, self.limits, &mut self.world).map_err(StartFailure::Load)?;
                 self.vms.push(Some(vm));
                 id
             }

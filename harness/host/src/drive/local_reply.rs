@@ -9,11 +9,23 @@ use crate::request::RequestId;
 use crate::stream::{End, Reply};
 
 impl Envoy {
-    /// While a filter decodes, the reply waits, and a later one takes its place. Otherwise it goes
-    /// out at once: through the filters if there is no response yet, past them if one is on its way,
-    /// and as a reset if its headers have gone.
+    /// While a filter decodes, the reply waits, and later ones change no more than the details.
+    /// Otherwise it goes out at once: through the filters if there is no response yet, past them if
+    /// one is on its way, and as a reset if its headers have gone.
     pub(crate) fn send_local_reply(&mut self, id: RequestId, reply: Reply) {
-        let Some(stream) = self.stream(id).filter(|s| s.end.is_none()) else { return };
+        let Some(stream) = self.stream(id) else { return };
+        if stream.end == Some(End::Complete) {
+            // Envoy closes the connection with the complete response still unsent.
+            stream.end = Some(End::Reset);
+            stream.details = Some(reply.details);
+            if let Some(seen) = stream.downstream.as_mut() {
+                seen.cut_off();
+            }
+            return;
+        }
+        if stream.end.is_some() {
+            return;
+        }
         if stream.decoding > 0 {
             stream.decoder_aborted = true;
         } else if stream.encoding > 0 {
@@ -25,7 +37,7 @@ impl Envoy {
         } else if stream.response.headers.is_some() {
             self.send_past_filters(id, &reply);
         } else if stream.decoding > 0 {
-            stream.prepared = Some(reply);
+            stream.prepared.get_or_insert(reply);
         } else {
             self.send_through_chain(id, &reply);
         }

@@ -31,12 +31,8 @@ pub struct Builder {
 
 impl Builder {
     pub(crate) fn new(profile: Profile) -> Self {
-        let world = World {
-            buffer_limit: profile.buffer_limit,
-            profile,
-            clock: Clock::at(CLOCK_START),
-            ..World::default()
-        };
+        let world =
+            World { buffer_limit: profile.buffer_limit, profile, clock: Clock::at(CLOCK_START), ..World::default() };
         Self { world, workers: 1, limits: Limits { fuel_per_call: FUEL_PER_CALL, memory: MEMORY_MAX } }
     }
 

@@ -188,7 +188,8 @@ impl Envoy {
             if let Some(upstream) = stream.upstream.as_mut() {
                 upstream.reset = true;
             }
-            let body = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+            let body =
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
             let details = "upstream_reset_before_response_started{connection_termination}";
             self.send_local_reply(id, Reply::by_envoy(503, body, details));
         }

@@ -160,7 +160,9 @@ impl PrivateKey {
         use p256::pkcs8::DecodePrivateKey as _;
         let rsa = match key {
             Key::Der(der) => RsaPrivateKey::from_pkcs8_der(der).ok(),
-            Key::Pem(pem) => RsaPrivateKey::from_pkcs8_pem(pem).ok().or_else(|| RsaPrivateKey::from_pkcs1_pem(pem).ok()),
+            Key::Pem(pem) => {
+                RsaPrivateKey::from_pkcs8_pem(pem).ok().or_else(|| RsaPrivateKey::from_pkcs1_pem(pem).ok())
+            }
         };
         if let Some(rsa) = rsa {
             return Some(Self::Rsa(Box::new(rsa)));

@@ -98,23 +98,44 @@ fn dispatch(
     let (at, thread, vm) = (data.world.clock.now, data.thread, data.id);
     let timeout = (timeout > 0).then(|| Duration::from_millis(timeout));
     data.world.callouts.insert(Callout {
-        id, plugin, thread, request, cluster, headers, body, trailers, timeout, at, vm, root, token,
+        id,
+        plugin,
+        thread,
+        request,
+        cluster,
+        headers,
+        body,
+        trailers,
+        timeout,
+        at,
+        vm,
+        root,
+        token,
     });
     token
 }
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's signature")]
 fn grpc_call(
-    _: &mut Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32,
-    _: u32, _: u32, _: u32, _: u32, _: u32, _: u32,
+    _: &mut Host<'_>,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
 ) -> HostResult {
     Err(Status::InternalFailure.into())
 }
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's signature")]
-fn grpc_stream(
-    _: &mut Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32,
-) -> HostResult {
+fn grpc_stream(_: &mut Host<'_>, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) -> HostResult {
     Err(Status::InternalFailure.into())
 }
 

@@ -111,6 +111,7 @@ fn continue_stream(host: &mut Host<'_>, kind: u32) -> HostResult {
             filter.request.headers_open = false;
             filter.request.data_open = false;
             filter.request.trailers_open = false;
+            filter.lane(direction).buffering = false;
         }
     }
     Ok(())

@@ -91,6 +91,8 @@ fn kind_of(word: u32) -> Result<MapKind, Status> {
 
 fn get_pairs(host: &mut Host<'_>, kind: u32, pairs_at: u32, size_at: u32) -> HostResult {
     let (map, _) = readable(host.data(), kind_of(kind)?);
+    // An empty map is no bytes at all, not a count of zero.
+    let map = map.filter(|m| !m.is_empty());
     let bytes = map.map_or_else(Vec::new, |m| pairs::encode(m.iter().map(|(n, v)| (n.as_bytes(), v))));
     host.give(&bytes, pairs_at, size_at)
 }

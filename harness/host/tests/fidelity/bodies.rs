@@ -76,9 +76,7 @@ fn one_chunk_above_the_limit_is_still_shown_once() {
 
 #[test]
 fn a_full_stop_at_the_headers_takes_a_body_above_the_limit() {
-    let guest = guest(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))"#,
-    );
+    let guest = guest(r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1))"#);
     let mut envoy = builder(Plugin::new("p", &guest)).buffer_limit(10).start().unwrap();
     let id = envoy.request(Request::post("/").chunks(["0123456789ABCDEF"]));
     assert!(envoy.outcome(id).is_held());
@@ -106,21 +104,21 @@ fn a_response_above_the_limit_is_a_500_while_its_headers_are_held() {
 
 #[test]
 fn a_chunk_passed_on_is_out_of_reach() {
-    let mut envoy = build(Plugin::new("p", &guest(
-        r#"(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+    let mut envoy = build(Plugin::new(
+        "p",
+        &guest(
+            r#"(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
              (call $say_buffer @{request} (i32.const 0)) (i32.const 0))
            (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
              (call $say_buffer @{request later} (i32.const 0))
              (call $report @{write} (call $set_buffer (i32.const 0) (i32.const 0) (i32.const 0) @{x}))
              (call $say_buffer @{configuration} (i32.const 7))
              (call $say_buffer @{unknown} (i32.const 9)) (i32.const 0))"#,
-    )));
+        ),
+    ));
     let id = envoy.request(Request::post("/").chunks(["one"]).last_chunk_ends_stream());
     envoy.respond(id, Response::new(204));
-    assert_eq!(
-        said(&envoy),
-        ["request=0", "one", "request later=0", "", "write=2", "configuration=1", "unknown=2"]
-    );
+    assert_eq!(said(&envoy), ["request=0", "one", "request later=0", "", "write=2", "configuration=1", "unknown=2"]);
 }
 
 #[test]
@@ -135,4 +133,39 @@ fn a_stream_of_events_goes_through_chunk_by_chunk() {
     assert_eq!(envoy.downstream(id).expect("live").body_text(), "out;");
     envoy.respond_body(id, "in", true);
     assert_eq!(envoy.downstream(id).expect("live").chunks.len(), 2);
+}
+
+#[test]
+fn the_chunk_that_crosses_the_limit_is_shown_but_a_reply_to_it_comes_too_late() {
+    let replying = r#"(func (export "proxy_on_request_body") (param i32) (param $size i32) (param i32) (result i32)
+        (call $report @{size} (local.get $size))
+        (if (i32.gt_u (local.get $size) (i32.const 10)) (then (call $reply (i32.const 418) @{mine})))
+        (i32.const 1))"#;
+    let mut envoy = builder(Plugin::new("p", &guest(replying))).buffer_limit(10).start().unwrap();
+    let id = envoy.request(Request::post("/").chunks(["12345678", "90123"]));
+    assert_eq!(said(&envoy), ["size=8", "size=13"]);
+    assert_eq!(envoy.outcome(id).local_reply().expect("a local reply").status(), 413);
+}
+
+#[test]
+fn a_body_resumed_in_the_middle_loses_nothing() {
+    let mut envoy = envoy(
+        r#"(global $stream (mut i32) (i32.const 0))
+           (func (export "proxy_on_request_headers") (param $id i32) (param i32 i32) (result i32)
+             (global.set $stream (local.get $id)) (drop (call $call @{idp} (i32.const 0))) (i32.const 0))
+           (func (export "proxy_on_request_body") (param i32) (param $size i32) (param i32) (result i32)
+             (call $report @{size} (local.get $size)) (i32.ne (global.get $stream) (i32.const 0)))
+           (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+             (drop (call $set_context (global.get $stream))) (global.set $stream (i32.const 0))
+             (drop (call $continue (i32.const 0))))"#,
+    );
+    let id = envoy.open(Request::post("/"), false);
+    envoy.send_body(id, "aaa", false);
+    let call = envoy.callouts().remove(0);
+    envoy.answer(call.id, envoy_harness::Answer::json(200, "{}")).expect("pending");
+    assert_eq!(envoy.upstream(id).expect("released").body_text(), "aaa");
+    envoy.send_body(id, "bbb", false);
+    envoy.send_body(id, "", true);
+    assert_eq!(said(&envoy), ["size=3", "size=3", "size=0"]);
+    assert_eq!(envoy.outcome(id).forwarded().expect("forwarded").body_text(), "aaabbb");
 }

@@ -30,10 +30,13 @@ fn requests_go_forwards_responses_backwards_and_logs_forwards() {
 
 #[test]
 fn what_one_filter_buffers_the_next_sees_as_one_chunk() {
-    let buffering = Plugin::new("first", &guest(
-        r#"(func (export "proxy_on_request_body") (param i32 i32) (param $end i32) (result i32)
+    let buffering = Plugin::new(
+        "first",
+        &guest(
+            r#"(func (export "proxy_on_request_body") (param i32 i32) (param $end i32) (result i32)
              (i32.eqz (local.get $end)))"#,
-    ));
+        ),
+    );
     let mut envoy = builder(buffering).plugin(naming("b")).start().unwrap();
     envoy.request(Request::post("/").chunks(["one", "two"]));
     assert_eq!(said(&envoy), ["request b", "body b=0", "onetwo"]);
@@ -41,10 +44,13 @@ fn what_one_filter_buffers_the_next_sees_as_one_chunk() {
 
 #[test]
 fn a_filter_the_request_never_reached_does_not_see_the_reply_but_is_told_of_the_log() {
-    let refusing = Plugin::new("first", &guest(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    let refusing = Plugin::new(
+        "first",
+        &guest(
+            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
              (call $reply (i32.const 403) @{no}) (i32.const 1))"#,
-    ));
+        ),
+    );
     let mut envoy = builder(refusing).plugin(naming("b")).start().unwrap();
     let id = envoy.request(Request::get("/"));
     assert_eq!(envoy.outcome(id).local_reply().expect("refused").status(), 403);

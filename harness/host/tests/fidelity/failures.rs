@@ -132,3 +132,20 @@ fn shared_data_and_metrics_outlive_the_vm() {
     assert_eq!(envoy.metric("starts").map(envoy_harness::Metric::value), Some(4), "canary, main, worker, reload");
     assert_eq!(envoy.shared_data("").len(), 1);
 }
+
+#[test]
+fn a_stream_resumed_before_the_trap_reaches_the_upstream_and_its_response_does_not_come_back() {
+    let source = r#"(global $stream (mut i32) (i32.const 0))
+        (func (export "proxy_on_request_headers") (param $id i32) (param i32 i32) (result i32)
+          (global.set $stream (local.get $id)) (drop (call $call @{idp} (i32.const 0))) (i32.const 1))
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))
+        (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+          (drop (call $set_context (global.get $stream))) (drop (call $continue (i32.const 0))) unreachable)"#;
+    let mut envoy = builder(Plugin::new("p", &guest(source))).start().unwrap();
+    let id = envoy.request(Request::get("/"));
+    let call = envoy.callouts().remove(0);
+    envoy.answer(call.id, Answer::json(200, "{}")).expect("pending");
+    assert!(envoy.outcome(id).forwarded().is_some());
+    let down = envoy.respond(id, envoy_harness::Response::new(200)).expect("a reply");
+    assert_eq!((down.status(), envoy.details(id).as_deref()), (503, Some("wasm_fail_stream")));
+}

@@ -63,8 +63,10 @@ fn removing_takes_every_entry_and_an_unknown_map_is_refused() {
 #[test]
 fn a_map_set_from_too_many_pairs_is_wiped() {
     for (count, left) in [(1024, 1024), (1025, 0)] {
-        let mut envoy = build(Plugin::new("p", &guest(&format!(
-            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        let mut envoy = build(Plugin::new(
+            "p",
+            &guest(&format!(
+                r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
                  (local $at i32) (local $left i32)
                  ;; {count} pairs with names of one letter and no values, at 131072
                  (local.set $left (i32.const {count}))
@@ -82,9 +84,21 @@ fn a_map_set_from_too_many_pairs_is_wiped() {
                  (call $report @{{set}} (call $set_pairs (i32.const 0) (i32.const 131072)
                    (i32.sub (local.get $at) (i32.const 131072))))
                  (i32.const 0))"#
-        ))));
+            )),
+        ));
         let id = envoy.request(Request::get("/"));
         assert_eq!(said(&envoy), ["set=0"]);
         assert_eq!(envoy.upstream(id).expect("forwarded").headers.len(), left);
     }
+}
+
+#[test]
+fn replacing_leaves_one_entry_of_several() {
+    let mut envoy = envoy(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+             (drop (call $replace (i32.const 0) @{x-dup} @{new})) (i32.const 0))"#,
+    );
+    let id = envoy.request(Request::get("/").header("x-dup", "1").header("x-dup", "2"));
+    let seen = envoy.upstream(id).expect("forwarded");
+    assert_eq!(seen.headers.get_all("x-dup").collect::<Vec<_>>(), [b"new"]);
 }

@@ -57,9 +57,12 @@ fn a_period_set_from_a_stream_is_its_roots_and_starts_anew() {
 
 #[test]
 fn a_refused_configuration_keeps_envoy_from_starting_and_carries_the_log() {
-    let plugin = Plugin::new("strict", &guest(
-        r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) (call $say @{no, thanks}) (i32.const 0))"#,
-    ));
+    let plugin = Plugin::new(
+        "strict",
+        &guest(
+            r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) (call $say @{no, thanks}) (i32.const 0))"#,
+        ),
+    );
     let error = builder(plugin).start().expect_err("refused");
     assert!(error.message.starts_with("Unable to create Wasm plugin strict"));
     assert_eq!(error.logs[0].message, "no, thanks");
@@ -89,10 +92,7 @@ fn shared_data_is_one_map_for_a_vm_id_whatever_the_worker_or_module() {
         .start()
         .unwrap();
     envoy.request(Request::get("/").on_worker(1));
-    assert_eq!(
-        said(&envoy),
-        ["get=1", "set=0", "stale=8", "get=0", "set=0", "later=8", "get=1", "set=0", "later=8"]
-    );
+    assert_eq!(said(&envoy), ["get=1", "set=0", "stale=8", "get=0", "set=0", "later=8", "get=1", "set=0", "later=8"]);
     assert_eq!(envoy.shared_data("one")[b"k".as_slice()], b"v");
 }
 
@@ -135,12 +135,15 @@ fn plugins_of_one_vm_key_share_a_vm_and_the_environment_counts_from_1_39() {
 
 #[test]
 fn the_clock_moves_only_when_told() {
-    let mut envoy = build(Plugin::new("p", &guest(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    let mut envoy = build(Plugin::new(
+        "p",
+        &guest(
+            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
              (drop (call $get_time (i32.const 16)))
              (call $report @{seconds} (i32.wrap_i64 (i64.div_u (i64.load (i32.const 16)) (i64.const 1000000000))))
              (i32.const 0))"#,
-    )));
+        ),
+    ));
     envoy.request(Request::get("/"));
     envoy.advance(Duration::from_secs(5));
     envoy.request(Request::get("/"));

@@ -66,7 +66,8 @@ fn a_restricted_import_fails_and_a_restricted_export_is_never_called() {
           (call $report @{random} (call $random_get (i32.const 64) (i32.const 8))) (i32.const 0))
         (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
           (call $say @{response}) (i32.const 0))"#;
-    let plugin = Plugin::new("p", &guest(source)).allow_capability("proxy_on_request_headers").allow_capability("proxy_log");
+    let plugin =
+        Plugin::new("p", &guest(source)).allow_capability("proxy_on_request_headers").allow_capability("proxy_log");
     let mut envoy = builder(plugin).start().unwrap();
     let id = envoy.request(Request::get("/"));
     envoy.respond(id, envoy_harness::Response::new(204));
@@ -88,8 +89,10 @@ fn a_bad_pointer_is_an_invalid_access_and_a_bad_level_a_bad_argument() {
 #[test]
 fn the_same_run_burns_the_same_fuel() {
     let run = || {
-        let mut envoy = envoy(r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (call $say_header @{path} (i32.const 0) @{:path}) (i32.const 0))"#);
+        let mut envoy = envoy(
+            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $say_header @{path} (i32.const 0) @{:path}) (i32.const 0))"#,
+        );
         let id = envoy.request(Request::get("/"));
         envoy.fuel(id)
     };

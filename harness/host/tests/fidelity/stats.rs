@@ -25,10 +25,7 @@ fn metrics_are_the_hosts_whatever_the_worker_and_ids_are_the_vms() {
     envoy.request(Request::get("/").on_worker(1));
     envoy.request(Request::get("/").on_worker(1));
     let first = said(&envoy)[0..8].to_vec();
-    assert_eq!(
-        first,
-        ["id=4", "up=0", "zero=2", "down=0", "record=0", "histogram=2", "unknown=1", "kind=2"]
-    );
+    assert_eq!(first, ["id=4", "up=0", "zero=2", "down=0", "record=0", "histogram=2", "unknown=1", "kind=2"]);
     let ids: Vec<String> = said(&envoy).into_iter().filter(|l| l.starts_with("id=")).collect();
     assert_eq!(ids, ["id=4", "id=4", "id=8"]);
     assert_eq!(envoy.metric("requests"), Some(&Metric::Counter(3)));

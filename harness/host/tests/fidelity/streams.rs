@@ -53,10 +53,7 @@ fn after_a_full_stop_the_body_is_shown_once_the_headers_have_gone() {
     let id = envoy.request(Request::post("/").chunks(["hel", "lo"]));
     let call = envoy.callouts().remove(0);
     envoy.answer(call.id, envoy_harness::Answer::json(200, "{}")).expect("pending");
-    assert_eq!(
-        said(&envoy),
-        ["dispatched=0", "effective=0", "resumed=0", "late write=2", "body=5", "end=1"]
-    );
+    assert_eq!(said(&envoy), ["dispatched=0", "effective=0", "resumed=0", "late write=2", "body=5", "end=1"]);
     assert_eq!(envoy.outcome(id).forwarded().expect("forwarded").body, b"hello");
 }
 

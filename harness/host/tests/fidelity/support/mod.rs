@@ -8,6 +8,11 @@ const PRELUDE: &str = include_str!("prelude.wat");
 ///
 /// `@{text}` stands for the pointer and the length of that text, as two constants.
 pub fn guest(callbacks: &str) -> Module {
+    Module::from_bytes(&guest_bytes(callbacks)).expect("valid module")
+}
+
+/// The same module as bytes, for another host.
+pub fn guest_bytes(callbacks: &str) -> Vec<u8> {
     let (mut code, mut data, mut at) = (String::new(), String::new(), 4096);
     let mut rest = callbacks;
     while let Some((before, after)) = rest.split_once("@{") {
@@ -21,7 +26,7 @@ pub fn guest(callbacks: &str) -> Module {
     }
     code.push_str(rest);
     let module = format!("(module {PRELUDE}\n{data}\n{code})");
-    Module::from_bytes(&wat::parse_str(&module).expect("valid text")).expect("valid module")
+    wat::parse_str(&module).expect("valid text")
 }
 
 /// A host of the newest version with that guest as its one plugin, `p`, and a cluster `idp`.
