@@ -1,0 +1,19 @@
+//! The targets by name: what each fuzzer is given, and what a find is replayed with.
+
+pub use crate::parsers::{configuration, json_rpc, jwks, jwt, mcp_headers, token_response};
+
+/// See [`crate::operations`].
+pub fn operations(data: &[u8]) {
+    let _ = crate::operations::run(data);
+}
+
+/// Every target by its name.
+pub const ALL: [(&str, fn(&[u8])); 7] = [
+    ("jwt", jwt),
+    ("jwks", jwks),
+    ("token_response", token_response),
+    ("configuration", configuration),
+    ("json_rpc", json_rpc),
+    ("mcp_headers", mcp_headers),
+    ("operations", operations),
+];
