@@ -51,22 +51,60 @@ impl JsonError {
 /// `depth_max` counts arrays and objects: a scalar needs 0, `[]` needs 1, `[{}]` needs 2.
 /// More than [`JSON_DEPTH_CEILING`] is read as that.
 pub fn parse(bytes: &[u8], depth_max: usize) -> Result<Value, JsonError> {
+    read(bytes, depth_max, Keep::All)
+}
+
+/// Reads one JSON value as strictly as [`parse`], and keeps its outline: objects down to `levels`, and the scalars in them.
+///
+/// Arrays and deeper objects are checked member by member and come back empty.
+/// A document of many small containers takes dozens of times its length when it is kept whole; its outline takes a small multiple.
+pub fn parse_outline(bytes: &[u8], depth_max: usize, levels: usize) -> Result<Value, JsonError> {
+    read(bytes, depth_max, Keep::Levels(levels))
+}
+
+fn read(bytes: &[u8], depth_max: usize, keep: Keep) -> Result<Value, JsonError> {
     let text = core::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
     if text.starts_with('\u{feff}') {
         return Err(JsonError::ByteOrderMark);
     }
     let fault = Cell::new(None);
-    let strict = Strict { depth_left: depth_max.min(JSON_DEPTH_CEILING), fault: &fault };
+    let strict = Strict { depth_left: depth_max.min(JSON_DEPTH_CEILING), keep, fault: &fault };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = strict.deserialize(&mut deserializer).map_err(|_| fault.get().unwrap_or(JsonError::Syntax))?;
     deserializer.end().map_err(|_| JsonError::TrailingData)?;
     Ok(value)
 }
 
+/// How much of what was read is kept.
+#[derive(Clone, Copy)]
+enum Keep {
+    All,
+    /// Objects so deep, and no elements of arrays.
+    Levels(usize),
+}
+
+impl Keep {
+    /// What is kept of the members of an object, or of the elements of an array; `None` for nothing at all.
+    fn inside_object(self) -> Option<Self> {
+        match self {
+            Self::All => Some(self),
+            Self::Levels(levels) => levels.checked_sub(1).map(Self::Levels),
+        }
+    }
+
+    fn inside_array(self) -> Option<Self> {
+        match self {
+            Self::All => Some(self),
+            Self::Levels(_) => None,
+        }
+    }
+}
+
 /// Builds a [`Value`] and leaves in `fault` what serde's own error cannot say without text.
 #[derive(Clone, Copy)]
 struct Strict<'f> {
     depth_left: usize,
+    keep: Keep,
     fault: &'f Cell<Option<JsonError>>,
 }
 
@@ -77,9 +115,9 @@ impl Strict<'_> {
     }
 
     /// The same, one level further in.
-    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
+    fn enter<E: serde::de::Error>(self, keep: Option<Keep>) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            Some(depth_left) => Ok(Self { depth_left, keep: keep.unwrap_or(Keep::Levels(0)), ..self }),
             None => self.fail(JsonError::TooDeep),
         }
     }
@@ -132,16 +170,20 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
+        let kept = self.keep.inside_array();
+        let inner = self.enter(kept)?;
         let mut array = Vec::new();
         while let Some(element) = elements.next_element_seed(inner)? {
-            array.push(element);
+            if kept.is_some() {
+                array.push(element);
+            }
         }
         Ok(Value::Array(array))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
+        let kept = self.keep.inside_object();
+        let inner = self.enter(kept)?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
@@ -149,9 +191,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
                 return Err(A::Error::custom(""));
             }
             let value = members.next_value_seed(inner)?;
-            object.insert(name, value);
+            // The name is kept while its object is read, whatever becomes of the value.
+            object.insert(name, if kept.is_some() { value } else { Value::Null });
         }
-        Ok(Value::Object(object))
+        Ok(Value::Object(if kept.is_some() { object } else { Map::new() }))
     }
 }
 
@@ -178,6 +221,32 @@ mod tests {
         check(br#"{"a":[1,{"b":"c"}],"d":{"a":null}}"#, Ok(json!({"a": [1, {"b": "c"}], "d": {"a": null}})));
         // Names that differ only in case are two names.
         check(br#"{"a":1,"A":2}"#, Ok(json!({"a": 1, "A": 2})));
+    }
+
+    #[test]
+    fn an_outline_keeps_scalars_and_forgets_what_is_deep() {
+        let outline = |text: &str| parse_outline(text.as_bytes(), 8, 2);
+        let document = r#"{"a":1,"b":{"c":"d","e":{"f":1},"g":[1]},"h":[{"i":1},[2],3]}"#;
+        assert_eq!(outline(document), Ok(json!({"a": 1, "b": {"c": "d", "e": {}, "g": []}, "h": []})));
+        assert_eq!(outline("[1,2]"), Ok(json!([])));
+        assert_eq!(outline("7"), Ok(json!(7)));
+    }
+
+    #[test]
+    fn an_outline_is_as_strict_as_the_whole() {
+        for (text, want) in [
+            (r#"{"a":{"b":{"c":{"x":1,"x":2}}}}"#, JsonError::DuplicateName),
+            (r#"{"a":[[{"x":1,"x":2}]]}"#, JsonError::DuplicateName),
+            (r#"{"a":{"b":{"x":[],"\u0078":[]}}}"#, JsonError::DuplicateName),
+            (r#"{"a":[[[[[[[[1]]]]]]]]}"#, JsonError::TooDeep),
+            (r#"{"a":[1e999]}"#, JsonError::Syntax),
+            (r#"{"a":["\ud800"]}"#, JsonError::Syntax),
+            (r#"{"a":[1,]}"#, JsonError::Syntax),
+            (r#"{"a":[]} 1"#, JsonError::TrailingData),
+        ] {
+            assert_eq!(parse(text.as_bytes(), 8), Err(want), "{text}");
+            assert_eq!(parse_outline(text.as_bytes(), 8, 1), Err(want), "{text}");
+        }
     }
 
     #[test]

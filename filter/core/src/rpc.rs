@@ -28,6 +28,9 @@ pub(crate) struct RpcCall {
     pub(crate) params: Map<String, Value>,
 }
 
+/// The message, its `params`, and `_meta` in them: nothing deeper is decided on, so nothing deeper is kept.
+const OUTLINE_LEVELS: usize = 3;
+
 const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
 impl RpcCall {
@@ -36,7 +39,7 @@ impl RpcCall {
     /// [`Rejection::BodyInvalid`] for anything but one well-formed request or notification,
     /// [`Rejection::BatchRefused`] for an array.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        let value = json::parse(body, JSON_DEPTH_MAX).map_err(|_| Rejection::BodyInvalid)?;
+        let value = json::parse_outline(body, JSON_DEPTH_MAX, OUTLINE_LEVELS).map_err(|_| Rejection::BodyInvalid)?;
         let mut object = match value {
             Value::Object(object) => object,
             Value::Array(_) => return Err(Rejection::BatchRefused),
@@ -82,8 +85,15 @@ impl RpcCall {
 
 /// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
 fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
-    let alike = object.keys().any(|key| members.iter().any(|member| key.eq_ignore_ascii_case(member) && key != member));
+    let alike = object.keys().any(|key| members.iter().any(|member| key != member && folded(key) == *member));
     if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
+}
+
+/// One text for all spellings that some parser takes for the same name.
+///
+/// Not ASCII alone: Go's `encoding/json` folds U+017F to `s` and U+212A to `k`, so `paramſ` is `params` to it.
+fn folded(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// MCP: "string or integer, never null".
@@ -133,6 +143,10 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"m","Method":"n"}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"m","PARAMS":{}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[]}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[{"name":"t"}]}"#,
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{},\"param\u{17f}\":{\"name\":\"other\"}}",
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{},"param\u017f":{"name":"other"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":[{"b":{"c":1,"c":2}}]}}"#,
             r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"m","result":{}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"m"} {}"#,
