@@ -1,4 +1,4 @@
-//! A compiled module. Compiling is dear (about a second per megabyte of wasm), running it is not,
+//! A compiled module. Compiling is dear (seconds per megabyte of wasm when this crate is a debug build), running it is not,
 //! so each distinct module is compiled once per process, and a [`Module`] is a cheap handle.
 
 use std::collections::BTreeMap;

@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 
 use crate::abi::Status;
 
+/// Values with the CAS number of their last write.
+type Map = BTreeMap<Vec<u8>, (Vec<u8>, u32)>;
+
 #[derive(Debug, Default)]
 pub(crate) struct SharedData {
-    maps: BTreeMap<String, BTreeMap<Vec<u8>, (Vec<u8>, u32)>>,
+    maps: BTreeMap<String, Map>,
     last_cas: u32,
 }
 

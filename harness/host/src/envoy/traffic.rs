@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::abi::Direction;
+use crate::abi::{Direction, Export};
 use crate::callout::{Answer, Callout, CalloutId, NotPending};
 use crate::cluster::Cluster;
 use crate::drive::Entry;
@@ -236,6 +236,30 @@ impl Envoy {
     /// Changes the state of a cluster.
     pub fn set_cluster(&mut self, name: impl Into<String>, state: Cluster) {
         self.world.clusters.insert(name.into(), state);
+    }
+
+    /// Ends every root context, as when Envoy exits: `on_done`, and `on_delete` once the root is done.
+    ///
+    /// A root whose `on_done` returned false is deleted when it calls `proxy_done`.
+    pub fn shutdown(&mut self) {
+        let roots: Vec<_> = self
+            .vms
+            .iter()
+            .flatten()
+            .flat_map(|vm| vm.roots.values().map(|root| (vm.store.data().id, *root)))
+            .collect();
+        for (vm, root) in roots {
+            let asked = self.vm(vm).is_some_and(|vm| vm.has(Export::Done));
+            let done = self.call(vm, root, Export::Done, &[]).value != 0 || !asked;
+            self.run_actions(vm);
+            if done {
+                self.call(vm, root, Export::Delete, &[]);
+                self.run_actions(vm);
+            } else if let Some(vm) = self.vm_mut(vm) {
+                vm.store.data_mut().pending_done.insert(root);
+            }
+        }
+        self.settle();
     }
 
     /// Kills the worker's VMs, as a trap outside any stream would.

@@ -1,7 +1,7 @@
 //! WASI preview 1 as Envoy has it: output goes to the log, time and randomness are the host's, the
 //! environment is the plugin's, and there are no files, sockets or arguments.
 
-use wasmtime::Linker;
+use wasmtime::{Linker, Val};
 
 use crate::log::Level;
 use crate::memory::{Fault, GuestMemory, Host};
@@ -18,6 +18,34 @@ const NOT_CAPABLE: u32 = 76;
 
 /// Envoy refuses more randomness than this at once.
 const RANDOM_BYTES_MAX: u32 = 64 * 1024;
+
+/// Calls a module may import, and that Envoy does not implement.
+const STUBS: [&str; 24] = [
+    "fd_advise",
+    "fd_allocate",
+    "fd_datasync",
+    "fd_fdstat_set_rights",
+    "fd_filestat_set_size",
+    "fd_filestat_set_times",
+    "fd_pread",
+    "fd_pwrite",
+    "fd_renumber",
+    "fd_sync",
+    "fd_tell",
+    "path_create_directory",
+    "path_filestat_set_times",
+    "path_link",
+    "path_readlink",
+    "path_remove_directory",
+    "path_rename",
+    "path_symlink",
+    "path_unlink_file",
+    "proc_raise",
+    "sock_accept",
+    "sock_recv",
+    "sock_send",
+    "sock_shutdown",
+];
 
 type Errno = Result<(), u32>;
 
@@ -71,6 +99,22 @@ pub(super) fn link(linker: &mut Linker<VmData>, plugin: &Plugin) -> wasmtime::Re
     for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
         // Envoy's returns; what follows it in a real program is a trap.
         linker.func_wrap(module, "proc_exit", |_: Host<'_>, _code: u32| {})?;
+    }
+    link_stubs(linker, plugin)
+}
+
+/// The stubs the module imports, with whatever parameters it gives them.
+fn link_stubs(linker: &mut Linker<VmData>, plugin: &Plugin) -> wasmtime::Result<()> {
+    for import in plugin.module.compiled().imports() {
+        let wasi = ["wasi_snapshot_preview1", "wasi_unstable"].contains(&import.module());
+        if let (true, true, Some(kind)) = (wasi, STUBS.contains(&import.name()), import.ty().func()) {
+            linker.func_new(import.module(), import.name(), kind.clone(), |_, _, results| {
+                if let Some(result) = results.first_mut() {
+                    *result = Val::I32(NOT_IMPLEMENTED.cast_signed());
+                }
+                Ok(())
+            })?;
+        }
     }
     Ok(())
 }

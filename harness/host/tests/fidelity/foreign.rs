@@ -91,14 +91,14 @@ fn a_jose_signature_another_text_or_another_hash_does_not_verify() {
     let (spki, signature) = p256_signed();
     let refused = error("Failed to verify digest. Error code: 0");
     assert_eq!(verify(&profile::V1_40, "sha256", &spki, &signature.to_bytes()).1, refused);
-    assert_eq!(verify(&profile::V1_40, "sha512", &spki, &signature.to_der().as_bytes().to_vec()).1, refused);
+    assert_eq!(verify(&profile::V1_40, "sha512", &spki, signature.to_der().as_bytes()).1, refused);
 }
 
 #[test]
 fn hashes_go_by_five_names() {
     let (spki, signature) = p256_signed();
     for name in ["sha-256", "RS256", ""] {
-        let (_, answer) = verify(&profile::V1_40, name, &spki, &signature.to_der().as_bytes().to_vec());
+        let (_, answer) = verify(&profile::V1_40, name, &spki, signature.to_der().as_bytes());
         assert_eq!(answer, error(&format!("{name} is not supported.")));
     }
 }
@@ -108,7 +108,7 @@ fn a_key_that_is_no_public_key_info_fails_to_initialise() {
     let (spki, signature) = p256_signed();
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n", spki.len());
     for key in [b"garbage".as_slice(), pem.as_bytes()] {
-        let (status, answer) = verify(&profile::V1_40, "sha256", key, &signature.to_der().as_bytes().to_vec());
+        let (status, answer) = verify(&profile::V1_40, "sha256", key, signature.to_der().as_bytes());
         assert_eq!((status.as_str(), answer), ("status=0", error("Failed to initialize digest verify.")));
     }
 }

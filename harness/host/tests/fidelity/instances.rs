@@ -149,3 +149,18 @@ fn the_clock_moves_only_when_told() {
     envoy.request(Request::get("/"));
     assert_eq!(said(&envoy), ["seconds=1767225600", "seconds=1767225605"]);
 }
+
+#[test]
+fn a_root_that_is_not_done_is_deleted_when_it_says_so() {
+    let source = r#"
+        (func (export "proxy_on_configure") (param i32 i32) (result i32)
+          (drop (call $tick_every (i32.const 100))) (call $report @{too soon} (call $done)) (i32.const 1))
+        (func (export "proxy_on_tick") (param i32) (call $report @{done} (call $done)))
+        (func (export "proxy_on_done") (param i32) (result i32) (call $say @{busy}) (i32.const 0))
+        (func (export "proxy_on_delete") (param i32) (call $say @{delete}))"#;
+    let mut envoy = envoy(source);
+    envoy.shutdown();
+    assert_eq!(said(&envoy), ["too soon=1", "busy"]);
+    envoy.advance(Duration::from_millis(100));
+    assert_eq!(said(&envoy)[2..], ["done=0", "delete"]);
+}

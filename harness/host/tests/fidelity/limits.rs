@@ -116,3 +116,12 @@ fn hosts_can_run_in_parallel_and_move_between_threads() {
     let mut envoy = envoy("");
     std::thread::spawn(move || envoy.request(Request::get("/"))).join().expect("no panic");
 }
+
+#[test]
+fn files_and_sockets_can_be_imported_and_do_nothing() {
+    let module = format!(
+        r#"(module (import "wasi_snapshot_preview1" "sock_send" (func (param i32 i32 i32 i32 i32) (result i32)))
+             (import "wasi_snapshot_preview1" "fd_sync" (func (param i32) (result i32))) {ABI} {MALLOC})"#
+    );
+    assert!(start(&module).is_ok());
+}

@@ -1,0 +1,32 @@
+;; The README's filter: asks the cluster `idp` about every request, and passes those it says 200 to.
+(module
+  (import "env" "proxy_http_call"
+    (func $http_call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_header_map_value" (func $get_value (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_effective_context" (func $set_context (param i32) (result i32)))
+  (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (import "env" "proxy_send_local_response"
+    (func $local_reply (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (global $heap (mut i32) (i32.const 4096))
+  (global $stream (mut i32) (i32.const 0))
+  (data (i32.const 64) "idp:status200")
+  (data (i32.const 128)
+    "\03\00\00\00\07\00\00\00\03\00\00\00\05\00\00\00\06\00\00\00\0a\00\00\00\03\00\00\00"
+    ":method\00GET\00:path\00/check\00:authority\00idp\00")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
+    (global.get $heap)
+    (global.set $heap (i32.add (global.get $heap) (local.get $size))))
+  (func (export "proxy_on_request_headers") (param $id i32) (param i32 i32) (result i32)
+    (global.set $stream (local.get $id))
+    (drop (call $http_call (i32.const 64) (i32.const 3) (i32.const 128) (i32.const 68)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2000) (i32.const 0)))
+    (i32.const 1))
+  (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+    (if (call $set_context (global.get $stream)) (then (return)))
+    (if (i32.eqz (call $get_value (i32.const 6) (i32.const 67) (i32.const 7) (i32.const 0) (i32.const 4)))
+      (then (if (i32.eq (i32.load16_u (i32.load (i32.const 0))) (i32.load16_u (i32.const 74)))
+        (then (drop (call $continue (i32.const 0))) (return)))))
+    (drop (call $local_reply (i32.const 503) (i32.const 0) (i32.const 0)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)))))
