@@ -26,6 +26,12 @@ fn first_column(heading: &str) -> BTreeSet<String> {
     words.map(str::to_owned).collect()
 }
 
+fn same(documented: &BTreeSet<String>, existing: &BTreeSet<String>) {
+    let missing: Vec<_> = existing.difference(documented).collect();
+    let invented: Vec<_> = documented.difference(existing).collect();
+    assert!(missing.is_empty() && invented.is_empty(), "missing {missing:?}, invented {invented:?}");
+}
+
 /// Every configuration in the documents, with the place it is from.
 fn configurations() -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
@@ -64,7 +70,20 @@ fn the_table_of_refusals_has_every_code_and_no_other() {
         codes.extend(text.split("=> \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
     }
     assert!(codes.len() > 90, "{codes:?}");
-    assert_eq!(first_column("Refusals"), codes);
+    same(&first_column("Refusals"), &codes);
+}
+
+#[test]
+fn every_vector_that_is_named_exists() {
+    let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
+    for document in ["filter/docs/threat-model.md", "filter/docs/known-attacks.md"] {
+        let text = read(document);
+        let lines = text.lines().filter_map(|line| line.strip_prefix("Vectors: "));
+        let named: BTreeSet<String> =
+            lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        let gone: Vec<_> = named.difference(&known).collect();
+        assert!(!named.is_empty() && gone.is_empty(), "{document} names {gone:?}");
+    }
 }
 
 #[test]
@@ -83,5 +102,5 @@ fn the_table_of_fields_has_every_field_and_no_other() {
         .map(|name| name.trim_end_matches("[]").to_owned())
         .filter(|name| name != "*")
         .collect();
-    assert_eq!(named, fields);
+    same(&named, &fields);
 }

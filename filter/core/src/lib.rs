@@ -21,6 +21,7 @@ mod bearer;
 pub mod config;
 pub mod delegation;
 pub mod digest;
+pub mod docs;
 pub mod entropy;
 pub mod exchange;
 pub mod flight;
