@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Accept, Agent, AgentStatus, Agents, DelegationRules, Presenter, Verdict};
+use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, Verdict};
 use crate::delegation::caller::CallerEvidence;
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::jwt::{Claims, VerifiedJwt};
@@ -31,24 +31,27 @@ impl AuthorizedDelegation {
     ///
     /// # Errors
     ///
-    /// The first check that fails, in the order: scopes, subject, chain, actors, agent, caller.
+    /// The first check that fails, in the order: identifiers, scopes, subject, chain, actors, agent, caller.
     pub fn authorize(
         token: &VerifiedJwt,
         accept: &Accept,
-        agents: &Agents,
+        config: &Config,
         peer_uri_san: Option<&str>,
     ) -> Result<Self, Rejection> {
         let claims = token.claims();
+        // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
+        let subject = claims.subject().map_err(Rejection::Token)?;
+        let _ = claims.client_id().map_err(Rejection::Token)?;
+        let _ = claims.jti().map_err(Rejection::Token)?;
         check_scopes(claims, accept)?;
-        let subject = claims.text("sub").map_err(Rejection::Token)?.unwrap_or_default();
         let subject_profiles = subject_profiles(claims, accept)?;
         let chain = chain(claims, &accept.delegation)?;
         if let Some(chain) = &chain {
-            check_actors(chain, claims, subject, &accept.delegation, agents)?;
+            check_actors(chain, claims, subject, &accept.delegation, config)?;
         }
-        let agent = acting_agent(accept, agents, chain.as_ref())?;
+        let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
         let caller = CallerEvidence::of(&agent, accept.caller, peer_uri_san)?;
-        Ok(Self {
+        let delegation = Self {
             claims: claims.clone(),
             subject: subject.to_owned(),
             subject_profiles,
@@ -57,7 +60,12 @@ impl AuthorizedDelegation {
             caller,
             expires_at: token.expires_at(),
             key_thumbprint: token.key_thumbprint(),
-        })
+        };
+        // An agent further down its own chain would close a circle with this very step.
+        if accept.delegation.repeated_actors == Verdict::Refuse && delegation.chain_to_issue().repeats() {
+            return Err(Rejection::ChainRepeatsActor);
+        }
+        Ok(delegation)
     }
 
     /// The verified claims of the inbound token.
@@ -147,14 +155,23 @@ fn check_actors(
     claims: &Claims,
     subject: &str,
     rules: &DelegationRules,
-    agents: &Agents,
+    config: &Config,
 ) -> Result<(), Rejection> {
     check_subject_does_not_act(chain, claims, subject)?;
     if rules.repeated_actors == Verdict::Refuse && chain.repeats() {
         return Err(Rejection::ChainRepeatsActor);
     }
-    check_current(chain.current().actor(), rules, agents)?;
-    chain.prior().refuse_if(|actor| refuse_prior(actor, rules, agents))
+    check_current(chain.current().actor(), rules, config)?;
+    chain.prior().refuse_if(|actor| refuse_prior(actor, rules, config))
+}
+
+/// The agent that `actor` is registered as.
+///
+/// OAuth actor profile: an actor is the pair of `iss` and `sub`. The registry holds the identifiers of the configured servers,
+/// so an equal `sub` in anybody else's namespace is somebody else.
+fn registered<'c>(actor: &Actor, config: &'c Config) -> Option<&'c Arc<Agent>> {
+    let known = actor.iss().is_none_or(|iss| config.servers.values().any(|server| server.issuer == iss));
+    if known { config.agents.by_id(actor.sub()) } else { None }
 }
 
 /// A chain whose actor is the human on top of it hides who acted.
@@ -165,8 +182,8 @@ fn check_subject_does_not_act(chain: &ActorChain, claims: &Claims, subject: &str
     if acts { Err(Rejection::ChainActorIsSubject) } else { Ok(()) }
 }
 
-fn check_current(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Result<(), Rejection> {
-    let registered = agents.by_id(actor.sub()).ok_or(Rejection::ActorUnregistered)?;
+fn check_current(actor: &Actor, rules: &DelegationRules, config: &Config) -> Result<(), Rejection> {
+    let registered = registered(actor, config).ok_or(Rejection::ActorUnregistered)?;
     if registered.status != AgentStatus::Active {
         return Err(Rejection::ActorInactive);
     }
@@ -176,8 +193,8 @@ fn check_current(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Res
     if accepted { Ok(()) } else { Err(Rejection::ActorProfileRefused) }
 }
 
-fn refuse_prior(actor: &Actor, rules: &DelegationRules, agents: &Agents) -> Option<Rejection> {
-    match agents.by_id(actor.sub()) {
+fn refuse_prior(actor: &Actor, rules: &DelegationRules, config: &Config) -> Option<Rejection> {
+    match registered(actor, config) {
         None => match rules.unregistered_prior_actors {
             Verdict::Allow => None,
             Verdict::Refuse => Some(Rejection::PriorActorUnregistered),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bearer;
-use crate::config::{Protocol, Resource};
+use crate::config::{CallerProof, Protocol, Resource};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::is_json;
 use crate::flow::{Joined, authorization};
@@ -22,7 +22,14 @@ use crate::step::{RefusalContext, Step};
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
 /// The inbound proofs are for this gateway; an upstream could only be misled by them.
-const STRIPPED: [&str; 7] = [
+/// Those that name another target or method would undo what was judged.
+const STRIPPED: [&str; 13] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-forwarded-access-token",
     "proxy-authorization",
     "proxy-connection",
     "dpop",
@@ -30,6 +37,17 @@ const STRIPPED: [&str; 7] = [
     "x-forwarded-client-cert",
     "workload-identity-token",
     "workload-proof-token",
+];
+
+/// Headers that were judged under their own name, so that a second spelling of one must not travel beside it.
+const DECIDING: [&str; 7] = [
+    "content-type",
+    "content-encoding",
+    "content-length",
+    "transfer-encoding",
+    "mcp-method",
+    "mcp-name",
+    "mcp-protocol-version",
 ];
 
 /// A request as far as its headers go, owned, so that it can wait.
@@ -99,7 +117,7 @@ fn read_head<'a>(resource: &Resource, head: &RequestHead<'a>) -> Result<(&'a str
     }
     let content_type = head.single("content-type").map_err(|_| Rejection::ContentTypeRefused)?;
     // An encoded body would be judged by us as bytes and by the upstream as something else.
-    if !content_type.is_some_and(is_json) || head.all("content-encoding").next().is_some() {
+    if !content_type.is_some_and(is_utf8_json) || head.all("content-encoding").next().is_some() {
         return Err(Rejection::ContentTypeRefused);
     }
     let hints = match &resource.protocol {
@@ -109,6 +127,17 @@ fn read_head<'a>(resource: &Resource, head: &RequestHead<'a>) -> Result<(&'a str
     Ok((token, hints))
 }
 
+/// JSON in the one encoding it is judged in.
+///
+/// RFC 8259 §8.1 knows UTF-8 only, but servers obey `charset`: in UTF-7 or ISO-2022 the bytes that were judged are another call.
+fn is_utf8_json(content_type: &[u8]) -> bool {
+    let mut parameters = content_type.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
+    let utf8 = |parameter: &[u8]| {
+        parameter.eq_ignore_ascii_case(b"charset=utf-8") || parameter.eq_ignore_ascii_case(b"charset=\"utf-8\"")
+    };
+    is_json(content_type) && parameters.all(utf8)
+}
+
 fn stripped(resource: &Resource, hints: Option<&Hints>, head: &RequestHead<'_>) -> Vec<String> {
     let routing = hints.is_some_and(Hints::must_strip);
     let mut names: Vec<String> = head
@@ -116,10 +145,13 @@ fn stripped(resource: &Resource, hints: Option<&Hints>, head: &RequestHead<'_>) 
         .iter()
         .filter_map(|(name, _)| core::str::from_utf8(name).ok())
         .filter(|name| {
-            STRIPPED.contains(name)
-                || name.starts_with("x-actgate-")
-                || (resource.strip_cookies && *name == "cookie")
-                || (routing && (*name == "mcp-method" || *name == "mcp-name"))
+            // CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
+            let read_as = name.to_ascii_lowercase().replace('_', "-");
+            STRIPPED.contains(&read_as.as_str())
+                || read_as.starts_with("x-actgate-")
+                || (resource.strip_cookies && read_as == "cookie")
+                || (routing && (read_as == "mcp-method" || read_as == "mcp-name"))
+                || (read_as != **name && DECIDING.contains(&read_as.as_str()))
         })
         .map(str::to_owned)
         .collect();
@@ -129,6 +161,10 @@ fn stripped(resource: &Resource, hints: Option<&Hints>, head: &RequestHead<'_>) 
 }
 
 fn admit(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, may_fetch: bool) -> Step {
+    // Whoever shows no certificate where one is needed costs neither a signature check nor a fetch of keys.
+    if arrived.resource.accept.caller == CallerProof::Mtls && arrived.peer_uri_san.is_none() {
+        return arrived.context.refuse(Rejection::CallerUnproven);
+    }
     let verified = match verify_inbound(plugin, ambient, &arrived) {
         Ok(verified) => verified,
         Err(Unverified::ForNow(rejection)) => {
@@ -137,9 +173,13 @@ fn admit(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, m
         Err(Unverified::Refused(error)) => return arrived.context.refuse(Rejection::Token(error)),
     };
     let accept = &arrived.resource.accept;
+    // RFC 7800 §3: the issuer tied the token to a key. Where nobody is asked for a key, a thief would pass for its holder.
+    if accept.caller == CallerProof::AudienceOnly && verified.claims().value("cnf").is_some() {
+        return arrived.context.refuse(Rejection::CallerUnproven);
+    }
     let config = plugin.config();
     let peer = arrived.peer_uri_san.as_deref();
-    match AuthorizedDelegation::authorize(&verified, accept, &config.agents, peer) {
+    match AuthorizedDelegation::authorize(&verified, accept, &config, peer) {
         Ok(delegation) => {
             arrived.context.record.delegated(&delegation);
             authorization::begin(plugin, ambient, arrived, delegation)
@@ -194,5 +234,35 @@ fn wait_for_keys(
         Ok(flight) => Step::Join { flight, then: Joined::Keys(Box::new(AwaitKeys(arrived))) },
         Err(Rejection::Overloaded) => arrived.context.refuse(Rejection::Overloaded),
         Err(_) => arrived.context.refuse(otherwise),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_judged_in_the_encoding_it_is_read_in() {
+        for accepted in [
+            b"application/json".as_slice(),
+            b"Application/JSON",
+            b"application/json; charset=utf-8",
+            b"application/json;charset=\"UTF-8\"",
+        ] {
+            assert!(is_utf8_json(accepted), "{}", String::from_utf8_lossy(accepted));
+        }
+        for refused in [
+            b"application/json; charset=utf-7".as_slice(),
+            b"application/json; charset=utf-16le",
+            b"application/json; charset=iso-2022-jp",
+            b"application/json; charset=utf-8; charset=utf-7",
+            b"application/json; charset = utf-7",
+            b"application/json; boundary=x",
+            b"application/json;charset=utf-8,text/plain",
+            b"application/json;",
+            b"text/plain; charset=utf-8",
+        ] {
+            assert!(!is_utf8_json(refused), "{}", String::from_utf8_lossy(refused));
+        }
     }
 }
