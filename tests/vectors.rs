@@ -1,52 +1,207 @@
-//! Every vector, run against the core alone.
+//! Every vector, run against the core alone; and what the vectors as a whole must cover.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use actgate::dev::world::{Ports, World};
-use actgate_tests::case::{self, Case};
+use actgate_tests::case;
 use actgate_tests::core_gateway::CoreGateway;
+use actgate_tests::gateway::{Gateway, Observation, Request};
 use actgate_tests::run;
+use serde_json::Value;
 
 /// 2026-11-24T00:00:00Z: vectors do not depend on the day they are run.
 const NOW: u64 = 1_795_478_400;
 
-fn vectors() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let mut cases = Vec::new();
-    for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "json")) {
-        let text = std::fs::read_to_string(file).unwrap();
-        cases.extend(case::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
+/// A gateway whose every output is searched for what must never be in it.
+struct Searched {
+    inner: CoreGateway,
+    secrets: BTreeSet<String>,
+    replies: Vec<Observation>,
+}
+
+impl Searched {
+    fn new(world: &World, document: &Value) -> Result<Self, String> {
+        let keys = world.environment().into_iter().flat_map(|(_, pem)| {
+            let lines: Vec<String> = pem.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned).collect();
+            lines.into_iter().filter(|line| line.len() > 20)
+        });
+        let secrets = keys.collect();
+        Ok(Self { inner: CoreGateway::new(world, document, NOW)?, secrets, replies: Vec::new() })
     }
-    cases
+
+    /// The credentials of a request, each word of them that is long enough to be one.
+    fn learn(&mut self, headers: &[(String, String)]) {
+        let credentials = ["authorization", "proxy-authorization", "dpop", "txn-token", "cookie"];
+        for (_, value) in headers.iter().filter(|(name, _)| credentials.contains(&name.as_str())) {
+            self.secrets.extend(value.split([' ', ',', '=']).filter(|word| word.len() >= 20).map(str::to_owned));
+        }
+    }
+
+    /// What was said that must not be.
+    fn leaks(&self) -> Vec<String> {
+        let replies = self.replies.iter().filter(|reply| reply.upstream.is_none()).map(|reply| {
+            let headers: Vec<String> = reply.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            format!("{} {}", headers.join("\n"), String::from_utf8_lossy(&reply.body))
+        });
+        let marks = ["eyJ", "-----BEGIN", "opaque-"].map(str::to_owned);
+        let forbidden: Vec<&String> = self.secrets.iter().chain(&marks).collect();
+        let said: Vec<String> = self.inner.records().iter().cloned().chain(replies).collect();
+        said.into_iter().filter(|text| forbidden.iter().any(|secret| text.contains(secret.as_str()))).collect()
+    }
+
+    /// Records must stay one line of JSON each, whatever stands in claims and names.
+    fn broken_lines(&self) -> Vec<String> {
+        let is_line = |record: &&String| {
+            serde_json::from_str::<Value>(record).is_ok_and(|value| value.is_object())
+                && !record.chars().any(char::is_control)
+        };
+        self.inner.records().iter().filter(|record| !is_line(record)).cloned().collect()
+    }
+}
+
+impl Gateway for Searched {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.now()
+    }
+
+    fn advance(&mut self, seconds: u64) -> bool {
+        self.inner.advance(seconds)
+    }
+
+    fn order(&mut self, issuer: &str, word: &str) {
+        self.inner.order(issuer, word);
+    }
+
+    fn behave(&mut self) {
+        self.inner.behave();
+    }
+
+    fn upstream_answers(&mut self, status: u16) {
+        self.inner.upstream_answers(status);
+    }
+
+    fn send(&mut self, request: &Request) -> Observation {
+        self.learn(&request.headers);
+        let observation = self.inner.send(request);
+        if let Some(upstream) = &observation.upstream {
+            self.learn(&upstream.headers);
+        }
+        self.replies.push(observation.clone());
+        observation
+    }
 }
 
 #[test]
-fn every_vector_holds_in_the_core() {
+fn every_vector_holds_in_the_core_and_nothing_secret_is_said() {
     let world = World::in_memory(Ports::default());
     let base = world.filter_config(Default::default());
     let mut wrong = Vec::new();
-    let cases = vectors();
+    let cases = case::all();
     for case in &cases {
-        let document = run::configuration(case, &base);
-        match CoreGateway::new(&world, &document, NOW) {
+        let document = run::configuration(&world, case, &base);
+        match Searched::new(&world, &document) {
+            Ok(_) if case.load_error.is_some() => wrong.push(format!("{}: the configuration loads", case.id)),
             Ok(mut gateway) => {
                 if let Err(error) = run::run(&world, case, &mut gateway) {
                     wrong.push(error);
                 }
+                wrong.extend(gateway.leaks().into_iter().map(|text| format!("{}: a secret in {text}", case.id)));
+                wrong.extend(gateway.broken_lines().into_iter().map(|text| format!("{}: not a line: {text}", case.id)));
             }
+            Err(error) if case.load_error.as_ref().is_some_and(|part| error.contains(part.as_str())) => {}
             Err(error) => wrong.push(format!("{}: configuration: {error}", case.id)),
         }
     }
-    assert!(wrong.is_empty(), "{} of {} vectors:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} wrong in {} vectors:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 #[test]
-fn identifiers_are_unique() {
+fn identifiers_are_unique_and_every_vector_says_why() {
     let mut known = BTreeSet::new();
-    for case in vectors() {
+    for case in case::all() {
         assert!(known.insert(case.id.clone()), "{} twice", case.id);
+        assert!(!case.attack.is_empty() && !case.spec.is_empty(), "{}", case.id);
+        assert!(case.steps.is_empty() == case.load_error.is_some(), "{}", case.id);
+    }
+}
+
+/// The words that a `code` function of the core can answer, read from its source.
+fn codes_of(source: &str) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for function in source.split("fn code(self)").skip(1) {
+        let body = function.split("\n    }\n").next().unwrap_or_default();
+        let answers = body.lines().filter_map(|line| line.split_once("=> \"")).map(|(_, answer)| answer);
+        codes.extend(answers.filter_map(|answer| answer.split('"').next()).map(str::to_owned));
+    }
+    assert!(!codes.is_empty(), "no code found in a source that has some");
+    codes
+}
+
+fn refusal_codes() -> BTreeSet<String> {
+    [
+        include_str!("../filter/core/src/rejection.rs"),
+        include_str!("../filter/core/src/jwt.rs"),
+        include_str!("../filter/core/src/jwt/claims.rs"),
+        include_str!("../filter/core/src/exchange/lineage.rs"),
+    ]
+    .into_iter()
+    .flat_map(codes_of)
+    .collect()
+}
+
+/// Codes that no vector can bring about, and why.
+const BEYOND_VECTORS: [(&str, &str); 3] = [
+    (
+        "agent_unknown",
+        "a configuration in which nobody could present a token does not load, and an unregistered actor is refused before",
+    ),
+    ("internal", "says that a state was reached that cannot be; a vector for it would be a bug"),
+    ("overloaded", "needs hundreds of exchanges in the air at once, and vectors send one request at a time"),
+];
+
+#[test]
+fn every_refusal_code_is_wanted_by_a_vector() {
+    let codes = refusal_codes();
+    let wanted: BTreeSet<String> = case::all().into_iter().flat_map(|case| case.steps).map(|step| step.want).collect();
+    for (code, _) in BEYOND_VECTORS {
+        assert!(codes.contains(code), "{code} is no code any more");
+        assert!(!wanted.contains(code), "{code} is wanted after all");
+    }
+    let beyond: BTreeSet<&str> = BEYOND_VECTORS.iter().map(|(code, _)| *code).collect();
+    let missing: Vec<&String> =
+        codes.iter().filter(|code| !wanted.contains(*code) && !beyond.contains(code.as_str())).collect();
+    assert!(missing.is_empty(), "no vector wants {missing:?}");
+    let unknown: Vec<&String> = wanted.iter().filter(|want| !codes.contains(*want) && *want != "allowed").collect();
+    assert!(unknown.is_empty(), "no code is called {unknown:?}");
+}
+
+/// A mistake that gateways are known to have made, and where it is tried here.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pitfall {
+    what: String,
+    #[serde(default)]
+    vectors: Vec<String>,
+    elsewhere: Option<String>,
+}
+
+#[test]
+fn every_known_pitfall_is_tried_or_says_why_not() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/pitfalls.json");
+    let pitfalls: BTreeMap<String, Pitfall> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let want: BTreeSet<String> = (1..=66).map(|number| format!("P{number}")).collect();
+    assert_eq!(pitfalls.keys().cloned().collect::<BTreeSet<_>>(), want);
+    let known: BTreeSet<String> = case::all().into_iter().map(|case| case.id).collect();
+    for (id, pitfall) in pitfalls {
+        assert!(!pitfall.what.is_empty(), "{id}");
+        assert!(!pitfall.vectors.is_empty() || pitfall.elsewhere.is_some_and(|reason| reason.len() > 20), "{id}");
+        for vector in pitfall.vectors {
+            assert!(known.contains(&vector), "{id}: no vector is called {vector}");
+        }
     }
 }

@@ -18,9 +18,11 @@ pub struct Case {
     /// Misbehaviour of issuers while the case runs, by issuer.
     #[serde(default)]
     pub issuers: BTreeMap<String, Vec<String>>,
-    /// Changes to the filter's configuration, as a JSON merge patch on the world's own document; resources are addressed by index.
+    /// Changes to the filter's configuration, in order; resources are addressed by index.
     #[serde(default)]
     pub config: Vec<Edit>,
+    /// Part of the error with which the configuration must be refused; nothing is sent then.
+    pub load_error: Option<String>,
     /// What is sent, in order.
     pub steps: Vec<Step>,
 }
@@ -31,7 +33,7 @@ pub struct Case {
 pub struct Edit {
     /// JSON pointer.
     pub at: String,
-    /// The new value; null removes.
+    /// The new value; null removes. `{"jwk": "<key>"}` with members to set becomes the public key of that name, see [`crate::token::key`].
     pub set: Value,
 }
 
@@ -45,6 +47,12 @@ pub struct Step {
     /// What differs from the good request.
     #[serde(default)]
     pub request: RequestRecipe,
+    /// Misbehaviour of issuers from this step on, by issuer.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, Vec<String>>,
+    /// True where all misbehaviour ends before this step.
+    #[serde(default)]
+    pub behave: bool,
     /// Seconds to let pass before it.
     #[serde(default)]
     pub after_seconds: u64,
@@ -61,6 +69,16 @@ pub struct Step {
     /// Headers that must not have reached the upstream.
     #[serde(default)]
     pub upstream_lacks: Vec<String>,
+    /// The earlier step whose upstream credential this one must share.
+    pub same_credential_as: Option<usize>,
+    /// The earlier step whose upstream credential this one must not share.
+    pub other_credential_than: Option<usize>,
+    /// What the gateway's own reply must have, by JSON pointer; null for a member that must be null or absent.
+    #[serde(default)]
+    pub reply: BTreeMap<String, Value>,
+    /// What a header of the gateway's own reply must contain; null for one that must be absent.
+    #[serde(default)]
+    pub reply_headers: BTreeMap<String, Option<String>>,
 }
 
 fn ok() -> u16 {
@@ -94,6 +112,12 @@ pub struct TokenRecipe {
     pub minted_at_start: bool,
     /// The whole token, verbatim.
     pub verbatim: Option<String>,
+    /// The token of that earlier step, byte for byte.
+    pub again: Option<usize>,
+    /// A chain of so many actors: the orchestrator on top, all different.
+    pub actors: Option<usize>,
+    /// The token is padded to exactly so many bytes.
+    pub bytes: Option<usize>,
 }
 
 /// How a request differs from the good one.
@@ -120,6 +144,10 @@ pub struct RequestRecipe {
     pub raw_body: Option<String>,
     /// A body of so many bytes: a good call with padding.
     pub body_bytes: Option<usize>,
+    /// A body of exactly these bytes, in hexadecimal.
+    pub body_hex: Option<String>,
+    /// A good call whose arguments are nested so deep, the message itself counted.
+    pub body_depth: Option<usize>,
     /// True for no body at all.
     #[serde(default)]
     pub no_body: bool,
@@ -139,6 +167,8 @@ impl Default for RequestRecipe {
             body: None,
             raw_body: None,
             body_bytes: None,
+            body_hex: None,
+            body_depth: None,
             no_body: false,
             peer: None,
         }

@@ -1,5 +1,7 @@
 //! Running one case against one gateway.
 
+use std::collections::BTreeMap;
+
 use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::world::{World, streamward};
 use serde_json::{Value, json};
@@ -9,27 +11,46 @@ use crate::gateway::{Gateway, Observation, Request};
 use crate::token;
 
 /// The configuration of `world` with the edits of `case`.
-pub fn configuration(case: &Case, base: &Value) -> Value {
+pub fn configuration(world: &World, case: &Case, base: &Value) -> Value {
     let mut document = base.clone();
     for edit in &case.config {
+        let mut new = edit.set.clone();
+        resolve_keys(world, &mut new);
         let (parent, member) = edit.at.rsplit_once('/').expect("a pointer has a slash");
         let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("{}: nothing at {}", case.id, edit.at));
-        match (parent, edit.set.is_null()) {
+        match (parent, new.is_null()) {
             (Value::Object(members), true) => {
                 members.remove(member);
             }
             (Value::Object(members), false) => {
-                members.insert(member.to_owned(), edit.set.clone());
+                members.insert(member.to_owned(), new);
             }
-            (Value::Array(items), false) if member == "-" => items.push(edit.set.clone()),
+            (Value::Array(items), false) if member == "-" => items.push(new),
             (Value::Array(items), false) => {
                 let at: usize = member.parse().expect("an index");
-                items[at] = edit.set.clone();
+                items[at] = new;
             }
             _ => panic!("{}: cannot edit {}", case.id, edit.at),
         }
     }
     document
+}
+
+/// `{"jwk": "<key>", ...}` becomes that public key, with the other members set over it.
+fn resolve_keys(world: &World, value: &mut Value) {
+    if let Some(name) = value.get("jwk").and_then(Value::as_str) {
+        let mut jwk = token::key(world, name).public_jwk().to_json();
+        for (member, over) in value.as_object().into_iter().flatten().filter(|(member, _)| *member != "jwk") {
+            jwk[member.as_str()] = over.clone();
+        }
+        *value = jwk;
+        return;
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|member| resolve_keys(world, member)),
+        Value::Array(items) => items.iter_mut().for_each(|item| resolve_keys(world, item)),
+        _ => {}
+    }
 }
 
 /// A tool call as an MCP client sends it.
@@ -44,6 +65,10 @@ fn request(world: &World, recipe: &RequestRecipe, token: Option<&str>) -> Reques
         Some(raw.clone().into_bytes())
     } else if let Some(bytes) = recipe.body_bytes {
         Some(padded_call(bytes))
+    } else if let Some(digits) = &recipe.body_hex {
+        Some(unhex(digits))
+    } else if let Some(depth) = recipe.body_depth {
+        Some(nested_call(depth))
     } else {
         let body = recipe.body.clone().unwrap_or_else(|| tool_call("query_knowledge_base"));
         Some(body.to_string().into_bytes())
@@ -84,13 +109,23 @@ fn padded_call(bytes: usize) -> Vec<u8> {
     empty.replace("\"query\":\"\"", &format!("\"query\":\"{padding}\"")).into_bytes()
 }
 
+/// The message, its parameters and its arguments are three levels.
+fn nested_call(depth: usize) -> Vec<u8> {
+    let levels = depth.checked_sub(3).expect("room for the call itself");
+    let nested = format!("{}0{}", "[".repeat(levels), "]".repeat(levels));
+    let call = tool_call("query_knowledge_base").to_string();
+    call.replace("\"renewal\"", &nested).into_bytes()
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
+    pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
+}
+
 /// Runs `case` and returns what was seen at each step, or what was wrong.
 pub fn run(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, String> {
-    for (issuer, words) in &case.issuers {
-        for word in words {
-            gateway.order(issuer, word);
-        }
-    }
+    order(gateway, &case.issuers);
     let seen = run_steps(world, case, gateway);
     gateway.behave();
     gateway.upstream_answers(200);
@@ -99,9 +134,14 @@ pub fn run(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<
 
 fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, String> {
     let mut seen = Vec::new();
+    let mut tokens = Vec::new();
     // Tokens of one case are minted for the same moment, so that equal recipes give equal tokens wherever they run.
     let mut now = gateway.now();
     for (at, step) in case.steps.iter().enumerate() {
+        if step.behave {
+            gateway.behave();
+        }
+        order(gateway, &step.issuers);
         if step.after_seconds > 0 {
             if !gateway.advance(step.after_seconds) {
                 return Err(format!("{}: {} cannot move time", case.id, gateway.name()));
@@ -111,13 +151,62 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
             }
         }
         gateway.upstream_answers(step.upstream);
-        let token = token::make(world, UnixSeconds(now), &case.id, &step.token);
+        let token = token::make(world, UnixSeconds(now), &case.id, &step.token, &tokens);
         let observation = gateway.send(&request(world, &step.request, token.as_deref()));
         check(step, token.as_deref(), &observation)
+            .and_then(|()| check_credential(step, &observation, &seen))
             .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))?;
         seen.push(observation);
+        tokens.push(token);
     }
     Ok(seen)
+}
+
+fn order(gateway: &mut dyn Gateway, issuers: &BTreeMap<String, Vec<String>>) {
+    for (issuer, words) in issuers {
+        for word in words {
+            gateway.order(issuer, word);
+        }
+    }
+}
+
+/// Whether the upstream saw the credential of an earlier step again.
+fn check_credential(step: &Step, observation: &Observation, earlier: &[Observation]) -> Result<(), String> {
+    let credential = |observation: &Observation| {
+        observation.upstream.as_ref().map(|seen| seen.all("authorization").join(",")).unwrap_or_default()
+    };
+    let now = credential(observation);
+    let wanted = [(step.same_credential_as, true), (step.other_credential_than, false)];
+    for (before, same) in wanted.into_iter().filter_map(|(before, same)| Some((before?, same))) {
+        if now.is_empty() || (credential(&earlier[before]) == now) != same {
+            return Err(format!(
+                "the credential of step {before} {} again",
+                if same { "did not come" } else { "came" }
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_reply(step: &Step, observation: &Observation) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(&observation.body).unwrap_or_default();
+    for (pointer, want) in &step.reply {
+        let got = body.pointer(pointer).unwrap_or(&Value::Null);
+        if got != want {
+            return Err(format!("the reply has {got} at {pointer}, not {want}"));
+        }
+    }
+    for (name, want) in &step.reply_headers {
+        let got = observation.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let holds = match want {
+            None => got.is_none(),
+            Some(part) => got.is_some_and(|value| value.contains(part.as_str())),
+        };
+        if !holds {
+            return Err(format!("the reply has {name}: {got:?}"));
+        }
+    }
+    Ok(())
 }
 
 fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Result<(), String> {
@@ -130,6 +219,7 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
     {
         return Err(format!("wanted status {status}, got {}", observation.status));
     }
+    check_reply(step, observation)?;
     let allowed = step.want == "allowed";
     // An upstream that refuses the issued token was reached; nobody else is.
     let reached = allowed || step.want == "upstream_refused_token";

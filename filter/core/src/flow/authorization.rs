@@ -54,7 +54,8 @@ impl AwaitBody {
     /// Takes the whole body.
     pub fn handle_body(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, body: &[u8]) -> Step {
         let mut admitted = *self.0;
-        match admitted.judge(body) {
+        // A body may come slowly, and the token end on the way.
+        match still_admitted(&admitted, plugin, ambient).and_then(|()| admitted.judge(body)) {
             Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::ByBody),
             Err(rejection) => admitted.arrived.context.refuse(rejection),
         }
@@ -170,7 +171,10 @@ fn label(call: &RpcCall) -> String {
         Ok(Some(name)) if call.method == "tools/call" => name,
         Ok(_) | Err(_) => call.method.as_str(),
     };
-    let plain = name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    // A name that begins like a token may be one, sent there by mistake or to be found in the log.
+    let plain = name.len() <= 128
+        && !name.contains("eyJ")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
     if plain { name.to_owned() } else { "(unprintable)".to_owned() }
 }
 
@@ -201,12 +205,7 @@ impl AwaitToken {
 }
 
 /// The wait may have been long: what held before it must hold now.
-fn still_holds(
-    admitted: &Admitted,
-    plugin: &Plugin,
-    ambient: &Ambient<'_>,
-    issued: &IssuedToken,
-) -> Result<(), Rejection> {
+fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
     let server = &admitted.arrived.resource.accept.server;
     let ends = admitted.delegation.expires_at().saturating_add(server.clock_skew);
     if ambient.now >= ends {
@@ -215,6 +214,16 @@ fn still_holds(
     if !plugin.keys.still_trusts(server, &admitted.delegation.key_thumbprint(), ambient.now) {
         return Err(Rejection::Token(JwtError::UnknownKid));
     }
+    Ok(())
+}
+
+fn still_holds(
+    admitted: &Admitted,
+    plugin: &Plugin,
+    ambient: &Ambient<'_>,
+    issued: &IssuedToken,
+) -> Result<(), Rejection> {
+    still_admitted(admitted, plugin, ambient)?;
     if ambient.now >= issued.expires_at {
         return Err(Rejection::AuthorizationServerAnswerInvalid);
     }
@@ -270,6 +279,10 @@ impl BodyCheck {
             (Protocol::A2a(policy), _) => a2a::judge(policy, &call, &self.delegation)?,
             (Protocol::Mcp(_), None) => return Err(Rejection::Internal("MCP request without its headers")),
         };
+        // A tool that limits the use of its tokens must be known before one is sent: the one that went ahead may have served before.
+        if operation.reuse_max.is_some() && operation.reuse_max != self.granted.reuse_max {
+            return Err(Rejection::ToolUnknownBeforeBody);
+        }
         // The token that went ahead must carry what this operation needs.
         if operation.scopes.iter().all(|scope| self.granted.scopes.contains(scope)) {
             Ok(())
