@@ -34,7 +34,7 @@ impl Searched {
     fn learn(&mut self, headers: &[(String, String)]) {
         let credentials = ["authorization", "proxy-authorization", "dpop", "txn-token", "cookie"];
         for (_, value) in headers.iter().filter(|(name, _)| credentials.contains(&name.as_str())) {
-            self.secrets.extend(value.split([' ', ',', '=']).filter(|word| word.len() >= 20).map(str::to_owned));
+            self.secrets.extend(value.split([' ', ',', '=', '.']).filter(|word| word.len() >= 20).map(str::to_owned));
         }
     }
 
@@ -44,10 +44,11 @@ impl Searched {
             let headers: Vec<String> = reply.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
             format!("{} {}", headers.join("\n"), String::from_utf8_lossy(&reply.body))
         });
-        let marks = ["eyJ", "-----BEGIN", "opaque-"].map(str::to_owned);
+        let marks = ["-----BEGIN", "opaque-"].map(str::to_owned);
         let forbidden: Vec<&String> = self.secrets.iter().chain(&marks).collect();
+        let tells = |text: &str| has_token(text) || forbidden.iter().any(|secret| text.contains(secret.as_str()));
         let said: Vec<String> = self.inner.records().iter().cloned().chain(replies).collect();
-        said.into_iter().filter(|text| forbidden.iter().any(|secret| text.contains(secret.as_str()))).collect()
+        said.into_iter().filter(|text| tells(text)).collect()
     }
 
     /// Records must stay one line of JSON each, whatever stands in claims and names.
@@ -58,6 +59,13 @@ impl Searched {
         };
         self.inner.records().iter().filter(|record| !is_line(record)).cloned().collect()
     }
+}
+
+/// Two parts of base64url that are JSON objects, a dot between: one alone may be chance in an identifier.
+fn has_token(text: &str) -> bool {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter));
+    let parts = |word: &str| word.split('.').map(|part| part.starts_with("eyJ")).collect::<Vec<_>>();
+    words.map(parts).any(|parts| parts.windows(2).any(|pair| pair == [true, true]))
 }
 
 impl Gateway for Searched {

@@ -178,6 +178,9 @@ impl Plugin {
             }
             Err(error) => return refused(Hop::IdJag, lineage_of(error)),
         };
+        if response.scopes.as_ref().is_some_and(|said| !said.is_subset(&request.scopes)) {
+            return refused(Hop::IdJag, LineageError::Scope);
+        }
         if let Err(error) = lineage::of_id_jag(&verified, request) {
             return refused(Hop::IdJag, error);
         }
@@ -212,6 +215,10 @@ impl Plugin {
                 let audience = request.exchange.resource.as_str();
                 let lifetime = request.exchange.lifetime_max;
                 match self.verify_returned(&response, &server, audience, &server.typ, lifetime, ambient) {
+                    // The skew of clocks that verification allows is no life for the upstream.
+                    Ok(verified) if ambient.now >= verified.expires_at() => {
+                        Err(Rejection::Lineage(LineageError::Lifetime))
+                    }
                     Ok(verified) => structured(request, &response, &verified),
                     Err(JwtError::UnknownKid) if may_fetch => {
                         return match self.fetch_for(&server, Waiter::Flight(id), ambient.now) {

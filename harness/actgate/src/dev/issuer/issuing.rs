@@ -32,7 +32,7 @@ impl Issuer {
                 entry.times = entry.times.map(|times| times - 1);
             }
         }
-        self.breaks.iter().filter(|entry| entry.in_force).map(|entry| entry.how).collect()
+        self.breaks.iter().filter(|entry| entry.in_force).map(|entry| entry.how.clone()).collect()
     }
 
     fn is_broken(&self, how: &Misbehaviour) -> bool {
@@ -52,6 +52,12 @@ impl Issuer {
             self.last_id_jag = Some(token.clone());
         }
         issued.body.insert("access_token".to_owned(), json!(token));
+        for (pointer, value) in self.said(|how| match how {
+            Misbehaviour::Member(pointer, value) => Some((pointer, value)),
+            _ => None,
+        }) {
+            say(&mut issued.body, pointer, value);
+        }
         HttpResponse::json(200, &Value::Object(issued.body))
     }
 
@@ -81,12 +87,24 @@ impl Issuer {
         if self.is_broken(&Misbehaviour::Widen) {
             widen(issued);
         }
+        for (pointer, value) in self.said(|how| match how {
+            Misbehaviour::Claim(pointer, value) => Some((pointer, value)),
+            _ => None,
+        }) {
+            say(&mut issued.claims, pointer, value);
+        }
         if self.is_broken(&Misbehaviour::WrongTyp) {
             issued.typ = Some("dpop+jwt".to_owned());
         }
         if self.is_broken(&Misbehaviour::NoExpiresIn) {
             issued.body.remove("expires_in");
         }
+    }
+
+    /// What was ordered to be said, word for word, in the order of the orders.
+    fn said(&self, which: impl Fn(&Misbehaviour) -> Option<(&String, &Value)>) -> Vec<(&String, &Value)> {
+        let in_force = self.breaks.iter().filter(|entry| entry.endpoint == Endpoint::Token && entry.in_force);
+        in_force.filter_map(|entry| which(&entry.how)).collect()
     }
 
     fn swap_subject(&self, claims: &mut Map<String, Value>) {
@@ -115,6 +133,18 @@ impl Issuer {
         }
         let token = mint::jws(self.keys.signer(), &header, &claims);
         if self.is_broken(&Misbehaviour::BadSignature) { broken::bad_signature(&token) } else { token }
+    }
+}
+
+/// Sets a member by JSON pointer; one whose place is not there is let be.
+fn say(members: &mut Map<String, Value>, pointer: &str, value: &Value) {
+    let mut path: Vec<&str> = pointer.split('/').skip(1).collect();
+    let Some(last) = path.pop() else { return };
+    let place = path.into_iter().try_fold(members, |members, name| members.get_mut(name)?.as_object_mut());
+    match place {
+        Some(members) if value.is_null() => drop(members.remove(last)),
+        Some(members) => drop(members.insert(last.to_owned(), value.clone())),
+        None => {}
     }
 }
 

@@ -3,7 +3,8 @@
 //! Guaranteed: an issuer nobody asked to misbehave does not.
 //! Absent on purpose: combinations that hide each other; the first replacement wins.
 //!
-//! As a word: `[keys:]name[=number][*times]`, for example `widen`, `slow=3000`, `keys:status=500*2`.
+//! As a word: `[keys:]name[=number][*times]`, for example `widen`, `slow=3000`, `keys:status=500*2`;
+//! or `claim:/pointer=JSON[*times]` for what the token says, `member:/pointer=JSON[*times]` for what the response says, null to leave it out.
 
 pub(crate) mod answer;
 
@@ -11,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// An endpoint of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,8 +29,12 @@ pub enum Endpoint {
 }
 
 /// One way to be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misbehaviour {
+    /// The token says this at that JSON pointer; null takes the member away.
+    Claim(String, Value),
+    /// The response says this at that JSON pointer; null takes the member away.
+    Member(String, Value),
     /// More scope than was asked for.
     Widen,
     /// The chain loses everything below the current actor.
@@ -108,7 +114,8 @@ impl Misbehaviour {
     /// Every word, for usage texts.
     pub fn words() -> Vec<&'static str> {
         let plain = PLAIN.iter().chain(&MANGLED).map(|(word, _)| *word);
-        plain.chain(ERRORS).chain(["slow=MS", "status=CODE", "huge=MIB"]).collect()
+        let more = ["slow=MS", "status=CODE", "huge=MIB", "claim:/POINTER=JSON", "member:/POINTER=JSON"];
+        plain.chain(ERRORS).chain(more).collect()
     }
 }
 
@@ -161,6 +168,9 @@ impl FromStr for Break {
 
     fn from_str(text: &str) -> Result<Self, UnknownBreak> {
         let unknown = || UnknownBreak(text.to_owned());
+        if text.starts_with("claim:/") || text.starts_with("member:/") {
+            return said(text).ok_or_else(unknown);
+        }
         let (endpoint, rest) = match text.split_once(':') {
             Some(("keys", rest)) => (Endpoint::Keys, rest),
             Some(("metadata", rest)) => (Endpoint::Metadata, rest),
@@ -177,6 +187,18 @@ impl FromStr for Break {
     }
 }
 
+/// Times come after the last asterisk, if what stands there is a number: JSON may contain asterisks too.
+fn said(text: &str) -> Option<Break> {
+    let counted = text.rsplit_once('*').and_then(|(rest, times)| Some((rest, times.parse::<u32>().ok()?)));
+    let (text, times) = counted.map_or((text, None), |(rest, times)| (rest, Some(times)));
+    let (place, value) = text.split_once('=')?;
+    let value = serde_json::from_str(value).ok()?;
+    let (of, pointer) = place.split_once(':')?;
+    let pointer = pointer.to_owned();
+    let how = if of == "claim" { Misbehaviour::Claim(pointer, value) } else { Misbehaviour::Member(pointer, value) };
+    Some(Break { times, ..Break::token(how) })
+}
+
 fn word(text: &str) -> Option<Misbehaviour> {
     if let Some((name, number)) = text.split_once('=') {
         return match name {
@@ -187,5 +209,5 @@ fn word(text: &str) -> Option<Misbehaviour> {
         };
     }
     let error = ERRORS.into_iter().find(|known| *known == text).map(Misbehaviour::Error);
-    error.or_else(|| PLAIN.iter().chain(&MANGLED).find(|(known, _)| *known == text).map(|(_, how)| *how))
+    error.or_else(|| PLAIN.iter().chain(&MANGLED).find(|(known, _)| *known == text).map(|(_, how)| how.clone()))
 }

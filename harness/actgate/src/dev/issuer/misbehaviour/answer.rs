@@ -19,7 +19,9 @@ pub(crate) fn replacement(broken: &[Misbehaviour]) -> Option<HttpResponse> {
             Some(response.with("location", "https://elsewhere.example/token"))
         }
         Misbehaviour::Error(error) => Some(oauth_error(error)),
-        Misbehaviour::Widen
+        Misbehaviour::Claim(..)
+        | Misbehaviour::Member(..)
+        | Misbehaviour::Widen
         | Misbehaviour::DropAct
         | Misbehaviour::SwapSub
         | Misbehaviour::ReuseJag
