@@ -27,9 +27,4 @@ impl<'a> Bytes<'a> {
         let at = usize::from(self.byte()).checked_rem(choices.len())?;
         choices.get(at).copied()
     }
-
-    /// The rest.
-    pub fn rest(self) -> &'a [u8] {
-        self.0
-    }
 }

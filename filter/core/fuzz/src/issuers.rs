@@ -9,7 +9,6 @@ use crate::world::{self, AGENT, IDP, OPAQUE, RESOURCE_SERVER, Signer};
 
 /// What is wrong with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Flaw {
     None,
     NoAnswer,
@@ -196,11 +195,17 @@ impl Issuers {
 
     fn id_jag(&mut self, call: &Call, flaw: Flaw, now: u64) -> Answer {
         let inbound = world::claims_of(call.field("subject_token"));
+        // OAuth actor profile: the same presenter continues the chain, another one is put on top of it.
+        let act = if inbound["act"]["sub"] == AGENT {
+            inbound["act"].clone()
+        } else {
+            json!({ "sub": AGENT, "sub_profile": "ai_agent", "act": inbound["act"] })
+        };
         let claims = json!({
             "iss": IDP, "sub": inbound["uid"], "email": inbound["sub"], "aud": call.field("audience"),
             "resource": call.field("resource"), "client_id": AGENT, "scope": call.field("scope"),
             "iat": now, "exp": now + 300, "jti": self.jti(), "sub_profile": inbound["sub_profile"],
-            "act": { "sub": AGENT, "sub_profile": "ai_agent", "act": inbound["act"] },
+            "act": act,
         });
         let fresh = flawed(IDP, "oauth-id-jag+jwt", claims, flaw, now);
         let token = match (flaw, &self.last_id_jag) {

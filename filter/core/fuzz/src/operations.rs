@@ -121,11 +121,7 @@ fn crowd(gateway: &mut Gateway, bytes: &mut Bytes<'_>, options: Options, minted:
     }
 }
 
-fn with_stream(
-    gateway: &mut Gateway,
-    bytes: &mut Bytes<'_>,
-    event: impl FnOnce(&mut Gateway, &mut Bytes<'_>, u32),
-) {
+fn with_stream(gateway: &mut Gateway, bytes: &mut Bytes<'_>, event: impl FnOnce(&mut Gateway, &mut Bytes<'_>, u32)) {
     let open = gateway.open();
     if let Some(id) = bytes.one_of(&open) {
         event(gateway, bytes, id);
@@ -270,7 +266,11 @@ fn body(gateway: &mut Gateway, bytes: &mut Bytes<'_>) {
         0 => gateway.body(id, None, None),
         1 => gateway.body(id, Some(b"{"), None),
         2 => gateway.body(id, Some(format!("[{good}]").as_bytes()), None),
-        3 => gateway.body(id, Some(call("resources/read", AUDIENCE).to_string().replace("message/send", "x").as_bytes()), None),
+        3 => gateway.body(
+            id,
+            Some(call("resources/read", AUDIENCE).to_string().replace("message/send", "x").as_bytes()),
+            None,
+        ),
         4 => gateway.body(id, Some(good.replace("\"id\"", "\"Id\"").as_bytes()), None),
         5 => gateway.body(id, Some(call("approved", TOOLS).to_string().as_bytes()), None),
         6 | 7 => gateway.body(id, Some(call("message/send", AUDIENCE).to_string().as_bytes()), Some("message/send")),

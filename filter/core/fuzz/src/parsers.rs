@@ -8,12 +8,12 @@ use actgate_core::algorithm::{Algorithm, Algorithms};
 use actgate_core::base64url;
 use actgate_core::config::Config;
 use actgate_core::delegation::chain::ActorChain;
+use actgate_core::json;
 use actgate_core::jwks::{KeySet, PublicKey};
 use actgate_core::jwt::{AcceptedTyp, JwtError, TokenRules, UnverifiedJwt, VerifiedJwt, verify};
 use actgate_core::limits::{
     ACTORS_MAX, CONFIG_JSON_DEPTH_MAX, JSON_DEPTH_MAX, JWKS_JSON_DEPTH_MAX, KEYS_PER_SET_MAX, TOKEN_BYTES_MAX,
 };
-use actgate_core::json;
 use actgate_core::plugin::Plugin;
 use actgate_core::request::Ambient;
 use actgate_core::signatures::Signatures;
@@ -43,7 +43,11 @@ pub fn jwt(data: &[u8]) {
     if let Some((header, claims)) = text.split_once('\n') {
         for signature in [64, 96, 256] {
             let signature = world::encode(&vec![7; signature]);
-            whole_token(&format!("{}.{}.{signature}", world::encode(header.as_bytes()), world::encode(claims.as_bytes())));
+            whole_token(&format!(
+                "{}.{}.{signature}",
+                world::encode(header.as_bytes()),
+                world::encode(claims.as_bytes())
+            ));
         }
     }
 }
@@ -226,8 +230,14 @@ fn operation_of(body: &[u8]) -> Option<&'static str> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let method = value.get("method")?.as_str()?;
     let name = if method == "tools/call" { value.get("params")?.get("name")?.as_str()? } else { method };
-    let known = |mapped: &&&str| **mapped == name && (method == "tools/call") != (mapped.contains('/') || **mapped == "initialize");
-    MAPPED.iter().find(known).copied().or_else(|| ["message/send", "tasks/get"].into_iter().find(|known| *known == name))
+    let known = |mapped: &&&str| {
+        **mapped == name && (method == "tools/call") != (mapped.contains('/') || **mapped == "initialize")
+    };
+    MAPPED
+        .iter()
+        .find(known)
+        .copied()
+        .or_else(|| ["message/send", "tasks/get"].into_iter().find(|known| *known == name))
 }
 
 /// A request body, to a tool server and to an agent.

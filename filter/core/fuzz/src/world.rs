@@ -212,17 +212,18 @@ fn accept(presenter: &str) -> Value {
 }
 
 fn tools(name: &str, path: &str, resource: &str, issued: &str) -> Value {
+    let mut lineage = json!({ "id_jag": { "same_subject": [
+        { "inbound": "/sub", "issued": "/email" }, { "inbound": "/uid", "issued": "/sub" } ] } });
+    if issued == "jwt" {
+        lineage["access_token"] = json!({ "same_subject": [{ "inbound": "/sub", "issued": "/sub" }] });
+    }
     json!({
         "name": name, "match": { "hosts": ["gateway.example"], "path_prefix": path },
         "accept": accept("audience_agent"),
         "exchange": { "id_jag": {
             "idp": "idp", "resource_server": "resource", "resource": resource,
             "subject_token_type": "access_token", "issued_token": issued, "max_lifetime": "1h",
-            "lineage": {
-                "id_jag": { "same_subject": [
-                    { "inbound": "/sub", "issued": "/email" }, { "inbound": "/uid", "issued": "/sub" } ] },
-                "access_token": { "same_subject": [ { "inbound": "/sub", "issued": "/sub" } ] },
-            },
+            "lineage": lineage,
         } },
         "mcp": {
             "tools": {
