@@ -1,6 +1,7 @@
 //! The one credential of a request: `Authorization: Bearer <token>` (RFC 6750 §2.1).
 //!
-//! Exactly one, or the request is refused: two `Authorization` headers, two joined by the host with a comma, or a token in the query.
+//! Exactly one, or the request is refused: two `Authorization` headers, two joined by the host with a comma, or a token in the query,
+//! however its name is escaped there.
 //! Nothing here looks inside the token.
 
 use crate::rejection::Rejection;
@@ -45,8 +46,34 @@ fn in_query(head: &RequestHead<'_>) -> bool {
     let mut parts = path.splitn(2, |byte| *byte == b'?');
     let _ = parts.next();
     parts.next().is_some_and(|query| {
-        query.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"access_token=") || pair == b"access_token")
+        query.split(|byte| matches!(byte, b'&' | b';')).any(|pair| {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            unescaped(name).eq_ignore_ascii_case(b"access_token")
+        })
     })
+}
+
+/// The bytes that a form parser makes of `name`: `access%5Ftoken` is `access_token` to it.
+fn unescaped(name: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = name;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        let escaped = after.split_first_chunk::<2>().filter(|_| *byte == b'%');
+        let decoded = escaped.and_then(|(digits, after)| {
+            let digits =
+                core::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+            Some((u8::from_str_radix(digits, 16).ok()?, after))
+        });
+        match decoded {
+            Some((byte, after)) => {
+                bytes.push(byte);
+                rest = after;
+            }
+            None => bytes.push(*byte),
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -70,6 +97,12 @@ mod tests {
         check(&[b"Bearer a,Bearer b"], b"/", Err(Rejection::CredentialRepeated));
         check(&[b"Bearer a"], b"/?x=1&access_token=b", Err(Rejection::CredentialRepeated));
         check(&[b"Bearer a"], b"/?access_token", Err(Rejection::CredentialRepeated));
+        for query in ["access%5Ftoken=b", "x;access_token=b", "%61ccess_token=b", "ACCESS_TOKEN=b", "access%5ftoken"] {
+            check(&[b"Bearer a"], format!("/?{query}").as_bytes(), Err(Rejection::CredentialRepeated));
+        }
+        for query in ["access%token=b", "access%5", "access%+5token", "x=access_token", "a%"] {
+            check(&[b"Bearer a"], format!("/?{query}").as_bytes(), Ok("a"));
+        }
         check(&[b"Bearer a"], b"/?my_access_token=b", Ok("a"));
         for malformed in [
             b"Bearer".as_slice(),

@@ -17,6 +17,11 @@ struct Fetched {
     last_attempt: Option<UnixSeconds>,
 }
 
+/// True `seconds` after `at`, and where the clock was set back to before it: a set of tomorrow would otherwise not be refreshed until then.
+fn has_passed(at: UnixSeconds, seconds: u64, now: UnixSeconds) -> bool {
+    now < at || now.get() >= at.get().saturating_add(seconds)
+}
+
 /// All key sets of one plugin on one worker.
 #[derive(Debug)]
 pub(crate) struct KeyStore {
@@ -68,7 +73,7 @@ impl KeyStore {
         } else {
             KEY_RETRY_INTERVAL_SECONDS
         };
-        fetched.last_attempt.is_none_or(|at| now.get() >= at.get().saturating_add(interval))
+        fetched.last_attempt.is_none_or(|at| has_passed(at, interval, now))
     }
 
     /// True where the set of `server` is due for its regular refresh.
@@ -78,10 +83,9 @@ impl KeyStore {
         };
         let old = match &fetched.set {
             None => true,
-            Some((_, at)) => now.get() >= at.get().saturating_add(remote.refresh.get()),
+            Some((_, at)) => has_passed(*at, remote.refresh.get(), now),
         };
-        let rested =
-            fetched.last_attempt.is_none_or(|at| now.get() >= at.get().saturating_add(KEY_FETCH_INTERVAL_SECONDS_MIN));
+        let rested = fetched.last_attempt.is_none_or(|at| has_passed(at, KEY_FETCH_INTERVAL_SECONDS_MIN, now));
         old && rested
     }
 
@@ -104,6 +108,19 @@ impl KeyStore {
         match &server.keys {
             KeySource::Inline(_) => None,
             KeySource::Remote(remote) => Some(remote),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_set_back_does_not_stop_the_refresh() {
+        let at = UnixSeconds::new(1000);
+        for (now, want) in [(1000, false), (1009, false), (1010, true), (999, true)] {
+            assert_eq!(has_passed(at, 10, UnixSeconds::new(now)), want, "{now}");
         }
     }
 }

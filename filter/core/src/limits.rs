@@ -191,8 +191,12 @@ pub const KEY_FETCH_INTERVAL_SECONDS_MIN: u64 = 5;
 /// Shortest time in seconds between two fetches while there is no usable key set at all.
 pub const KEY_RETRY_INTERVAL_SECONDS: u64 = 1;
 
-/// Most flights in the air on one worker; Envoy's own default for pending calls of a cluster is 1024.
+/// Most exchanges in the air on one worker; Envoy's own default for pending calls of a cluster is 1024.
+/// Fetches of keys come on top, one for each server at most.
 pub const FLIGHTS_MAX: usize = 512;
+
+/// Most flights started in one tick: each may sign an assertion, a millisecond and more, and nothing else runs on the worker meanwhile.
+pub const STARTS_PER_TICK_MAX: usize = 16;
 
 /// Most waiters of one flight.
 pub const WAITERS_PER_FLIGHT_MAX: usize = 4096;

@@ -13,6 +13,7 @@ use crate::request::RequestHead;
 use crate::rpc::RpcCall;
 
 const TOOLS_CALL: &str = "tools/call";
+const RESOURCES_READ: &str = "resources/read";
 const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// A protocol revision known here.
@@ -80,11 +81,10 @@ impl Hints {
         if self.method.as_deref() != Some(call.method.as_str()) {
             return Err(Rejection::HeaderMismatch);
         }
+        // SEP-2243: `Mcp-Name` is `params.uri` where a resource is read, and else `params.name`.
         let named = self.name.as_deref().map(decode_sentinel).transpose()?;
-        if name.is_some() && named.as_deref() != name {
-            return Err(Rejection::HeaderMismatch);
-        }
-        Ok(())
+        let wanted = if call.method == RESOURCES_READ { call.param("uri")? } else { name };
+        if named.as_deref() == wanted { Ok(()) } else { Err(Rejection::HeaderMismatch) }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Resource;
+use crate::config::{PathPrefix, Resource};
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 
@@ -19,13 +19,22 @@ pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Resul
     let target = pseudo(head, ":path")?;
     let host = host_of(authority);
     let path = plain_path(target)?;
-    resources
-        .iter()
-        .filter(|resource| resource.hosts.contains(&host))
-        .filter(|resource| resource.path_prefix.matches(path))
-        .max_by_key(|resource| resource.path_prefix.as_str().len())
-        .cloned()
-        .ok_or(Rejection::ResourceUnknown)
+    let longest = |matches: &dyn Fn(&Resource) -> bool| {
+        let there = resources.iter().filter(|resource| resource.hosts.contains(&host) && matches(resource));
+        there.max_by_key(|resource| resource.path_prefix.as_str().len())
+    };
+    let found = longest(&|resource| resource.path_prefix.matches(path)).ok_or(Rejection::ResourceUnknown)?;
+    // A server that does not tell cases apart would serve another resource than the one whose rules were applied.
+    let lower = path.to_ascii_lowercase();
+    let alike = longest(&|resource| {
+        PathPrefix::parse(&resource.path_prefix.as_str().to_ascii_lowercase())
+            .is_some_and(|prefix| prefix.matches(&lower))
+    });
+    let length = |resource: &Resource| resource.path_prefix.as_str().len();
+    if alike.is_some_and(|other| length(other) > length(found)) {
+        return Err(Rejection::PathAmbiguous);
+    }
+    Ok(Arc::clone(found))
 }
 
 fn pseudo<'a>(head: &RequestHead<'a>, name: &str) -> Result<&'a str, Rejection> {

@@ -91,7 +91,8 @@ pub(crate) fn is_json(content_type: &[u8]) -> bool {
 fn success(hop: Hop, object: &Map<String, Value>) -> Result<TokenResponse, Rejection> {
     let invalid = Rejection::AuthorizationServerAnswerInvalid;
     let token = text(object, "access_token")?.ok_or(invalid)?;
-    if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+    // An opaque token becomes a header as it stands: a line break in it would begin another one.
+    if token.len() > TOKEN_BYTES_MAX || !is_b64token(token) {
         return Err(invalid);
     }
     let token_type = text(object, "token_type")?.ok_or(invalid)?;
@@ -118,6 +119,12 @@ fn success(hop: Hop, object: &Map<String, Value>) -> Result<TokenResponse, Rejec
         Some(_) => return Err(invalid),
     };
     Ok(TokenResponse { token: Redacted::new(token.to_owned()), scopes, expires_in })
+}
+
+/// RFC 6750 §2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 fn text<'a>(object: &'a Map<String, Value>, member: &str) -> Result<Option<&'a str>, Rejection> {
@@ -198,6 +205,12 @@ mod tests {
             (JSON, r#"{"token_type":"Bearer"}"#),
             (JSON, r#"{"access_token":"","token_type":"Bearer"}"#),
             (JSON, r#"{"access_token":7,"token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"t\r\nx-admin: 1","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"t u","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"t,u","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"=","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"t=u","token_type":"Bearer"}"#),
+            (JSON, r#"{"access_token":"\u00e9","token_type":"Bearer"}"#),
             (JSON, r#"{"access_token":"t"}"#),
             (JSON, r#"{"access_token":"t","access_token":"u","token_type":"Bearer"}"#),
             (JSON, r#"{"access_token":"t","token_type":"Bearer","scope":["a"]}"#),

@@ -50,6 +50,8 @@ struct Entry {
     token: Arc<IssuedToken>,
     usable_until: UnixSeconds,
     uses: u32,
+    /// What the tool it was exchanged for allows; another tool of the same scopes may allow more.
+    reuse_max: Option<u32>,
     stamp: u64,
 }
 
@@ -60,6 +62,7 @@ pub(crate) struct IssuedTokens {
     recency: BTreeMap<u64, ExchangeKey>,
     stamp: u64,
     bytes: usize,
+    pruned_at: Option<UnixSeconds>,
 }
 
 impl IssuedTokens {
@@ -71,9 +74,13 @@ impl IssuedTokens {
         now: UnixSeconds,
     ) -> Option<Arc<IssuedToken>> {
         let entry = self.entries.get(&key)?;
-        let exhausted = reuse_max.is_some_and(|max| entry.uses >= max);
-        if exhausted || now >= entry.usable_until || !entry.token.is_usable(now) {
+        let exhausted = |max: Option<u32>| max.is_some_and(|max| entry.uses >= max);
+        if exhausted(entry.reuse_max) || now >= entry.usable_until || !entry.token.is_usable(now) {
             self.drop_key(key);
+            return None;
+        }
+        // Spent for this tool, and still good for another one of the same scopes.
+        if exhausted(reuse_max) {
             return None;
         }
         self.stamp = self.stamp.saturating_add(1);
@@ -86,14 +93,23 @@ impl IssuedTokens {
         Some(Arc::clone(&entry.token))
     }
 
-    /// Keeps `token` until it or its subject token ends, whichever is first.
-    pub(crate) fn keep(&mut self, key: ExchangeKey, token: Arc<IssuedToken>, subject_expires_at: UnixSeconds) {
+    /// Keeps `token` until it or its subject token ends, whichever is first, and for no more than `reuse_max` further uses.
+    pub(crate) fn keep(
+        &mut self,
+        key: ExchangeKey,
+        token: Arc<IssuedToken>,
+        subject_expires_at: UnixSeconds,
+        reuse_max: Option<u32>,
+    ) {
+        if reuse_max == Some(0) {
+            return;
+        }
         self.drop_key(key);
         self.stamp = self.stamp.saturating_add(1);
         let usable_until = subject_expires_at.min(token.expires_at);
         self.bytes = self.bytes.saturating_add(token.token.expose().len());
         self.recency.insert(self.stamp, key);
-        self.entries.insert(key, Entry { token, usable_until, uses: 0, stamp: self.stamp });
+        self.entries.insert(key, Entry { token, usable_until, uses: 0, reuse_max, stamp: self.stamp });
         while self.entries.len() > ISSUED_TOKENS_MAX || self.bytes > ISSUED_TOKENS_BYTES_MAX {
             let Some((_, oldest)) = self.recency.first_key_value() else {
                 break;
@@ -112,7 +128,12 @@ impl IssuedTokens {
     }
 
     /// Forgets what has ended, so that an idle worker does not keep dead credentials.
+    ///
+    /// Once a second at most: a busy worker ticks every millisecond, and has thousands of entries to go through.
     pub(crate) fn prune(&mut self, now: UnixSeconds) {
+        if self.pruned_at.replace(now) == Some(now) {
+            return;
+        }
         let ended: Vec<ExchangeKey> =
             self.entries.iter().filter(|(_, entry)| now >= entry.usable_until).map(|(key, _)| *key).collect();
         for key in ended {

@@ -80,7 +80,7 @@ pub(crate) fn of_id_jag(token: &VerifiedJwt, request: &ExchangeRequest) -> Resul
     same_resource(claims, exchange)?;
     same_human(claims, request, &exchange.same_subject_id_jag)?;
     same_profile(claims, &request.subject_profiles)?;
-    same_chain(claims, &request.chain)?;
+    same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
     Ok(LineageOfIdJag(()))
 }
@@ -98,7 +98,7 @@ pub(crate) fn of_access_token(
     }
     same_human(claims, request, &request.exchange.same_subject_access_token)?;
     same_profile(claims, &request.subject_profiles)?;
-    same_chain(claims, &request.chain)?;
+    same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
     Ok(LineageOfAccessToken(()))
 }
@@ -145,12 +145,16 @@ fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError>
     }
 }
 
-fn same_chain(claims: &Claims, wanted: &ActorChain) -> Result<(), LineageError> {
+fn same_chain(claims: &Claims, request: &ExchangeRequest) -> Result<(), LineageError> {
+    let (wanted, exchange) = (&request.chain, &request.exchange);
     let act = claims.act().ok_or(LineageError::Chain)?;
     let returned = ActorChain::parse(act, ACTORS_MAX.saturating_add(1)).map_err(|_| LineageError::Chain)?;
     let actor = returned.current().actor();
     let acting = wanted.current().actor();
-    if actor.sub() != acting.sub() || actor.profiles() != acting.profiles() {
+    // An actor is the pair of `iss` and `sub`: the acting agent is known to the two servers, and an equal name elsewhere is somebody else.
+    let namespaces = [Some(exchange.idp.issuer.as_str()), Some(exchange.resource_server.issuer.as_str()), acting.iss()];
+    let elsewhere = actor.iss().is_some() && !namespaces.contains(&actor.iss());
+    if elsewhere || actor.sub() != acting.sub() || actor.profiles() != acting.profiles() {
         return Err(LineageError::Actor);
     }
     let beneath: Vec<&Actor> = returned.iter().skip(1).collect();
@@ -160,6 +164,14 @@ fn same_chain(claims: &Claims, wanted: &ActorChain) -> Result<(), LineageError> 
 }
 
 fn no_wider(claims: &Claims, asked: &ScopeSet) -> Result<(), LineageError> {
+    // RFC 9396 §9: rights beside the scopes. None was asked for.
+    let asked_for = match claims.value("authorization_details") {
+        None => true,
+        Some(details) => details.as_array().is_some_and(Vec::is_empty),
+    };
+    if !asked_for {
+        return Err(LineageError::Scope);
+    }
     let granted = claims.scopes().map_err(|_| LineageError::Malformed)?;
     if granted.iter().all(|scope| asked.contains(scope)) { Ok(()) } else { Err(LineageError::Scope) }
 }

@@ -134,8 +134,19 @@ fn key(
 ) -> ExchangeKey {
     let scopes = scopes.to_parameter();
     let sender = delegation.caller().sender();
-    let fields: [&[u8]; 8] = [
+    let rules = format!(
+        "{} {:?} {:?} {} {:?} {:?}",
+        exchange.idp.name,
+        exchange.subject_token_type,
+        exchange.issued_token,
+        exchange.lifetime_max.get(),
+        exchange.same_subject_id_jag,
+        exchange.same_subject_access_token,
+    );
+    let fields: [&[u8]; 9] = [
         generation,
+        // Two resources may ask the same server for the same scopes and differ in what they check of the answer.
+        rules.as_bytes(),
         subject_token.expose().as_bytes(),
         delegation.agent().id.as_bytes(),
         if sender.is_some() { b"mtls" } else { b"none" },

@@ -45,13 +45,13 @@ pub(super) enum Progress {
 pub(crate) struct Exchanging {
     request: ExchangeRequest,
     progress: Progress,
-    keep: bool,
+    reuse_max: Option<u32>,
 }
 
 impl Exchanging {
-    /// An exchange not yet begun. `keep` is false for tokens that serve one request only.
-    pub(crate) fn new(request: ExchangeRequest, keep: bool) -> Self {
-        Self { request, progress: Progress::Queued, keep }
+    /// An exchange not yet begun. `reuse_max` is how often its token may serve beyond the request it is for.
+    pub(crate) fn new(request: ExchangeRequest, reuse_max: Option<u32>) -> Self {
+        Self { request, progress: Progress::Queued, reuse_max }
     }
 }
 
@@ -61,6 +61,8 @@ pub(super) enum Arrival<'a> {
     Start,
     Answer(CalloutAnswer<'a>),
     Keys,
+    /// The host never answered. Nothing more is sent: a late answer to the old call must not be read as one to a new call.
+    Overdue,
 }
 
 /// What the flight does next.
@@ -81,7 +83,7 @@ impl Plugin {
         let Flight { stage: Stage::Exchanging(exchanging), .. } = flight else {
             return;
         };
-        let Exchanging { request, progress, keep } = *exchanging;
+        let Exchanging { request, progress, reuse_max } = *exchanging;
         let next = match (progress, arrival) {
             (Progress::Queued, Arrival::Start) => self.ask(id, &request, 1, ambient, step),
             (Progress::Asked { attempts }, Arrival::Answer(answer)) => {
@@ -99,6 +101,12 @@ impl Plugin {
             (Progress::TokenAwaitsKeys { response, id_jag_jti }, Arrival::Keys) => {
                 self.check_token(id, &request, response, id_jag_jti, false, ambient)
             }
+            (Progress::Queued | Progress::Asked { .. } | Progress::AssertionAwaitsKeys(_), Arrival::Overdue) => {
+                Next::Land(Err((Hop::IdJag, Rejection::AuthorizationServerUnavailable)))
+            }
+            (Progress::Spending { .. } | Progress::TokenAwaitsKeys { .. }, Arrival::Overdue) => {
+                Next::Land(Err((Hop::AccessToken, Rejection::AuthorizationServerUnavailable)))
+            }
             (Progress::Queued | Progress::Asked { .. } | Progress::AssertionAwaitsKeys(_), _) => {
                 Next::Land(Err((Hop::IdJag, Rejection::Internal("arrival out of turn"))))
             }
@@ -109,11 +117,11 @@ impl Plugin {
         let shared = flight.shared;
         match next {
             Next::Wait(progress) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, keep }));
+                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, reuse_max }));
                 self.flights.put_back(id, Flight { stage, ..flight });
             }
             Next::Land(result) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress: Progress::Queued, keep }));
+                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress: Progress::Queued, reuse_max }));
                 self.land_exchange(Flight { stage, shared, ..flight }, result, step);
             }
         }
@@ -272,9 +280,8 @@ impl Plugin {
         let outcome = match result {
             Ok((issued, id_jag_jti)) => {
                 let issued = Arc::new(issued);
-                if exchanging.keep {
-                    self.issued.keep(request.key(), Arc::clone(&issued), request.subject_expires_at);
-                }
+                let (token, subject_ends) = (Arc::clone(&issued), request.subject_expires_at);
+                self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max);
                 step.events.push(Event::granted(&request, &issued, id_jag_jti));
                 Ok(issued)
             }

@@ -34,7 +34,7 @@ impl Plugin {
         if !self.flights.is_fetching(&server.name) && !self.keys.may_fetch(server, now) {
             return Err(Rejection::KeysUnavailable);
         }
-        let id = self.flights.fetch(&server.name, now)?;
+        let id = self.flights.fetch(&server.name, now);
         self.flights.enlist(id, waiter)?;
         Ok(id)
     }
@@ -44,8 +44,7 @@ impl Plugin {
         let config = self.config();
         for (name, server) in &config.servers {
             if self.keys.is_due(server, now) && !self.flights.is_fetching(name) {
-                // A full table means that requests are waiting; the next tick tries again.
-                let _ = self.flights.fetch(name, now);
+                let _id = self.flights.fetch(name, now);
             }
         }
     }

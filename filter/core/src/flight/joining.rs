@@ -22,8 +22,7 @@ impl Plugin {
     ) -> Result<FlightId, Rejection> {
         let shareable = reuse_max.is_none();
         let shared = shareable.then(|| request.key());
-        let keep = reuse_max != Some(0);
-        let id = self.flights.exchange(Exchanging::new(request, keep), shared, now)?;
+        let id = self.flights.exchange(Exchanging::new(request, reuse_max), shared, now)?;
         self.flights.enlist(id, Waiter::Stream(stream))?;
         Ok(id)
     }

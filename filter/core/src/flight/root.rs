@@ -4,6 +4,7 @@ use super::exchanging::Arrival;
 use super::fetching;
 use super::table::Stage;
 use super::{CalloutAnswer, FlightId, RootStep};
+use crate::limits::STARTS_PER_TICK_MAX;
 use crate::plugin::Plugin;
 use crate::request::Ambient;
 
@@ -12,11 +13,14 @@ impl Plugin {
     pub fn handle_tick(&mut self, ambient: &mut Ambient<'_>) -> RootStep {
         let mut step = RootStep::default();
         self.start_due_fetches(ambient.now);
-        while let Some(id) = self.flights.next_to_start() {
+        for _ in 0..STARTS_PER_TICK_MAX {
+            let Some(id) = self.flights.next_to_start() else {
+                break;
+            };
             self.start(id, ambient, &mut step);
         }
         for id in self.flights.overdue(ambient.now) {
-            self.arrive(id, CalloutAnswer::Failed, ambient, &mut step);
+            self.give_up(id, ambient, &mut step);
         }
         self.issued.prune(ambient.now);
         self.tell_flights(ambient, &mut step);
@@ -59,6 +63,16 @@ impl Plugin {
             Stage::Exchanging(_) => {
                 self.advance_exchange(id, flight, Arrival::Answer(answer), ambient, step);
             }
+        }
+    }
+
+    fn give_up(&mut self, id: FlightId, ambient: &mut Ambient<'_>, step: &mut RootStep) {
+        let Some(flight) = self.flights.take(id) else {
+            return;
+        };
+        match fetching::server_of(&flight.stage).map(str::to_owned) {
+            Some(server) => self.land_fetch(flight, &server, Err("no answer"), ambient.now, step),
+            None => self.advance_exchange(id, flight, Arrival::Overdue, ambient, step),
         }
     }
 

@@ -46,13 +46,14 @@ pub(crate) struct Flights {
 
 impl Flights {
     /// The flight that fetches the keys of `server`, started where there is none.
-    pub(super) fn fetch(&mut self, server: &str, now: UnixSeconds) -> Result<FlightId, Rejection> {
+    pub(super) fn fetch(&mut self, server: &str, now: UnixSeconds) -> FlightId {
         if let Some(id) = self.by_server.get(server) {
-            return Ok(*id);
+            return *id;
         }
-        let id = self.add(Stage::Fetching(server.to_owned()), None, now)?;
+        // Never refused: there are at most as many as servers, and a crowd of exchanges must not keep the keys from being renewed.
+        let id = self.add(Stage::Fetching(server.to_owned()), None, now);
         self.by_server.insert(server.to_owned(), id);
-        Ok(id)
+        id
     }
 
     /// True where the keys of `server` are being fetched.
@@ -70,23 +71,23 @@ impl Flights {
         if let Some(id) = shared.and_then(|key| self.by_key.get(&key)) {
             return Ok(*id);
         }
-        let id = self.add(Stage::Exchanging(Box::new(exchanging)), shared, now)?;
+        if self.in_air.len().saturating_sub(self.by_server.len()) >= FLIGHTS_MAX {
+            return Err(Rejection::Overloaded);
+        }
+        let id = self.add(Stage::Exchanging(Box::new(exchanging)), shared, now);
         if let Some(key) = shared {
             self.by_key.insert(key, id);
         }
         Ok(id)
     }
 
-    fn add(&mut self, stage: Stage, shared: Option<ExchangeKey>, now: UnixSeconds) -> Result<FlightId, Rejection> {
-        if self.in_air.len() >= FLIGHTS_MAX {
-            return Err(Rejection::Overloaded);
-        }
+    fn add(&mut self, stage: Stage, shared: Option<ExchangeKey>, now: UnixSeconds) -> FlightId {
         self.last = self.last.saturating_add(1);
         let id = FlightId(self.last);
         let ends_by = now.saturating_add(Seconds::new(FLIGHT_SECONDS_MAX));
         self.in_air.insert(id, Flight { stage, waiters: Vec::new(), shared, ends_by });
         self.to_start.push_back(id);
-        Ok(id)
+        id
     }
 
     /// Puts a waiter on the list of `id`.
@@ -100,9 +101,19 @@ impl Flights {
     }
 
     /// A stream that left waits for nothing any more.
+    ///
+    /// An exchange that was not begun and that nobody waits for is not made at all: opening and leaving streams costs the issuer nothing.
     pub(crate) fn leave(&mut self, id: FlightId, stream: StreamId) {
-        if let Some(flight) = self.in_air.get_mut(&id) {
-            flight.waiters.retain(|waiter| *waiter != Waiter::Stream(stream));
+        let Some(flight) = self.in_air.get_mut(&id) else {
+            return;
+        };
+        flight.waiters.retain(|waiter| *waiter != Waiter::Stream(stream));
+        let idle = flight.waiters.is_empty() && matches!(flight.stage, Stage::Exchanging(_));
+        if idle && self.to_start.contains(&id) {
+            self.to_start.retain(|queued| *queued != id);
+            if let Some(flight) = self.take(id) {
+                self.landed(&flight);
+            }
         }
     }
 

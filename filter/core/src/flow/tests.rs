@@ -1,0 +1,213 @@
+//! What only a worker can show that is driven step by step: time that passes between two of them, many requests at once.
+
+use serde_json::{Value, json};
+
+use super::handle_request_headers;
+use crate::algorithm::Algorithm;
+use crate::config::Config;
+use crate::flight::CalloutAnswer;
+use crate::jwt::sample::{Issuer, private_pem};
+use crate::limits::{FLIGHTS_MAX, STARTS_PER_TICK_MAX};
+use crate::plugin::Plugin;
+use crate::rejection::Rejection;
+use crate::request::{Ambient, RequestHead, StreamId};
+use crate::signatures::InGuest;
+use crate::step::Step;
+use crate::time::UnixSeconds;
+
+const NOW: u64 = 1_795_478_400;
+const SKEW: u64 = 30;
+
+fn agent() -> Value {
+    json!({"name": "Agent", "status": "active", "resource": "https://e.example/agent", "spiffe_id": "spiffe://e.example/agent",
+        "credential": {"private_key_jwt": {"alg": "ES256", "key": {"env": "KEY"}}}})
+}
+
+fn resource(name: &str, more: &Value) -> Value {
+    let mut resource = json!({
+        "name": name,
+        "match": {"hosts": ["e.example"], "path_prefix": format!("/{name}")},
+        "accept": {"authorization_server": "as", "audience": "https://e.example/agent", "presenter": "audience_agent",
+            "caller": "audience_only", "required_scopes": ["use"], "max_lifetime": "1h", "subject_profiles": ["user"],
+            "delegation": {"required": false, "max_actors": 4}},
+    });
+    if let (Value::Object(members), Value::Object(more)) = (&mut resource, more) {
+        members.extend(more.clone());
+    }
+    resource
+}
+
+fn id_jag(max_lifetime: &str) -> Value {
+    let pairs = json!({"same_subject": [{"inbound": "/sub", "issued": "/sub"}]});
+    json!({
+        "exchange": {"id_jag": {"idp": "as", "resource_server": "as", "resource": "https://e.example/tools", "max_lifetime": max_lifetime,
+            "lineage": {"id_jag": pairs, "access_token": pairs}}},
+        "mcp": {"tools": {"free": {"scopes": ["read"]}, "once": {"scopes": ["read"], "max_reuse": 0}}},
+    })
+}
+
+/// A worker that knows the keys of one server, and is to fetch those of another.
+fn plugin() -> Plugin {
+    let pass_through = json!({"exchange": {"pass_through": {"audience": "https://e.example/agent"}}, "a2a": {"methods": {"message/send": {}}}});
+    let mut mtls = resource("mtls", &pass_through);
+    mtls["accept"]["caller"] = json!("mtls");
+    mtls["accept"]["authorization_server"] = json!("other");
+    let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
+    let document = json!({
+        "allow_on_headers_stop_iteration": true,
+        "authorization_servers": {"as": {"issuer": "https://as.example", "token_endpoint": "https://as.example/token",
+            "cluster": "as", "jwks": keys, "clock_skew": format!("{SKEW}s")},
+            "other": {"issuer": "https://other.example", "cluster": "other", "jwks": {"uri": "https://other.example/keys"}}},
+        "agents": {"agent": agent()},
+        "resources": [resource("a2a", &pass_through), resource("mcp", &id_jag("1h")), resource("strict", &id_jag("1m")), mtls],
+    });
+    let env = |_: &str| Some(private_pem(Algorithm::Es256));
+    Plugin::new(Config::from_json(document.to_string().as_bytes(), &env).unwrap())
+}
+
+/// How many calls a tick makes to a cluster.
+fn tick(plugin: &mut Plugin, cluster: &str) -> usize {
+    let step = at(plugin, NOW, |plugin, ambient| plugin.handle_tick(ambient));
+    step.calls.iter().filter(|call| call.cluster == cluster).count()
+}
+
+fn token(more: &Value) -> String {
+    let mut claims = json!({"iss": "https://as.example", "sub": "user", "sub_profile": "user", "aud": "https://e.example/agent",
+        "scope": "use", "iat": NOW, "exp": NOW + 60});
+    claims.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    Issuer::of(Algorithm::Es256).token(r#"{"alg":"ES256","typ":"at+jwt","kid":"k"}"#, &claims.to_string())
+}
+
+fn at<T>(plugin: &mut Plugin, now: u64, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> T {
+    let mut draw = || [7; 16];
+    event(plugin, &mut Ambient { now: UnixSeconds::new(now), draw: &mut draw, signatures: &InGuest })
+}
+
+fn headers(plugin: &mut Plugin, stream: u32, path: &str, token: &str) -> Step {
+    let authorization = format!("Bearer {token}");
+    let headers: [(&[u8], &[u8]); 5] = [
+        (b":method", b"POST"),
+        (b":path", path.as_bytes()),
+        (b":authority", b"e.example"),
+        (b"content-type", b"application/json"),
+        (b"authorization", authorization.as_bytes()),
+    ];
+    let head = RequestHead { stream: StreamId(stream), headers: &headers, peer_uri_san: None, end_of_stream: false };
+    at(plugin, NOW, |plugin, ambient| handle_request_headers(plugin, ambient, &head))
+}
+
+fn body(plugin: &mut Plugin, now: u64, step: Step, method: &str, params: &Value) -> Step {
+    let Step::ReadBody { then, .. } = step else { panic!("{step:?}") };
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    at(plugin, now, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes()))
+}
+
+fn call(plugin: &mut Plugin, stream: u32, path: &str, tool: &str, token: &str) -> Step {
+    let step = headers(plugin, stream, path, token);
+    body(plugin, NOW, step, "tools/call", &json!({"name": tool}))
+}
+
+fn code(step: &Step) -> &'static str {
+    match step {
+        Step::Reply(reply) => reply.details,
+        Step::Forward(_) => "allowed",
+        Step::Join { .. } => "waits",
+        Step::ReadBody { .. } => "reads",
+    }
+}
+
+#[test]
+fn a_token_that_ends_while_its_body_comes_is_not_released() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    for (now, want) in [(NOW + 60 + SKEW - 1, "allowed"), (NOW + 60 + SKEW, "token_expired")] {
+        let step = headers(&mut plugin, 1, "/a2a", &token);
+        let step = body(&mut plugin, now, step, "message/send", &json!({}));
+        assert_eq!(code(&step), want, "{now}");
+    }
+}
+
+#[test]
+fn a_token_tied_to_a_key_is_no_bearer_token() {
+    let mut plugin = plugin();
+    let bound = token(&json!({"cnf": {"jkt": "x"}}));
+    assert_eq!(code(&headers(&mut plugin, 1, "/a2a", &bound)), "caller_unproven");
+    assert_eq!(code(&headers(&mut plugin, 1, "/a2a", &token(&json!({})))), "reads");
+}
+
+#[test]
+fn resources_that_check_differently_share_no_token() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    let mut flights = Vec::new();
+    for path in ["/mcp", "/mcp", "/strict"] {
+        let Step::Join { flight, .. } = call(&mut plugin, 1, path, "free", &token) else { panic!("{path}") };
+        flights.push(flight);
+    }
+    assert_eq!(flights.first(), flights.get(1));
+    assert_ne!(flights.first(), flights.get(2));
+}
+
+#[test]
+fn exchanges_are_bounded_and_never_in_the_way_of_keys() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    for stream in 0..u32::try_from(FLIGHTS_MAX).unwrap() {
+        assert_eq!(code(&call(&mut plugin, stream, "/mcp", "once", &token)), "waits");
+    }
+    assert_eq!(code(&call(&mut plugin, 9999, "/mcp", "once", &token)), Rejection::Overloaded.code());
+    let calls: usize = (0..FLIGHTS_MAX).map(|_| tick(&mut plugin, "other")).sum();
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn a_tick_starts_boundedly_many() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    let past = u32::try_from(STARTS_PER_TICK_MAX).unwrap() + 1;
+    for stream in 0..past {
+        assert_eq!(code(&call(&mut plugin, stream, "/mcp", "once", &token)), "waits");
+    }
+    assert_eq!(tick(&mut plugin, "as"), STARTS_PER_TICK_MAX);
+    assert_eq!(tick(&mut plugin, "as"), 1);
+    assert_eq!(tick(&mut plugin, "as"), 0);
+}
+
+#[test]
+fn an_exchange_that_everybody_left_is_not_begun() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    let Step::Join { flight, .. } = call(&mut plugin, 1, "/mcp", "free", &token) else { panic!() };
+    let Step::Join { flight: same, .. } = call(&mut plugin, 2, "/mcp", "free", &token) else { panic!() };
+    assert_eq!(flight, same);
+    plugin.handle_stream_gone(flight, StreamId(1));
+    assert!(plugin.flights.has_work());
+    plugin.handle_stream_gone(flight, StreamId(2));
+    assert!(!plugin.flights.has_work());
+    assert_eq!(tick(&mut plugin, "as"), 0);
+    let Step::Join { flight: next, .. } = call(&mut plugin, 3, "/mcp", "free", &token) else { panic!() };
+    assert_ne!(flight, next);
+}
+
+#[test]
+fn a_call_that_is_never_answered_is_not_repeated() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    let Step::Join { flight, then } = call(&mut plugin, 1, "/mcp", "free", &token) else { panic!() };
+    assert_eq!(tick(&mut plugin, "as"), 1);
+    let late = at(&mut plugin, NOW + 1000, |plugin, ambient| plugin.handle_tick(ambient));
+    assert!(late.calls.iter().all(|call| call.cluster != "as"));
+    let (stream, landing) = late.landings.first().unwrap();
+    assert_eq!(*stream, StreamId(1));
+    let step = at(&mut plugin, NOW, |plugin, ambient| then.handle_landing(plugin, ambient, landing));
+    assert_eq!(code(&step), Rejection::AuthorizationServerUnavailable.code());
+    let answered = at(&mut plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, CalloutAnswer::Failed, ambient));
+    assert!(answered.calls.is_empty() && answered.landings.is_empty());
+}
+
+#[test]
+fn without_a_certificate_no_key_is_waited_for() {
+    let mut plugin = plugin();
+    let token = token(&json!({"iss": "https://other.example"}));
+    assert_eq!(code(&headers(&mut plugin, 1, "/mtls", &token)), "caller_unproven");
+}
