@@ -4,7 +4,7 @@ ENVOY_VERSION := 1.40.0
 export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 
-.PHONY: help demo run test wasm envoy lint deny clean
+.PHONY: help demo run test wasm envoy lint fuzz deny clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,9 @@ lint: ## check format, lints and documentation
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	harness/setup/wasm.sh -l
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer
+	@harness/setup/fuzz.sh $(or $(SECONDS_EACH),60)
 
 deny: ## check licences and sources of dependencies; builds cargo-deny first, once
 	$$(harness/setup/cargo-tool.sh cargo-deny 0.20.2) check bans licenses sources
