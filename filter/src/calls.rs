@@ -6,8 +6,10 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::Action;
 
 use actgate_core::flight::{Callout, CalloutAnswer, FlightId, Landing, RootStep};
+use actgate_core::flow::AwaitBody;
 use actgate_core::limits::JWKS_BYTES_MAX;
 use actgate_core::request::StreamId;
+use actgate_core::step::Step;
 
 use crate::host::{self, Buffer, Map};
 use crate::report;
@@ -79,16 +81,38 @@ impl Worker {
             drop(self.take(id));
             return;
         }
-        if let Some(Stage::Waiting { then, .. }) = self.take(id) {
-            let step = self.handle(|plugin, ambient| then.handle_landing(plugin, ambient, landing));
-            if let Some(step) = step
-                && self.perform(id, step) == Action::Continue
-            {
-                // Refused where the client has just left.
-                let _ = host::resume_request();
+        match self.take(id) {
+            Some(Stage::Waiting { then, body_complete, .. }) => {
+                let step = match self.handle(|plugin, ambient| then.handle_landing(plugin, ambient, landing)) {
+                    Some(Step::ReadBody { limit, then }) if body_complete => self.read_held_body(limit, then),
+                    step => step,
+                };
+                let action = match step {
+                    Some(step) => self.perform(id, step),
+                    None => self.refuse_undecided(id),
+                };
+                if action == Action::Continue {
+                    // Refused where the client has just left.
+                    let _ = host::resume_request();
+                }
             }
+            // It waits no more: what it became meanwhile stays.
+            Some(stage) => self.put(id, stage),
+            None => {}
         }
         let _ = host::set_effective_context(self.root);
+    }
+}
+
+impl Worker {
+    /// Goes on with a body that was complete before anybody asked for it: the host will not announce it again.
+    fn read_held_body(&self, limit: usize, then: AwaitBody) -> Option<Step> {
+        // A host that holds none shows an empty one, which is refused.
+        let body = host::buffer(Buffer::RequestBody, limit.saturating_add(1)).unwrap_or_default();
+        if body.len() > limit {
+            return Some(then.handle_too_large());
+        }
+        self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body))
     }
 }
 

@@ -20,7 +20,7 @@ impl Worker {
                 Action::Pause
             }
             Step::Join { flight, then } => {
-                self.put(stream, Stage::Waiting { flight, then });
+                self.put(stream, Stage::Waiting { flight, then, body_complete: false });
                 self.keep_time();
                 Action::Pause
             }
@@ -56,6 +56,16 @@ impl Worker {
         if host::send_local_response(reply.status, reply.details, &headers, &reply.body).is_err() {
             host::log(host::Level::Error, "actgate: the host sent no local reply; the request stays held");
         }
+        Action::Pause
+    }
+
+    /// Refuses a request that cannot be decided on: without headers, configuration, clock or randomness there is nothing to go by.
+    pub(crate) fn refuse_undecided(&self, stream: u32) -> Action {
+        self.put(stream, Stage::Replied);
+        let body = br#"{"error":"access_denied","code":"internal"}"#;
+        let headers = [("content-type", "application/json")];
+        let _ = host::send_local_response(500, "internal", &headers, body);
+        host::log(host::Level::Error, "actgate: a request that cannot be decided on is refused");
         Action::Pause
     }
 }

@@ -8,7 +8,7 @@ use proxy_wasm::types::Action;
 use actgate_core::flow::{BodyVerdict, handle_request_headers};
 use actgate_core::request::{RequestHead, StreamId};
 
-use crate::host::{self, Buffer, Level, Map};
+use crate::host::{self, Buffer, Map};
 use crate::worker::{Stage, Worker};
 
 pub(crate) struct Stream {
@@ -42,14 +42,8 @@ impl Stream {
         }
     }
 
-    /// Without headers or without a configuration there is nothing to decide on.
     fn unreadable(&self) -> Action {
-        self.worker.put(self.id, Stage::Replied);
-        let body = br#"{"error":"access_denied","code":"internal"}"#;
-        let headers = [("content-type", "application/json")];
-        let _ = host::send_local_response(500, "internal", &headers, body);
-        host::log(Level::Error, "actgate: request without readable headers or configuration refused");
-        Action::Pause
+        self.worker.refuse_undecided(self.id)
     }
 
     /// More of the body is here; `size` bytes are buffered in all.
@@ -96,8 +90,20 @@ impl Stream {
                 self.worker.put(self.id, Stage::Forwarded(plan));
                 Action::Continue
             }
-            Some(stage @ (Stage::Waiting { .. } | Stage::Replied)) => {
-                self.worker.put(self.id, stage);
+            // A body while the headers are held shows that the host holds headers for it, whatever the configuration says.
+            // Such a body is released together with its headers, so there would be no later moment to judge it.
+            Some(Stage::Waiting { flight, then, body_complete }) if !self.worker.holds_headers() => {
+                self.worker.put(self.id, Stage::Waiting { flight, then, body_complete });
+                self.worker.forget(self.id);
+                host::log(host::Level::Error, "actgate: allow_on_headers_stop_iteration is not what it is in the host");
+                self.unreadable()
+            }
+            Some(Stage::Waiting { flight, then, .. }) => {
+                self.worker.put(self.id, Stage::Waiting { flight, then, body_complete: complete });
+                Action::Pause
+            }
+            Some(Stage::Replied) => {
+                self.worker.put(self.id, Stage::Replied);
                 Action::Pause
             }
             None => Action::Pause,
@@ -127,7 +133,7 @@ impl Stream {
         let status = host::header(Map::ResponseHeaders, ":status")
             .ok()
             .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
-        let reply = self.worker.handle(|plugin, _| plan.handle_response_status(plugin, status)).flatten();
+        let reply = self.worker.with_plugin(|plugin| plan.handle_response_status(plugin, status)).flatten();
         if let Some(reply) = reply {
             return self.worker.reply(self.id, &reply);
         }

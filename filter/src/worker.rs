@@ -7,6 +7,7 @@ use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use actgate_core::entropy::Entropy;
 use actgate_core::flight::FlightId;
 use actgate_core::flow::{AwaitBody, CheckBody, Joined};
 use actgate_core::plugin::Plugin;
@@ -18,13 +19,15 @@ use actgate_core::time::UnixSeconds;
 use crate::host;
 use crate::metrics::Metrics;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
 /// Where one request stands.
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// Its body is being collected, its headers are held.
     Reading { limit: usize, then: AwaitBody },
-    /// It waits for a flight.
-    Waiting { flight: FlightId, then: Joined },
+    /// It waits for a flight. The host says only once that a body is complete, so one that ends meanwhile is noted.
+    Waiting { flight: FlightId, then: Joined, body_complete: bool },
     /// Its headers are gone, its body is held.
     Checking { limit: usize, then: CheckBody, plan: ResponsePlan },
     /// It is on its way.
@@ -37,6 +40,7 @@ pub(crate) enum Stage {
 pub(crate) struct Worker {
     pub(crate) root: u32,
     plugin: RefCell<Option<Plugin>>,
+    entropy: RefCell<Option<Entropy>>,
     stages: RefCell<BTreeMap<u32, Stage>>,
     pub(crate) calls: RefCell<BTreeMap<u32, FlightId>>,
     pub(crate) metrics: RefCell<Metrics>,
@@ -48,6 +52,7 @@ impl Worker {
         Rc::new(Self {
             root,
             plugin: RefCell::new(None),
+            entropy: RefCell::new(None),
             stages: RefCell::new(BTreeMap::new()),
             calls: RefCell::new(BTreeMap::new()),
             metrics: RefCell::new(Metrics::default()),
@@ -56,23 +61,50 @@ impl Worker {
     }
 
     /// Puts a plugin with a fresh configuration into service.
+    ///
+    /// Nothing of the one before may reach it: its flights are numbered from the start again, so an answer to an old call would be read as one
+    /// to a new call, and a request that was admitted under the old rules would be released under the new ones.
     pub(crate) fn serve(&self, plugin: Plugin) -> bool {
-        match self.plugin.try_borrow_mut() {
-            Ok(mut slot) => {
-                *slot = Some(plugin);
-                true
+        let (Ok(mut slot), Ok(mut calls), Ok(mut stages)) =
+            (self.plugin.try_borrow_mut(), self.calls.try_borrow_mut(), self.stages.try_borrow_mut())
+        else {
+            return false;
+        };
+        *slot = Some(plugin);
+        calls.clear();
+        for stage in stages.values_mut() {
+            if matches!(stage, Stage::Reading { .. } | Stage::Waiting { .. }) {
+                *stage = Stage::Replied;
             }
-            Err(_) => false,
         }
+        self.tick_millis.set(0);
+        true
     }
 
-    /// Lets the core handle one event, with the time and randomness of now. `None` before a configuration is in force.
+    /// Lets the core handle one event, with the time and randomness of now.
+    ///
+    /// `None` before a configuration is in force, and on a host without a clock or without randomness: nothing is decided there,
+    /// and no moment that never was is remembered.
     pub(crate) fn handle<T>(&self, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> Option<T> {
+        let now = UnixSeconds::new(host::unix_nanos().ok()?.checked_div(NANOS_PER_SECOND)?);
+        let mut entropy = self.entropy.try_borrow_mut().ok()?;
+        let entropy = match &mut *entropy {
+            Some(entropy) => entropy,
+            none => none.insert(Entropy::seeded(host::random().ok()?, host::random().ok()?)),
+        };
+        let mut draw = || entropy.draw(host::random().ok());
+        self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures: &InGuest }))
+    }
+
+    /// Tells the core something that depends on nothing from outside.
+    pub(crate) fn with_plugin<T>(&self, event: impl FnOnce(&mut Plugin) -> T) -> Option<T> {
         let mut slot = self.plugin.try_borrow_mut().ok()?;
-        let plugin = slot.as_mut()?;
-        let mut draw = || host::random().unwrap_or_default();
-        let mut ambient = Ambient { now: now(), draw: &mut draw, signatures: &InGuest };
-        Some(event(plugin, &mut ambient))
+        slot.as_mut().map(event)
+    }
+
+    /// What the configuration says of the host: that it shows the body while it holds the headers.
+    pub(crate) fn holds_headers(&self) -> bool {
+        self.with_plugin(|plugin| plugin.config().hold_headers).unwrap_or(false)
     }
 
     /// Asks the host for the tick that the plugin wants, if it is not set already.
@@ -101,12 +133,7 @@ impl Worker {
     /// The stream is gone; nobody waits for it and it waits for nobody.
     pub(crate) fn forget(&self, stream: u32) {
         if let Some(Stage::Waiting { flight, .. }) = self.take(stream) {
-            self.handle(|plugin, _| plugin.handle_stream_gone(flight, StreamId(stream)));
+            self.with_plugin(|plugin| plugin.handle_stream_gone(flight, StreamId(stream)));
         }
     }
-}
-
-/// A host without a clock makes every token look expired, not valid.
-fn now() -> UnixSeconds {
-    UnixSeconds::new(host::unix_nanos().map_or(u64::MAX, |nanos| nanos / 1_000_000_000))
 }
