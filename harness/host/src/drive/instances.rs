@@ -81,9 +81,11 @@ impl Envoy {
     pub(crate) fn start_plugin(&mut self, plugin: usize, thread: Thread) -> Result<Slot, StartFailure> {
         let settings = self.world.plugins.get(plugin).cloned().ok_or(StartFailure::Load(String::new()))?;
         let key = settings.vm_key(&self.world.profile);
-        let shared = self.vms.iter().flatten().find(|vm| {
-            vm.key == key && vm.failure.is_none() && thread != Thread::Canary && vm.store.data().thread == thread
-        });
+        let shared = self
+            .vms
+            .iter()
+            .flatten()
+            .find(|vm| vm.key == key && vm.failure.is_none() && vm.store.data().thread == thread);
         let id = match shared {
             Some(vm) => vm.store.data().id,
             None => {

@@ -88,6 +88,7 @@ fn a_response_above_the_limit_is_cut_once_its_headers_have_gone() {
     let id = envoy.request(Request::get("/"));
     let down = envoy.respond(id, Response::new(200).chunks(["12345678", "90123"])).expect("headers");
     assert_eq!((down.status(), down.reset, down.complete()), (200, true, false));
+    assert_eq!(said(&envoy), ["size=8"], "the stream is gone before the second chunk is shown");
     assert_eq!(envoy.details(id).as_deref(), Some("response_payload_too_large"));
 }
 

@@ -200,3 +200,19 @@ fn what_was_sent_can_be_read_back() {
     assert_eq!((call.cluster.as_str(), call.method(), call.path()), ("idp", "GET", "/"));
     assert_eq!((call.request, call.timeout), (Some(id), Some(Duration::from_secs(2))));
 }
+
+#[test]
+fn only_a_reset_leaves_a_status_to_read() {
+    let source = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+          (drop (call $call @{idp} (i32.const 0))) (i32.const 1))
+        (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+          (drop (call $get_status (i32.const 8) (i32.const 0) (i32.const 4)))
+          (call $report @{code} (i32.load (i32.const 8))) (call $say_result))"#;
+    for (answer, heard) in [(Answer::json(200, ""), ["code=0", ""]), (Answer::Reset, ["code=11", "reset"])] {
+        let mut envoy = envoy(source);
+        envoy.request(Request::get("/"));
+        let call = envoy.callouts().remove(0);
+        envoy.answer(call.id, answer).expect("pending");
+        assert_eq!(said(&envoy), heard);
+    }
+}

@@ -170,3 +170,11 @@ fn a_stream_closed_by_the_filter_is_reset() {
     let Outcome::Reset { details, upstream: None } = envoy.outcome(id) else { panic!("not reset") };
     assert_eq!(details, "wasm_close_stream");
 }
+
+#[test]
+fn an_answer_to_head_has_the_length_of_a_body_nobody_sends() {
+    let mut envoy = envoy("");
+    let id = envoy.request(Request::new("HEAD", "/"));
+    let down = envoy.respond(id, Response::new(200).header("content-length", "9")).expect("a response");
+    assert!(down.complete() && down.length_mismatch().is_none());
+}

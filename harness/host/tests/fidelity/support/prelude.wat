@@ -11,6 +11,7 @@
 (import "env" "proxy_send_local_response" (func $local_reply (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
 (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
+(import "env" "proxy_get_status" (func $get_status (param i32 i32 i32) (result i32)))
 (import "env" "proxy_done" (func $done (result i32)))
 (import "env" "proxy_set_effective_context" (func $set_context (param i32) (result i32)))
 (import "env" "proxy_set_tick_period_milliseconds" (func $tick_every (param i32) (result i32)))
