@@ -245,8 +245,26 @@ pub fn environment(name: &str) -> Option<String> {
     (name == "AGENT_KEY").then(|| keys().agent_pem.clone())
 }
 
-/// The configuration in force.
+/// The configuration in force; read once, since reading its keys costs more than most of what is done with it.
 pub fn config(options: Options) -> Config {
-    let document = document(options).to_string();
-    Config::from_json(document.as_bytes(), &environment).unwrap_or_else(|error| panic!("{error}"))
+    static READ: [OnceLock<Config>; 4] = [const { OnceLock::new() }; 4];
+    let [plain, first, inline, both] = &READ;
+    let place = match (options.headers_first, options.inline_keys) {
+        (false, false) => plain,
+        (true, false) => first,
+        (false, true) => inline,
+        (true, true) => both,
+    };
+    let read = place.get_or_init(|| {
+        let document = document(options).to_string();
+        Config::from_json(document.as_bytes(), &environment).unwrap_or_else(|error| panic!("{error}"))
+    });
+    Config {
+        hold_headers: read.hold_headers,
+        servers: read.servers.clone(),
+        agents: read.agents.clone(),
+        resources: read.resources.clone(),
+        warnings: read.warnings.clone(),
+        digest: read.digest,
+    }
 }

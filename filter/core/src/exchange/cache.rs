@@ -146,3 +146,7 @@ impl IssuedTokens {
         self.entries.len()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod properties;

@@ -22,7 +22,7 @@ use crate::time::UnixSeconds;
 /// SHA-256 over length-prefixed fields, so that no two different field lists give one input,
 /// and the bearer token itself is never kept as a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ExchangeKey([u8; 32]);
+pub struct ExchangeKey(pub(super) [u8; 32]);
 
 /// One exchange: who asks, for whom, for which resource and scopes, and what must come back.
 #[derive(Debug, Clone)]
