@@ -4,10 +4,10 @@ ENVOY_VERSION := 1.40.0
 export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 
-.PHONY: help demo run test wasm envoy lint fuzz deny clean
+.PHONY: help demo run test test-wasm32 wasm envoy lint fuzz deny clean
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: wasm envoy ## follow one request hop by hop on real Envoy; BREAK=... breaks one thing
 	@cargo run --locked -q -p actgate -- demo --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY) $(if $(BREAK),--break $(BREAK))
@@ -15,8 +15,11 @@ demo: wasm envoy ## follow one request hop by hop on real Envoy; BREAK=... break
 run: wasm envoy ## leave all of that up, and say what to type; ctrl-c ends it
 	@cargo run --locked -q -p actgate -- run --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY)
 
-test: wasm envoy ## run every test, those on real Envoy included
+test: wasm envoy test-wasm32 ## run every test, those on real Envoy included
 	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter
+
+test-wasm32: ## run the tests of the core inside wasm32, under Node
+	@harness/setup/wasm32-tests.sh
 
 wasm: ## build the filter: target/actgate.wasm
 	@harness/setup/wasm.sh

@@ -1,26 +1,28 @@
 #!/usr/bin/env bash
-# Makes sure that a compiler for wasm32-wasip1 is installed, and prints which: "rustup" or "debian".
+# Makes sure that a compiler for a wasm target is installed, and prints which: "rustup" or "debian".
 #
 # rustup's standard library for the target is taken where it is installed or can be fetched.
 # Elsewhere Debian's own compiler is installed with the source of its standard library, which the build then compiles.
 # That rustup could not fetch is remembered until `make clean` or another rustc.
 # ACTGATE_WASM_TOOLCHAIN=rustup or =debian decides by hand.
+#
+# usage: wasm-toolchain.sh [TARGET]; default wasm32-wasip1
 set -euo pipefail
 # shellcheck source=say.sh
 source "$(dirname "$0")/say.sh"
 
-target=wasm32-wasip1
+target=${1:-wasm32-wasip1}
 unreachable=$state/rustup-unreachable
 wanted=${ACTGATE_WASM_TOOLCHAIN:-}
 
-has_rustup_target() { [[ -d $(rustc --print target-libdir --target $target 2>/dev/null) ]]; }
+has_rustup_target() { [[ -d $(rustc --print target-libdir --target "$target" 2>/dev/null) ]]; }
 
 rustup_failed_before() { [[ -f $unreachable ]] && cmp -s "$unreachable" <(rustc -vV); }
 
 add_rustup_target() {
     command -v rustup >/dev/null || return 1
     # An unreachable server makes rustup try again for minutes.
-    quietly rustup-target.log timeout 60 rustup target add $target && has_rustup_target
+    quietly rustup-target.log timeout 60 rustup target add "$target" && has_rustup_target
 }
 
 use_rustup() {
@@ -35,7 +37,9 @@ use_rustup() {
 }
 
 install_debian() {
-    "$root/harness/setup/debian.sh" rustc-web cargo-web rust-web-src wasi-libc
+    local packages=(rustc-web cargo-web rust-web-src)
+    [[ $target != *-wasi* ]] || packages+=(wasi-libc)
+    "$root/harness/setup/debian.sh" "${packages[@]}"
     local have want
     have=$(/usr/bin/rustc --version | cut -d ' ' -f 2)
     want=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$root/Cargo.toml")

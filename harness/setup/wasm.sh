@@ -11,6 +11,8 @@
 set -euo pipefail
 # shellcheck source=say.sh
 source "$(dirname "$0")/say.sh"
+# shellcheck source=linker.sh
+source "$(dirname "$0")/linker.sh"
 
 target=wasm32-wasip1
 package=actgate-filter
@@ -32,19 +34,6 @@ shift $((OPTIND - 1))
 unset CARGO RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTDOC RUSTFLAGS CARGO_BUILD_TARGET CARGO_TARGET_DIR \
     CARGO_MAKEFLAGS MAKEFLAGS MFLAGS LD_LIBRARY_PATH
 
-# The linker must read what the compiler's LLVM wrote; Debian's lld is too old for that, rustup's own is not.
-find_linker() {
-    local llvm=$1 linker major
-    for linker in "$(rustc --print sysroot)"/lib/rustlib/*/bin/rust-lld \
-        "${RUSTUP_HOME:-$HOME/.rustup}"/toolchains/*/lib/rustlib/*/bin/rust-lld; do
-        [[ -x $linker ]] || continue
-        major=$("$linker" -flavor wasm --version | sed -n 's/^.*LLD \([0-9]*\)\..*$/\1/p')
-        [[ $major -ge $llvm ]] && echo "$linker" && return
-    done
-    fail "no rust-lld of LLVM $llvm or newer was found for Debian's compiler" \
-        "update the Rust toolchain: rustup update stable"
-}
-
 toolchain=$("$root/harness/setup/wasm-toolchain.sh")
 if [[ $lint && $toolchain == debian ]]; then
     say "$package is not linted for $target: Debian's compiler has no clippy"
@@ -56,7 +45,7 @@ cargo=(cargo)
 build=(--locked --target "$target" --target-dir "$root/target/wasm/$toolchain" --manifest-path "$manifest" -p "$package")
 if [[ $toolchain == debian ]]; then
     unset RUSTUP_TOOLCHAIN
-    linker=$(find_linker "$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\)\..*$/\1/p')")
+    linker=$(find_linker "$(debian_llvm)")
     flags+=("-Clinker=$linker" "-Clink-self-contained=no" "-L/usr/lib/wasm32-wasi" "--remap-path-prefix=/usr/src=rust")
     # -Zbuild-std is for nightly compilers; Debian has no prebuilt standard library for the target.
     export RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc

@@ -14,6 +14,10 @@
 //! | [`exchange::cache::IssuedToken`] | the end of a flight | what came back is what was asked for |
 //! | [`step::HeaderEdits`] | the release of a request | the new credential in, everything the caller must not set out |
 
+#[cfg(all(test, target_arch = "wasm32", target_os = "unknown"))]
+#[macro_use(test)]
+extern crate actgate_wasm32_tests;
+
 mod a2a;
 pub mod algorithm;
 pub mod base64url;

@@ -4,6 +4,10 @@
 
 #![expect(clippy::indexing_slicing, clippy::unreachable, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+#[macro_use(test)]
+extern crate actgate_wasm32_tests;
+
 mod accepted;
 mod document;
 mod limits;
