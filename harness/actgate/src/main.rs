@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use actgate::check::{self, Verdict};
 use actgate::demo::{self, Lie, Programs};
 use actgate::dev::agent::serve;
 use actgate::dev::issuer::server;
@@ -14,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const USAGE: &str = "\
 usage: actgate demo --wasm FILE --envoy FILE [--break <widen|drop-act|swap-sub|reuse-jag|wrong-aud>]
        actgate run --wasm FILE --envoy FILE
+       actgate check --wasm FILE CONFIGURATION
        actgate dev <idp|ras-knowledge|ras-auroradb> --world FILE [--break WORD]...
        actgate dev <frontend|orchestrator|knowledge-agent> --world FILE
        actgate dev mcp-server --world FILE [--ungoverned]
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         ["dev", name, options @ ..] => Options::parse(options).and_then(|options| dev(name, &options)),
         ["demo", options @ ..] => demo(options),
         ["run", options @ ..] => run(options),
+        ["check", "--wasm", wasm, configuration] => check(wasm, configuration),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
@@ -73,6 +76,19 @@ impl Options {
             }
         }
         Ok(Self { world: world.ok_or("--world FILE is missing")?, breaks, ungoverned })
+    }
+}
+
+/// What the module says of a configuration; the variables it names are taken from the environment.
+fn check(wasm: &str, configuration: &str) -> Outcome {
+    let document = std::fs::read(configuration).map_err(|error| format!("{configuration}: {error}"))?;
+    match check::check(wasm.as_ref(), &document, std::env::vars())? {
+        Verdict::Accepted(warnings) => {
+            warnings.iter().for_each(|warning| println!("warning: {warning}"));
+            println!("{configuration}: accepted");
+            Ok(())
+        }
+        Verdict::Refused(reasons) => Err(format!("{configuration}: refused: {}", reasons.join("; ")).into()),
     }
 }
 
