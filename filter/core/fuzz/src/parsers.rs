@@ -311,7 +311,7 @@ fn named(headers: &[(&[u8], &[u8])]) -> &'static str {
 
 fn standard_base64(text: &str) -> String {
     let mut coded = world::encode(text.as_bytes()).replace('-', "+").replace('_', "/");
-    while coded.len() % 4 != 0 {
+    while !coded.len().is_multiple_of(4) {
         coded.push('=');
     }
     coded

@@ -7,8 +7,11 @@ pub fn operations(data: &[u8]) {
     let _ = crate::operations::run(data);
 }
 
+/// What a fuzzer calls.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const ALL: [(&str, fn(&[u8])); 7] = [
+pub const ALL: [(&str, Target); 7] = [
     ("jwt", jwt),
     ("jwks", jwks),
     ("token_response", token_response),

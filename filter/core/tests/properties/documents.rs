@@ -91,7 +91,8 @@ proptest! {
         escaped: bool,
         above in 0..6usize,
     ) {
-        let again = if escaped { format!("\\u{:04x}{}", name.as_bytes()[0], &name[1..]) } else { name.clone() };
+        let spelt: String = name.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        let again = if escaped { spelt } else { name.clone() };
         let inner = format!("{{\"{name}\":{one},\"{between}\":0,\"{again}\":{other}}}");
         let text = format!("{}{inner}{}", "[{\"x\":".repeat(above), "}]".repeat(above));
         prop_assert_eq!(json::parse(text.as_bytes(), JSON_DEPTH_CEILING), Err(JsonError::DuplicateName));
