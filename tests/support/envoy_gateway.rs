@@ -1,6 +1,7 @@
 //! A real Envoy with the shipped module and the shipped bootstrap, the development issuers behind it on loopback.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -24,11 +25,13 @@ pub struct Options {
     pub bootstrap: &'static str,
     /// Worker threads.
     pub workers: u32,
+    /// From which level on Envoy's component `wasm` logs.
+    pub wasm_log: LogLevel,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bootstrap: "envoy.yaml", workers: 1 }
+        Self { bootstrap: "envoy.yaml", workers: 1, wasm_log: LogLevel::Info }
     }
 }
 
@@ -40,9 +43,47 @@ pub struct EnvoyGateway {
     pub upstream: Upstream,
     /// Who is who in this run.
     pub world: World,
-    issuers: BTreeMap<&'static str, SharedIssuer>,
+    address: SocketAddr,
+    issuers: BTreeMap<&'static str, ServedIssuer>,
     connections: BTreeMap<String, Connection>,
-    _runtime: tokio::runtime::Runtime,
+}
+
+/// An issuer and the runtime that serves it: without the runtime its port is closed, and so is every connection to it.
+struct ServedIssuer {
+    issuer: SharedIssuer,
+    port: u16,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl ServedIssuer {
+    fn start(&mut self) -> std::io::Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let listener = loop {
+            match TcpListener::bind(("127.0.0.1", self.port)) {
+                Ok(listener) => break listener,
+                // What listened there before may still be on its way out.
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let listener = {
+            let _entered = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        runtime.spawn(server::serve(std::sync::Arc::clone(&self.issuer), listener));
+        self.runtime = Some(runtime);
+        Ok(())
+    }
+}
+
+impl Drop for ServedIssuer {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The module under test.
@@ -62,55 +103,60 @@ pub fn new_world() -> World {
 impl EnvoyGateway {
     /// Starts everything; the error carries what Envoy said about its configuration.
     pub fn start(world: World, document: &Value, options: &Options) -> Result<Self, String> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let mut issuers = BTreeMap::new();
         for name in ISSUERS {
-            let shared = server::shared(world.issuer(name).expect("an issuer"));
-            issuers.insert(name, std::sync::Arc::clone(&shared));
-            runtime.spawn(server::listen(shared, world.issuer_port(name).expect("a port")));
+            let issuer = server::shared(world.issuer(name).expect("an issuer"));
+            let port = world.issuer_port(name).expect("a port");
+            let mut served = ServedIssuer { issuer, port, runtime: None };
+            served.start().map_err(|error| format!("{name}: {error}"))?;
+            issuers.insert(name, served);
         }
         let upstream = Upstream::start().map_err(|error| error.to_string())?;
-        let mut launch = Launch::new(bootstrap(&world, document, options, upstream.port())?)
-            .concurrency(options.workers)
-            .log_level(LogLevel::Warning)
-            .component_log_level("wasm", LogLevel::Info);
-        for (name, value) in world.environment() {
-            launch = launch.env(&name, &value);
-        }
         let binary = Binary::from_env().map_err(|error| error.to_string())?;
-        let dir = world
-            .certificates
-            .as_ref()
-            .and_then(|files| files.authority.parent())
-            .expect("a written world")
-            .join("envoy");
-        std::fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
-        let envoy = launch.start(&binary, &dir).map_err(|error| error.to_string())?;
-        Ok(Self { envoy, upstream, world, issuers, connections: BTreeMap::new(), _runtime: runtime })
+        let envoy = launch(&world, document, options, upstream.port())?
+            .start(&binary, work_dir(&world))
+            .map_err(|error| error.to_string())?;
+        let address = envoy.listener("gateway").map_err(|error| error.to_string())?;
+        Ok(Self { envoy, upstream, world, address, issuers, connections: BTreeMap::new() })
+    }
+
+    /// Closes the port of an issuer and every connection to it.
+    pub fn stop_issuer(&mut self, name: &str) {
+        if let Some(runtime) = self.issuers.get_mut(name).expect("an issuer").runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+
+    /// Opens the port of a stopped issuer again.
+    pub fn start_issuer(&mut self, name: &str) {
+        self.issuers.get_mut(name).expect("an issuer").start().expect("its port");
     }
 
     /// How often the issuers were asked to exchange and for keys.
     pub fn asked(&self, issuer: &str) -> (usize, usize, usize) {
-        let issuer = self.issuers[issuer].lock().expect("no holder panics");
+        let issuer = self.issuer(issuer);
         let ledger = issuer.ledger();
         (ledger.exchanges, ledger.jwt_bearers, ledger.key_fetches)
     }
 
     /// One issuer, to change it.
     pub fn issuer(&self, name: &str) -> std::sync::MutexGuard<'_, actgate::dev::issuer::Issuer> {
-        self.issuers[name].lock().expect("no holder panics")
+        self.issuers[name].issuer.lock().expect("no holder panics")
+    }
+
+    /// Where agents connect to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Opens a connection as `peer`.
     pub fn connect(&self, peer: Option<&str>) -> Result<Connection, Box<dyn std::error::Error>> {
-        let address = self.envoy.listener("gateway")?;
         let files = self.world.certificates.as_ref().ok_or("no certificates")?;
         let identity = match peer {
             None => None,
             Some(agent) => Some(files.agents.get(agent).unwrap_or(&files.stranger)),
         };
-        tls_client::connect(address, &self.world.gateway_host, &files.authority, identity)
+        tls_client::connect(self.address, &self.world.gateway_host, &files.authority, identity)
     }
 
     /// Sends a request on a kept connection of `peer`, or a fresh one where that was closed.
@@ -135,6 +181,24 @@ impl EnvoyGateway {
             self.connections.insert(key, connection);
         }
     }
+}
+
+/// Where Envoy keeps its files in `world`.
+pub fn work_dir(world: &World) -> PathBuf {
+    let files = world.certificates.as_ref().expect("a written world");
+    files.authority.parent().expect("a file is in a folder").join("envoy")
+}
+
+/// An Envoy for `world` with this filter configuration, ready to be started or asked for its opinion of it.
+pub fn launch(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<Launch, String> {
+    let mut launch = Launch::new(bootstrap(world, document, options, upstream)?)
+        .concurrency(options.workers)
+        .log_level(LogLevel::Warning)
+        .component_log_level("wasm", options.wasm_log);
+    for (name, value) in world.environment() {
+        launch = launch.env(&name, &value);
+    }
+    Ok(launch)
 }
 
 /// The request as HTTP/1.1 bytes, nothing added but its length.
@@ -208,7 +272,7 @@ impl Gateway for EnvoyGateway {
 
     fn behave(&mut self) {
         for issuer in self.issuers.values() {
-            issuer.lock().expect("no holder panics").behave();
+            issuer.issuer.lock().expect("no holder panics").behave();
         }
     }
 

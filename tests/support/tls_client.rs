@@ -34,6 +34,18 @@ pub fn connect(
     authority: &Path,
     identity: Option<&CertificateFiles>,
 ) -> Result<Connection, Box<dyn std::error::Error>> {
+    let config = config(authority, identity)?;
+    let socket = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned())?)?;
+    Ok(StreamOwned::new(connection, socket))
+}
+
+/// TLS with `identity`'s certificate, trusting `authority`.
+pub fn config(
+    authority: &Path,
+    identity: Option<&CertificateFiles>,
+) -> Result<ClientConfig, Box<dyn std::error::Error>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(authority)? {
         roots.add(certificate?)?;
@@ -42,35 +54,46 @@ pub fn connect(
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
-    let config = match identity {
+    Ok(match identity {
         Some(files) => {
             let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.certificate)?.collect();
             builder.with_client_auth_cert(chain?, PrivateKeyDer::from_pem_file(&files.key)?)?
         }
         None => builder.with_no_client_auth(),
-    };
-    let socket = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned())?)?;
-    Ok(StreamOwned::new(connection, socket))
+    })
 }
 
 /// Sends `request` and reads one answer.
 pub fn exchange(connection: &mut Connection, request: &[u8]) -> std::io::Result<Answer> {
     connection.write_all(request)?;
     connection.flush()?;
-    read(connection)
+    // RFC 9110 §9.3.2: the answer to HEAD speaks of a body that does not come.
+    read_final(connection, !request.starts_with(b"HEAD "))
 }
 
-/// Reads one answer.
+/// Reads one answer; interim ones (RFC 9110 §15.2) before it are passed over.
 pub fn read(connection: &mut Connection) -> std::io::Result<Answer> {
-    let broken = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
+    read_final(connection, true)
+}
+
+fn read_final(connection: &mut Connection, has_body: bool) -> std::io::Result<Answer> {
     let mut bytes = Vec::new();
+    loop {
+        let answer = read_one(connection, &mut bytes, has_body)?;
+        if answer.status >= 200 {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Reads one answer of whatever status; `bytes` is what came before and what came beyond it.
+fn read_one(connection: &mut Connection, bytes: &mut Vec<u8>, has_body: bool) -> std::io::Result<Answer> {
+    let broken = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             break at;
         }
-        more(connection, &mut bytes)?;
+        more(connection, bytes)?;
     };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
@@ -82,6 +105,10 @@ pub fn read(connection: &mut Connection) -> std::io::Result<Answer> {
         .collect();
     let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut rest = bytes.split_off(end + 4);
+    if status < 200 || !has_body {
+        *bytes = rest;
+        return Ok(Answer { status, headers, body: Vec::new() });
+    }
     let body = if header("transfer-encoding") == Some("chunked") {
         chunks(connection, rest)?
     } else {

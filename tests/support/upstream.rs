@@ -13,6 +13,7 @@ use crate::gateway::Seen;
 
 #[derive(Debug)]
 struct State {
+    begun: usize,
     seen: VecDeque<Seen>,
     status: u16,
     headers: Vec<(String, String)>,
@@ -31,7 +32,7 @@ impl Upstream {
     pub fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State { seen: VecDeque::new(), status: 200, headers: Vec::new() }));
+        let state = Arc::new(Mutex::new(State { begun: 0, seen: VecDeque::new(), status: 200, headers: Vec::new() }));
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
         std::thread::spawn(move || {
@@ -58,6 +59,11 @@ impl Upstream {
         state.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     }
 
+    /// How many requests began to arrive, complete or not, since the last call.
+    pub fn take_begun(&self) -> usize {
+        std::mem::take(&mut self.state.lock().expect("no holder panics").begun)
+    }
+
     /// The oldest request not yet taken.
     pub fn take(&self) -> Option<Seen> {
         self.state.lock().expect("no holder panics").seen.pop_front()
@@ -75,7 +81,7 @@ impl Drop for Upstream {
 fn serve(connection: &TcpStream, state: &Mutex<State>) {
     let _ = connection.set_read_timeout(Some(Duration::from_secs(120)));
     let mut reader = BufReader::new(connection);
-    while let Some(seen) = read(&mut reader) {
+    while let Some(seen) = read(&mut reader, state) {
         let (status, headers) = {
             let mut state = state.lock().expect("no holder panics");
             state.seen.push_back(seen);
@@ -93,10 +99,11 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) {
     }
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
+fn read(reader: &mut BufReader<&TcpStream>, state: &Mutex<State>) -> Option<Seen> {
     let mut headers = Vec::new();
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    state.lock().expect("no holder panics").begun += 1;
     loop {
         let mut line = Vec::new();
         reader.read_until(b'\n', &mut line).ok().filter(|read| *read > 0)?;

@@ -1,0 +1,17 @@
+//! A real Envoy with the shipped module and the shipped bootstraps, seen from outside.
+//!
+//! One test is one Envoy of its own: what it holds, its issuers and its upstream belong to that test alone.
+//! Absent on purpose: what needs hours to pass, and what only the host's insides show; the emulated host has those.
+
+mod bypass;
+mod client;
+mod configuration;
+mod hostile;
+mod http2;
+mod issuers;
+mod keys;
+mod records;
+mod streams;
+mod two_resources;
+mod upstream;
+mod vectors;
