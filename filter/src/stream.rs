@@ -162,9 +162,12 @@ impl HttpContext for Stream {
     }
 
     /// Trailers end a body that did not end by itself.
+    ///
+    /// Where the headers go first, such a request is refused as if it had no body. Envoy would lose what it held of the body while the headers
+    /// waited: the release by the trailers shows it to this filter again, and the upstream would get a credential and an empty body.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         // The whole buffered body is asked for: the size is not told here.
-        let size = self.buffered();
+        let size = if self.worker.holds_headers() { self.buffered() } else { 0 };
         self.request_body(size, true)
     }
 
