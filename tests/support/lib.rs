@@ -8,6 +8,8 @@ pub mod case;
 pub mod core_gateway;
 pub mod envoy_gateway;
 pub mod gateway;
+pub mod harness_gateway;
+pub mod reference;
 pub mod run;
 pub mod tls_client;
 pub mod token;

@@ -211,3 +211,47 @@ fn without_a_certificate_no_key_is_waited_for() {
     let token = token(&json!({"iss": "https://other.example"}));
     assert_eq!(code(&headers(&mut plugin, 1, "/mtls", &token)), "caller_unproven");
 }
+
+/// What an exchange comes to whose identity assertion has those claims over the good ones: `spent`, or the code of the refusal.
+fn assertion(more: &Value) -> &'static str {
+    let mut plugin = plugin();
+    let Step::Join { flight, then } = call(&mut plugin, 1, "/mcp", "free", &token(&json!({}))) else { panic!() };
+    assert_eq!(tick(&mut plugin, "as"), 1);
+    let mut claims = json!({"iss": "https://as.example", "sub": "user", "sub_profile": "user", "aud": "https://as.example",
+        "client_id": "agent", "scope": "read", "jti": "1", "iat": NOW, "exp": NOW + 60,
+        "act": {"sub": "agent", "sub_profile": "ai_agent"}});
+    claims.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    let header = r#"{"alg":"ES256","typ":"oauth-id-jag+jwt","kid":"k"}"#;
+    let id_jag = Issuer::of(Algorithm::Es256).token(header, &claims.to_string());
+    let body = json!({"access_token": id_jag, "token_type": "N_A",
+        "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag"});
+    let body = body.to_string();
+    let answer =
+        CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+    let next = at(&mut plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, answer, ambient));
+    match next.landings.first() {
+        None => {
+            assert_eq!(next.calls.len(), 1);
+            "spent"
+        }
+        Some((_, landing)) => {
+            code(&at(&mut plugin, NOW, |plugin, ambient| then.handle_landing(plugin, ambient, landing)))
+        }
+    }
+}
+
+#[test]
+fn an_assertion_brings_no_right_beside_its_scopes() {
+    assert_eq!(assertion(&json!({})), "spent");
+    assert_eq!(assertion(&json!({"authorization_details": []})), "spent");
+    for details in [json!([{"type": "payment"}]), json!({"type": "payment"}), json!(null)] {
+        assert_eq!(assertion(&json!({"authorization_details": details})), "lineage_scope");
+    }
+}
+
+#[test]
+fn an_equal_name_in_another_namespace_is_another_actor() {
+    let act = |iss: &str| json!({"act": {"sub": "agent", "iss": iss, "sub_profile": "ai_agent"}});
+    assert_eq!(assertion(&act("https://as.example")), "spent");
+    assert_eq!(assertion(&act("https://partner.example")), "lineage_actor");
+}

@@ -31,6 +31,13 @@ use super::keys::{Algorithm, PublicJwk, SigningKey, random};
 /// Elliptic keys made for each issuer: one signs, the rest stand by for rotations the other issuers foresee.
 const KEYS_PER_ISSUER: usize = 3;
 
+/// Ports are drawn from here on, this many; Linux hands out 32768 and above to outgoing connections.
+const PORTS_FROM: u16 = 15_000;
+const PORTS_COUNT: u16 = 17_000;
+
+/// How often a port is drawn before nine free ones are given up on.
+const PORT_TRIES: usize = 1000;
+
 /// The file the document is written to.
 pub const WORLD_FILE: &str = "world.json";
 
@@ -79,14 +86,26 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports nobody listens on at the moment.
+    /// Ports nobody listens on at the moment, below those that the system hands to outgoing connections:
+    /// one of those could be taken before its process listens.
     pub fn free() -> std::io::Result<Self> {
         // All listeners are held until the last port is known, so that no port comes twice.
-        let listeners: Vec<TcpListener> =
-            (0..9).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<_, _>>()?;
+        let mut listeners = Vec::new();
+        for _try in 0..PORT_TRIES {
+            let port = PORTS_FROM + u16::from_be_bytes(random::<2>()) % PORTS_COUNT;
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+                listeners.push(listener);
+            }
+            if listeners.len() == 9 {
+                break;
+            }
+        }
         let mut ports = Vec::new();
         for listener in &listeners {
             ports.push(listener.local_addr()?.port());
+        }
+        if ports.len() < 9 {
+            return Err(std::io::Error::other("no nine free ports on 127.0.0.1"));
         }
         let mut ports = ports.into_iter();
         let mut next = || ports.next().unwrap_or_default();

