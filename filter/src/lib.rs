@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here. A callback gathers what the core asks for, hands it over and performs the one step that comes back.
 //! While a request is undecided every callback answers `Pause`; a header is never written after its request was released.
-//! `unsafe` lives in [`host`] alone.
+//! `unsafe` lives in the module `host` alone.
 
 mod calls;
 mod entry;

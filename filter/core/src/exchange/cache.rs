@@ -148,5 +148,5 @@ impl IssuedTokens {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 mod properties;
