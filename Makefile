@@ -4,7 +4,7 @@ ENVOY_VERSION := 1.40.0
 export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 
-.PHONY: help demo run test test-wasm32 wasm envoy lint fuzz deny clean
+.PHONY: help demo run test test-wasm32 wasm envoy lint bless fuzz deny clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,9 @@ lint: ## check format, lints and documentation
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	harness/setup/wasm.sh -l
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+bless: wasm ## write the golden files anew: what the module imports, exports and weighs
+	BLESS=1 cargo test --locked -p actgate-tests --test golden
 
 fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer
 	@harness/setup/fuzz.sh $(or $(SECONDS_EACH),60)
