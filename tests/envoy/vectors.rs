@@ -54,6 +54,11 @@ fn cases() -> Vec<Case> {
     case::all().into_iter().filter(|case| asked(case) && !tidied(case)).collect()
 }
 
+/// True where a claim is a time next to now: minted in one second and judged in the next, it may be on the other side of its bound.
+fn is_timed(case: &Case) -> bool {
+    case.steps.iter().any(|step| step.token.claims.values().any(|value| value.get("now").is_some()))
+}
+
 /// Asserts that Envoy itself turned the request away, and that it reached nobody.
 fn refused_by_envoy(world: &World, case: &Case, envoy: &mut EnvoyGateway) -> Result<(), String> {
     match run::run(world, case, envoy) {
@@ -94,7 +99,11 @@ fn vectors_hold_in_envoy_and_agree_with_the_core() {
     let mut wrong = Vec::new();
     let cases = cases();
     for case in &cases {
-        if let Err(error) = compare(&world, case, &mut envoy) {
+        let compared = match compare(&world, case, &mut envoy) {
+            Err(_) if is_timed(case) => compare(&world, case, &mut envoy),
+            compared => compared,
+        };
+        if let Err(error) = compared {
             wrong.push(error);
         }
     }
