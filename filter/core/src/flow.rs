@@ -10,6 +10,7 @@
 //! What was checked before a wait and may have changed since (expiry, keys) is checked again after it.
 
 mod admission;
+mod arrival;
 mod authorization;
 mod response;
 

@@ -128,11 +128,20 @@ pub struct Reply {
     pub record: Record,
 }
 
+/// In whose terms a refusal is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{"error", "code", "txn"}`: before a resource is known, and where it has no envelope of its own for errors.
+    OAuth,
+    /// A JSON-RPC error object.
+    Rpc,
+}
+
 /// What a refusal needs to know of the request to answer in its own terms.
 #[derive(Debug, Clone)]
 pub(crate) struct RefusalContext {
     pub(crate) txn: TransactionId,
-    pub(crate) speaks_rpc: bool,
+    pub(crate) shape: Shape,
     pub(crate) rpc_id: Option<RpcId>,
     pub(crate) scopes_needed: String,
     pub(crate) record: Record,
@@ -172,8 +181,8 @@ impl RefusalContext {
         use serde_json::{Value, json};
         let code = rejection.code();
         let txn = self.txn.as_str();
-        let body = if self.speaks_rpc {
-            json!({
+        let body = match self.shape {
+            Shape::Rpc => json!({
                 "jsonrpc": "2.0",
                 "id": self.rpc_id.as_ref().map_or(&Value::Null, RpcId::value),
                 "error": {
@@ -181,10 +190,11 @@ impl RefusalContext {
                     "message": code,
                     "data": { "code": code, "txn": txn },
                 },
-            })
-        } else {
-            let error = rejection.oauth_error().word().unwrap_or("access_denied");
-            json!({ "error": error, "code": code, "txn": txn })
+            }),
+            Shape::OAuth => {
+                let error = rejection.oauth_error().word().unwrap_or("access_denied");
+                json!({ "error": error, "code": code, "txn": txn })
+            }
         };
         body.to_string()
     }

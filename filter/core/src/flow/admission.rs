@@ -3,21 +3,20 @@
 use std::sync::Arc;
 
 use crate::bearer;
-use crate::config::{CallerProof, Protocol, Resource};
+use crate::config::{CallerProof, Resource};
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::exchange::answer::is_json;
-use crate::flow::{Joined, authorization};
+use crate::flow::arrival::Arrival;
+use crate::flow::{Joined, arrival, authorization};
 use crate::jwks::KeySet;
 use crate::jwt::verify::{TokenRules, verify};
 use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
-use crate::mcp::Hints;
 use crate::plugin::Plugin;
 use crate::record::Record;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::routing;
-use crate::step::{RefusalContext, Step};
+use crate::step::{RefusalContext, Shape, Step};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -58,7 +57,7 @@ pub(super) struct Arrived {
     pub(super) token: Redacted<String>,
     pub(super) peer_uri_san: Option<String>,
     pub(super) strip: Vec<String>,
-    pub(super) hints: Option<Hints>,
+    pub(super) arrival: Arrival,
     pub(super) end_of_stream: bool,
     pub(super) context: RefusalContext,
 }
@@ -80,7 +79,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     let mut context = RefusalContext {
         record: Record::new(&txn),
         txn,
-        speaks_rpc: false,
+        shape: Shape::OAuth,
         rpc_id: None,
         scopes_needed: String::new(),
     };
@@ -89,16 +88,16 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         Err(rejection) => return context.refuse(rejection),
     };
     context.record.at_resource(&resource.name);
-    context.speaks_rpc = true;
+    context.shape = arrival::refusal_shape(&resource);
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
     match read_head(&resource, head) {
-        Ok((token, hints)) => {
+        Ok((token, arrival)) => {
             let arrived = Arrived {
                 stream: head.stream,
                 token: Redacted::new(token.to_owned()),
                 peer_uri_san: head.peer_uri_san.map(str::to_owned),
-                strip: stripped(&resource, hints.as_ref(), head),
-                hints,
+                strip: stripped(&resource, &arrival, head),
+                arrival,
                 end_of_stream: head.end_of_stream,
                 resource,
                 context,
@@ -110,36 +109,13 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
 }
 
 /// The checks that cost nothing come first: credential, then form.
-fn read_head<'a>(resource: &Resource, head: &RequestHead<'a>) -> Result<(&'a str, Option<Hints>), Rejection> {
+fn read_head<'a>(resource: &Resource, head: &RequestHead<'a>) -> Result<(&'a str, Arrival), Rejection> {
     let token = bearer::read(head)?;
-    if head.single(":method") != Ok(Some(b"POST".as_slice())) {
-        return Err(Rejection::HttpMethodRefused);
-    }
-    let content_type = head.single("content-type").map_err(|_| Rejection::ContentTypeRefused)?;
-    // An encoded body would be judged by us as bytes and by the upstream as something else.
-    if !content_type.is_some_and(is_utf8_json) || head.all("content-encoding").next().is_some() {
-        return Err(Rejection::ContentTypeRefused);
-    }
-    let hints = match &resource.protocol {
-        Protocol::Mcp(_) => Some(Hints::read(head)?),
-        Protocol::A2a(_) => None,
-    };
-    Ok((token, hints))
+    let arrival = Arrival::read(resource, head)?;
+    Ok((token, arrival))
 }
 
-/// JSON in the one encoding it is judged in.
-///
-/// RFC 8259 §8.1 knows UTF-8 only, but servers obey `charset`: in UTF-7 or ISO-2022 the bytes that were judged are another call.
-fn is_utf8_json(content_type: &[u8]) -> bool {
-    let mut parameters = content_type.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
-    let utf8 = |parameter: &[u8]| {
-        parameter.eq_ignore_ascii_case(b"charset=utf-8") || parameter.eq_ignore_ascii_case(b"charset=\"utf-8\"")
-    };
-    is_json(content_type) && parameters.all(utf8)
-}
-
-fn stripped(resource: &Resource, hints: Option<&Hints>, head: &RequestHead<'_>) -> Vec<String> {
-    let routing = hints.is_some_and(Hints::must_strip);
+fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Vec<String> {
     let mut names: Vec<String> = head
         .headers
         .iter()
@@ -150,7 +126,7 @@ fn stripped(resource: &Resource, hints: Option<&Hints>, head: &RequestHead<'_>) 
             STRIPPED.contains(&read_as.as_str())
                 || read_as.starts_with("x-actgate-")
                 || (resource.strip_cookies && read_as == "cookie")
-                || (routing && (read_as == "mcp-method" || read_as == "mcp-name"))
+                || arrival.strips(&read_as)
                 || (read_as != **name && DECIDING.contains(&read_as.as_str()))
         })
         .map(str::to_owned)
@@ -234,35 +210,5 @@ fn wait_for_keys(
         Ok(flight) => Step::Join { flight, then: Joined::Keys(Box::new(AwaitKeys(arrived))) },
         Err(Rejection::Overloaded) => arrived.context.refuse(Rejection::Overloaded),
         Err(_) => arrived.context.refuse(otherwise),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_is_judged_in_the_encoding_it_is_read_in() {
-        for accepted in [
-            b"application/json".as_slice(),
-            b"Application/JSON",
-            b"application/json; charset=utf-8",
-            b"application/json;charset=\"UTF-8\"",
-        ] {
-            assert!(is_utf8_json(accepted), "{}", String::from_utf8_lossy(accepted));
-        }
-        for refused in [
-            b"application/json; charset=utf-7".as_slice(),
-            b"application/json; charset=utf-16le",
-            b"application/json; charset=iso-2022-jp",
-            b"application/json; charset=utf-8; charset=utf-7",
-            b"application/json; charset = utf-7",
-            b"application/json; boundary=x",
-            b"application/json;charset=utf-8,text/plain",
-            b"application/json;",
-            b"text/plain; charset=utf-8",
-        ] {
-            assert!(!is_utf8_json(refused), "{}", String::from_utf8_lossy(refused));
-        }
     }
 }

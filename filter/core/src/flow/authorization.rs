@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::config::{Exchange, Protocol};
+use crate::config::{Exchange, Resource};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
 use crate::flow::Joined;
 use crate::flow::admission::Arrived;
+use crate::flow::arrival::{Arrival, ToldBy};
 use crate::jwt::JwtError;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::rpc::RpcCall;
 use crate::step::{BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Step};
-use crate::{a2a, mcp};
 
 /// An admitted request.
 #[derive(Debug)]
@@ -33,15 +32,21 @@ pub(super) fn begin(
     arrived: Arrived,
     delegation: AuthorizedDelegation,
 ) -> Step {
-    if arrived.end_of_stream {
+    let told_by = arrived.arrival.told_by();
+    if told_by == ToldBy::Body && arrived.end_of_stream {
         return arrived.context.refuse(Rejection::BodyInvalid);
     }
     let admitted = Admitted { arrived, delegation };
-    if plugin.config().hold_headers {
-        return Step::ReadBody { limit: admitted.arrived.resource.body_bytes_max, then: AwaitBody(Box::new(admitted)) };
-    }
-    match admitted.judge_early() {
-        Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::ByHeaders),
+    let judged = match told_by {
+        ToldBy::Head => Judged::Wholly,
+        ToldBy::Body if plugin.config().hold_headers => {
+            let limit = admitted.arrived.resource.body_bytes_max;
+            return Step::ReadBody { limit, then: AwaitBody(Box::new(admitted)) };
+        }
+        ToldBy::Body => Judged::ByHeaders,
+    };
+    match admitted.arrived.arrival.judge_head(&admitted.arrived.resource.protocol, &admitted.delegation) {
+        Ok(operation) => admitted.obtain(plugin, ambient, operation, judged),
         Err(rejection) => admitted.arrived.context.refuse(rejection),
     }
 }
@@ -56,7 +61,7 @@ impl AwaitBody {
         let mut admitted = *self.0;
         // A body may come slowly, and the token end on the way.
         match still_admitted(&admitted, plugin, ambient).and_then(|()| admitted.judge(body)) {
-            Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::ByBody),
+            Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::Wholly),
             Err(rejection) => admitted.arrived.context.refuse(rejection),
         }
     }
@@ -67,43 +72,24 @@ impl AwaitBody {
     }
 }
 
-/// What the operation was told by.
+/// How much of the request was judged before its release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judged {
-    ByBody,
+    /// All that tells the operation.
+    Wholly,
+    /// The headers, which go first; the body is held until it agrees.
     ByHeaders,
 }
 
 impl Admitted {
     fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
-        let call = RpcCall::parse(body)?;
-        self.arrived.context.rpc_id.clone_from(&call.id);
-        let operation = match (&self.arrived.resource.protocol, &self.arrived.hints) {
-            (Protocol::Mcp(policy), Some(hints)) => mcp::judge(policy, hints, &call, &self.delegation),
-            (Protocol::A2a(policy), _) => a2a::judge(policy, &call, &self.delegation),
-            (Protocol::Mcp(_), None) => Err(Rejection::Internal("MCP request without its headers")),
-        };
-        // What was refused is on record by the name it was called, if that is a mapped one or at least well-formed.
-        self.arrived.context.record.operation(&label(&call));
-        operation
-    }
-
-    fn judge_early(&self) -> Result<Operation, Rejection> {
-        match (&self.arrived.resource.protocol, &self.arrived.hints) {
-            (Protocol::Mcp(policy), Some(hints)) => mcp::judge_early(policy, hints, &self.delegation),
-            // A2A methods differ in nothing that the exchange needs: the body decides before it is released.
-            (Protocol::A2a(_), _) => Ok(Operation {
-                label: "(resource)".to_owned(),
-                scopes: crate::config::ScopeSet::default(),
-                reuse_max: None,
-            }),
-            (Protocol::Mcp(_), None) => Err(Rejection::Internal("MCP request without its headers")),
-        }
+        let Arrived { arrival, resource, context, .. } = &mut self.arrived;
+        arrival.judge_body(&resource.protocol, body, &self.delegation, context)
     }
 
     fn obtain(mut self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, operation: Operation, judged: Judged) -> Step {
         self.arrived.context.scopes_needed = operation.scopes.to_parameter();
-        if judged == Judged::ByHeaders {
+        if judged == Judged::ByHeaders || self.arrived.arrival.told_by() == ToldBy::Head {
             self.arrived.context.record.operation(&operation.label);
         }
         let exchange = match &self.arrived.resource.exchange {
@@ -148,12 +134,12 @@ impl Admitted {
         let token = issued.as_ref().map(|(_, token)| token.as_ref());
         let record = context.record.clone().allowed(source, token);
         let body = match judged {
-            Judged::ByBody => BodyPlan::Release,
+            Judged::Wholly => BodyPlan::Release,
             Judged::ByHeaders => BodyPlan::HoldUntil {
                 limit: resource.body_bytes_max,
                 then: CheckBody(Box::new(BodyCheck {
-                    protocol: resource.protocol.clone(),
-                    hints: self.arrived.hints,
+                    arrival: self.arrived.arrival,
+                    resource: Arc::clone(&resource),
                     delegation: self.delegation,
                     granted: operation,
                     context: context.clone(),
@@ -163,19 +149,6 @@ impl Admitted {
         let response = ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
-}
-
-/// For records; a method name is the caller's text, so only a short, plain one is repeated.
-fn label(call: &RpcCall) -> String {
-    let name = match call.param("name") {
-        Ok(Some(name)) if call.method == "tools/call" => name,
-        Ok(_) | Err(_) => call.method.as_str(),
-    };
-    // A name that begins like a token may be one, sent there by mistake or to be found in the log.
-    let plain = name.len() <= 128
-        && !name.contains("eyJ")
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
-    if plain { name.to_owned() } else { "(unprintable)".to_owned() }
 }
 
 /// Waits for the exchanged token.
@@ -236,8 +209,8 @@ pub struct CheckBody(Box<BodyCheck>);
 
 #[derive(Debug)]
 struct BodyCheck {
-    protocol: Protocol,
-    hints: Option<mcp::Hints>,
+    arrival: Arrival,
+    resource: Arc<Resource>,
     delegation: AuthorizedDelegation,
     granted: Operation,
     context: crate::step::RefusalContext,
@@ -271,14 +244,8 @@ impl CheckBody {
 
 impl BodyCheck {
     fn judge(&mut self, body: &[u8]) -> Result<(), Rejection> {
-        let call = RpcCall::parse(body)?;
-        self.context.rpc_id.clone_from(&call.id);
-        self.context.record.operation(&label(&call));
-        let operation = match (&self.protocol, &self.hints) {
-            (Protocol::Mcp(policy), Some(hints)) => mcp::judge(policy, hints, &call, &self.delegation)?,
-            (Protocol::A2a(policy), _) => a2a::judge(policy, &call, &self.delegation)?,
-            (Protocol::Mcp(_), None) => return Err(Rejection::Internal("MCP request without its headers")),
-        };
+        let protocol = &self.resource.protocol;
+        let operation = self.arrival.judge_body(protocol, body, &self.delegation, &mut self.context)?;
         // A tool that limits the use of its tokens must be known before one is sent: the one that went ahead may have served before.
         if operation.reuse_max.is_some() && operation.reuse_max != self.granted.reuse_max {
             return Err(Rejection::ToolUnknownBeforeBody);

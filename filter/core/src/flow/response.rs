@@ -37,7 +37,7 @@ impl ResponsePlan {
 mod tests {
     use crate::record::Record;
     use crate::request::TransactionId;
-    use crate::step::{RefusalContext, ResponsePlan};
+    use crate::step::{RefusalContext, ResponsePlan, Shape};
 
     #[test]
     fn an_answer_that_passes_names_its_transaction() {
@@ -45,7 +45,7 @@ mod tests {
         let refusal = RefusalContext {
             record: Record::new(&txn),
             txn,
-            speaks_rpc: true,
+            shape: Shape::Rpc,
             rpc_id: None,
             scopes_needed: String::new(),
         };

@@ -1,0 +1,186 @@
+//! What the headers of a request say of its operation, and how the operation is told: each protocol in its own way.
+//!
+//! This is the one place where the flow asks which protocol a resource speaks.
+//! An operation that its headers tell is decided before the body comes, and the body streams through; one that the body tells is decided on the whole body.
+
+use crate::a2a;
+use crate::config::{Protocol, Resource, ScopeSet};
+use crate::delegation::policy::AuthorizedDelegation;
+use crate::exchange::answer::is_json;
+use crate::mcp::{self, Hints};
+use crate::operation::Operation;
+use crate::rejection::Rejection;
+use crate::request::RequestHead;
+use crate::rpc::RpcCall;
+use crate::step::{RefusalContext, Shape};
+
+/// A request's headers, read by the protocol of its resource.
+#[derive(Debug, Clone)]
+pub(super) enum Arrival {
+    /// One JSON-RPC message by POST, with MCP's routing headers.
+    Mcp(Hints),
+    /// One JSON-RPC message by POST.
+    A2a,
+}
+
+/// What tells the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ToldBy {
+    /// The body: it is read whole before the decision, and a request without one is refused.
+    Body,
+    /// The headers alone: a body may come, is not looked at, and is never buffered for the decision.
+    Head,
+}
+
+/// In whose terms a resource refuses; needed before its protocol has read anything.
+pub(super) fn refusal_shape(resource: &Resource) -> Shape {
+    match resource.protocol {
+        Protocol::Mcp(_) | Protocol::A2a(_) => Shape::Rpc,
+    }
+}
+
+impl Arrival {
+    /// Reads what the protocol of `resource` needs of the headers; the credential is read elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the form: method, content type, protocol version.
+    pub(super) fn read(resource: &Resource, head: &RequestHead<'_>) -> Result<Self, Rejection> {
+        match &resource.protocol {
+            Protocol::Mcp(_) => {
+                json_by_post(head)?;
+                Hints::read(head).map(Self::Mcp)
+            }
+            Protocol::A2a(_) => {
+                json_by_post(head)?;
+                Ok(Self::A2a)
+            }
+        }
+    }
+
+    /// What tells the operation of this request.
+    pub(super) fn told_by(&self) -> ToldBy {
+        match self {
+            Self::Mcp(_) | Self::A2a => ToldBy::Body,
+        }
+    }
+
+    /// Whether the header, its name in lower case with hyphens, means nothing in this protocol version and could mislead the upstream.
+    pub(super) fn strips(&self, name: &str) -> bool {
+        match self {
+            Self::Mcp(hints) => hints.must_strip() && (name == "mcp-method" || name == "mcp-name"),
+            Self::A2a => false,
+        }
+    }
+
+    /// Judges by the headers: for good where they tell the operation, and else for a host that shows the body only after its headers are gone.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the protocol refuses, or [`Rejection::ToolUnknownBeforeBody`].
+    pub(super) fn judge_head(
+        &self,
+        protocol: &Protocol,
+        delegation: &AuthorizedDelegation,
+    ) -> Result<Operation, Rejection> {
+        match (self, protocol) {
+            (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, delegation),
+            // A2A methods differ in nothing that the exchange needs: the body decides before it is released.
+            (Self::A2a, Protocol::A2a(_)) => {
+                Ok(Operation { label: "(resource)".to_owned(), scopes: ScopeSet::default(), reuse_max: None })
+            }
+            (Self::Mcp(_) | Self::A2a, _) => Err(MISREAD),
+        }
+    }
+
+    /// Judges by the whole body. What was called is on record and in the terms of the refusal even where it is refused.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the protocol refuses.
+    pub(super) fn judge_body(
+        &self,
+        protocol: &Protocol,
+        body: &[u8],
+        delegation: &AuthorizedDelegation,
+        context: &mut RefusalContext,
+    ) -> Result<Operation, Rejection> {
+        let call = RpcCall::parse(body)?;
+        context.rpc_id.clone_from(&call.id);
+        context.record.operation(&label(&call));
+        match (self, protocol) {
+            (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge(policy, hints, &call, delegation),
+            (Self::A2a, Protocol::A2a(policy)) => a2a::judge(policy, &call, delegation),
+            (Self::Mcp(_) | Self::A2a, _) => Err(MISREAD),
+        }
+    }
+}
+
+const MISREAD: Rejection = Rejection::Internal("a request read by another protocol than its resource's");
+
+/// JSON-RPC over HTTP: one JSON document by POST.
+fn json_by_post(head: &RequestHead<'_>) -> Result<(), Rejection> {
+    if head.single(":method") != Ok(Some(b"POST".as_slice())) {
+        return Err(Rejection::HttpMethodRefused);
+    }
+    let content_type = head.single("content-type").map_err(|_| Rejection::ContentTypeRefused)?;
+    // An encoded body would be judged by us as bytes and by the upstream as something else.
+    if !content_type.is_some_and(is_utf8_json) || head.all("content-encoding").next().is_some() {
+        return Err(Rejection::ContentTypeRefused);
+    }
+    Ok(())
+}
+
+/// JSON in the one encoding it is judged in.
+///
+/// RFC 8259 §8.1 knows UTF-8 only, but servers obey `charset`: in UTF-7 or ISO-2022 the bytes that were judged are another call.
+fn is_utf8_json(content_type: &[u8]) -> bool {
+    let mut parameters = content_type.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
+    let utf8 = |parameter: &[u8]| {
+        parameter.eq_ignore_ascii_case(b"charset=utf-8") || parameter.eq_ignore_ascii_case(b"charset=\"utf-8\"")
+    };
+    is_json(content_type) && parameters.all(utf8)
+}
+
+/// For records; a method name is the caller's text, so only a short, plain one is repeated.
+fn label(call: &RpcCall) -> String {
+    let name = match call.param("name") {
+        Ok(Some(name)) if call.method == "tools/call" => name,
+        Ok(_) | Err(_) => call.method.as_str(),
+    };
+    // A name that begins like a token may be one, sent there by mistake or to be found in the log.
+    let plain = name.len() <= 128
+        && !name.contains("eyJ")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    if plain { name.to_owned() } else { "(unprintable)".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_judged_in_the_encoding_it_is_read_in() {
+        for accepted in [
+            b"application/json".as_slice(),
+            b"Application/JSON",
+            b"application/json; charset=utf-8",
+            b"application/json;charset=\"UTF-8\"",
+        ] {
+            assert!(is_utf8_json(accepted), "{}", String::from_utf8_lossy(accepted));
+        }
+        for refused in [
+            b"application/json; charset=utf-7".as_slice(),
+            b"application/json; charset=utf-16le",
+            b"application/json; charset=iso-2022-jp",
+            b"application/json; charset=utf-8; charset=utf-7",
+            b"application/json; charset = utf-7",
+            b"application/json; boundary=x",
+            b"application/json;charset=utf-8,text/plain",
+            b"application/json;",
+            b"text/plain; charset=utf-8",
+        ] {
+            assert!(!is_utf8_json(refused), "{}", String::from_utf8_lossy(refused));
+        }
+    }
+}
