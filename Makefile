@@ -34,7 +34,7 @@ lint: ## check format, lints and documentation
 	harness/setup/wasm.sh -l
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
 
-bless: wasm ## write the golden files anew: what the module imports, exports and weighs
+bless: wasm ## write the golden files anew: what the module imports, exports and weighs, and its fuel
 	BLESS=1 cargo test --locked -p actgate-tests --test golden
 
 fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer

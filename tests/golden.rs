@@ -1,14 +1,20 @@
-//! Properties of the module that ships, held against files that a reviewer sees change: what it imports, what it exports, how large it is.
+//! Properties of the module that ships, held against files that a reviewer sees change: what it imports, what it exports, how large it is,
+//! and how much fuel a request costs.
 //!
 //! `make bless` writes the files anew.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use actgate_tests::envoy_gateway::module;
+use actgate_tests::fuel;
 use wasmparser::{Parser, Payload};
 
 /// The two toolchains that can build the module differ by about three per cent.
 const SIZE_TOLERANCE_PERCENT: usize = 5;
+
+/// A count repeats to the last instruction; the two toolchains that can build the module do not inline alike.
+const FUEL_TOLERANCE_PERCENT: u64 = 3;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
@@ -60,6 +66,31 @@ fn the_module_is_as_large_as_is_on_record() {
     let wanted: usize = std::fs::read_to_string(golden("size.txt")).unwrap().trim().parse().unwrap();
     let difference = size.abs_diff(wanted) * 100 / wanted;
     assert!(difference <= SIZE_TOLERANCE_PERCENT, "{size} bytes, {wanted} on record: `make bless` if that is meant");
+}
+
+#[test]
+fn requests_cost_the_fuel_that_is_on_record() {
+    let measured = fuel::measure();
+    println!("{:?}", fuel::benchmarked());
+    if std::env::var_os("BLESS").is_some() {
+        let lines: String = measured.iter().map(|(name, fuel)| format!("{name} {fuel}\n")).collect();
+        std::fs::write(golden("fuel.txt"), lines).unwrap();
+        return;
+    }
+    let text = std::fs::read_to_string(golden("fuel.txt")).unwrap();
+    let on_record: BTreeMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, fuel)| (name, fuel.parse().unwrap()))
+        .collect();
+    let names: Vec<&str> = measured.iter().map(|(name, _)| *name).collect();
+    assert_eq!(text.lines().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>(), names, "`make bless`");
+    let moved: Vec<String> = measured
+        .iter()
+        .filter(|(name, fuel)| fuel.abs_diff(on_record[name]) * 100 > on_record[name] * FUEL_TOLERANCE_PERCENT)
+        .map(|(name, fuel)| format!("{name}: {fuel}, {} on record", on_record[name]))
+        .collect();
+    assert!(moved.is_empty(), "`make bless` if that is meant, and say why:\n{}", moved.join("\n"));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 pub mod case;
 pub mod core_gateway;
 pub mod envoy_gateway;
+pub mod fuel;
 pub mod gateway;
 pub mod harness_gateway;
 pub mod reference;

@@ -135,6 +135,15 @@ impl SigningKey {
         Self { kid: kid.to_owned(), algorithm, secret }
     }
 
+    /// The same ES256 key for the same words, for runs that must repeat to the last byte.
+    ///
+    /// Whoever knows the words has the key, so nothing that is served uses one.
+    pub fn es256_of(words: &str, kid: &str) -> Self {
+        let scalar = digest(words);
+        let key = p256::ecdsa::SigningKey::from_slice(&scalar).expect("one hash in four thousand million is no scalar");
+        Self { kid: kid.to_owned(), algorithm: Algorithm::Es256, secret: Secret::P256(key) }
+    }
+
     /// A key kept for the life of the process: the same `slot` gives the same key material.
     ///
     /// RSA keys take seconds to make in an unoptimised build, so tests that only need "some RSA key"
@@ -273,6 +282,11 @@ impl SigningKey {
 
 fn refused(error: impl fmt::Display) -> KeyError {
     KeyError(error.to_string())
+}
+
+/// Bytes that are the same for the same words.
+pub(crate) fn digest(words: &str) -> [u8; 32] {
+    hmac_sha256::Hash::hash(words.as_bytes())
 }
 
 /// Fresh random bytes from the system.

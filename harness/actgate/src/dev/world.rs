@@ -26,7 +26,7 @@ use super::certs::Certificates;
 use super::issuer::Issuer;
 use super::issuer::config::{IssuerConfig, Role};
 use super::issuer::set::IssuerSet;
-use super::keys::{Algorithm, PublicJwk, SigningKey, random};
+use super::keys::{Algorithm, PublicJwk, SigningKey, digest, random};
 
 /// Elliptic keys made for each issuer: one signs, the rest stand by for rotations the other issuers foresee.
 const KEYS_PER_ISSUER: usize = 3;
@@ -59,6 +59,9 @@ pub struct World {
     pub certificates: Option<Certificates>,
     #[serde(skip)]
     keyring: BTreeMap<String, SigningKey>,
+    /// Whether issuers draw the same each time.
+    #[serde(skip)]
+    repeatable: bool,
 }
 
 /// The ports of a run, one for each process, and Envoy's two.
@@ -181,7 +184,17 @@ impl World {
 
     /// The same with issuers that sign with this algorithm.
     pub fn with_algorithm(ports: Ports, algorithm: Algorithm) -> Self {
-        let keyring = make_keys(algorithm);
+        Self::with_keys(ports, make_keys(algorithm))
+    }
+
+    /// The same with keys and draws that are the same in every run, so that what is counted or compared is too.
+    pub fn repeatable(ports: Ports) -> Self {
+        let keys = make_keys(Algorithm::Es256);
+        let derived = keys.iter().map(|(name, key)| (name.clone(), SigningKey::es256_of(name, key.kid()))).collect();
+        Self { repeatable: true, ..Self::with_keys(ports, derived) }
+    }
+
+    fn with_keys(ports: Ports, keyring: BTreeMap<String, SigningKey>) -> Self {
         let keys = keyring.iter().map(|(name, key)| {
             let file = KeyFile { algorithm: key.algorithm(), kid: key.kid().to_owned(), file: None };
             (name.clone(), file)
@@ -194,6 +207,7 @@ impl World {
             keys: keys.collect(),
             certificates: None,
             keyring,
+            repeatable: false,
         }
     }
 
@@ -265,7 +279,8 @@ impl World {
         let config = self.issuer_config(name)?.clone();
         let trust = self.issuers.iter().filter(|other| trusts(&config, other));
         let trust = trust.map(|other| (other.issuer.clone(), self.public_keys(&other.name))).collect();
-        Some(Issuer::new(config, self.issuer_keys(name), trust, random()))
+        let seed = if self.repeatable { digest(name) } else { random() };
+        Some(Issuer::new(config, self.issuer_keys(name), trust, seed))
     }
 
     /// All issuers, for answering in-process.

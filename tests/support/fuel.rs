@@ -1,0 +1,119 @@
+//! What a request costs in fuel: the wasm instructions that the shipped module runs for it in the emulated Envoy.
+//!
+//! Fuel knows no clock and no other load of the machine, so a slow-down shows in a diff.
+//! A scenario is one step of a vector, the steps before it being its history; nothing is described twice.
+//! Absent: what the host does itself. Signatures that Envoy's own function checks cost no fuel here either.
+
+use std::time::Duration;
+
+use actgate::dev::world::{Ports, World};
+use envoy_harness::{Thread, profile};
+
+use crate::case::{self, Case};
+use crate::gateway::{Gateway, Observation, Request};
+use crate::harness_gateway::HarnessGateway;
+use crate::run;
+
+/// 2026-11-24T00:00:00Z, as for the vectors.
+const NOW: u64 = 1_795_478_400;
+
+/// Long enough for the worker to have its keys.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// What [`of`] can be asked: name, vector, step.
+const SCENARIOS: [(&str, &str, usize); 14] = [
+    (FIRST, "blueprint-request", 0),
+    ("cold", "blueprint-request", 0),
+    ("cold_longest_chain", "chain-at-the-ceiling", 0),
+    ("cold_headers_first", "early-tool-by-header", 0),
+    ("cold_largest_body", "body-largest", 0),
+    ("hot_mcp", "cache-reuses", 1),
+    ("hot_a2a", "a2a-upstream-401-passes", 0),
+    ("refused_resource_unknown", "path-unknown", 0),
+    ("refused_credential_missing", "credential-none", 0),
+    ("refused_unsigned", "alg-none-unsigned", 0),
+    ("refused_expired", "cache-inbound-expiry", 1),
+    ("refused_signature", "signature-bit-flipped", 0),
+    ("refused_tool", "cache-needs-the-operation-again", 1),
+    ("refused_lineage", "idp-widens", 0),
+];
+
+/// The one scenario that meets a worker without keys.
+const FIRST: &str = "first_of_worker";
+
+/// The keys under which a benchmark tells of fuel, and their scenarios.
+const BENCHMARKED: [(&str, &str); 3] = [("fuel_hot", "hot_a2a"), ("fuel_cold", "cold"), ("fuel_mcp", "hot_mcp")];
+
+/// Every scenario and the fuel that the worker burnt for it, its callouts and ticks included.
+pub fn measure() -> Vec<(&'static str, u64)> {
+    SCENARIOS.iter().map(|(name, _, _)| (*name, of(name))).collect()
+}
+
+/// The three figures that a benchmark reports beside its times.
+pub fn benchmarked() -> [(&'static str, u64); 3] {
+    BENCHMARKED.map(|(key, scenario)| (key, of(scenario)))
+}
+
+/// The fuel of one scenario.
+///
+/// # Panics
+/// There is no such scenario, or its vector does not hold.
+pub fn of(scenario: &str) -> u64 {
+    let found = SCENARIOS.iter().find(|(name, _, _)| *name == scenario);
+    let (name, id, step) = found.unwrap_or_else(|| panic!("no scenario is called {scenario}"));
+    let cases = case::all();
+    let case = cases.iter().find(|case| case.id == *id).unwrap_or_else(|| panic!("no vector is called {id}"));
+    fuel_of_steps(case, *name == FIRST).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
+}
+
+fn fuel_of_steps(case: &Case, without_keys: bool) -> Vec<u64> {
+    let world = World::repeatable(Ports::default());
+    let document = run::configuration(&world, case, &world.filter_config(Default::default()));
+    let mut inner =
+        HarnessGateway::start(&world, &document, profile::V1_40, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
+    if !without_keys {
+        inner.envoy.advance(WARM_UP);
+    }
+    let mut metered = Metered { inner, fuel: Vec::new() };
+    run::run(&world, case, &mut metered).unwrap_or_else(|error| panic!("{error}"));
+    metered.fuel
+}
+
+/// Reads the worker's fuel before and after each request.
+struct Metered {
+    inner: HarnessGateway,
+    fuel: Vec<u64>,
+}
+
+impl Gateway for Metered {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.now()
+    }
+
+    fn advance(&mut self, seconds: u64) -> bool {
+        self.inner.advance(seconds)
+    }
+
+    fn order(&mut self, issuer: &str, word: &str) {
+        self.inner.order(issuer, word);
+    }
+
+    fn behave(&mut self) {
+        self.inner.behave();
+    }
+
+    fn upstream_answers(&mut self, status: u16) {
+        self.inner.upstream_answers(status);
+    }
+
+    fn send(&mut self, request: &Request) -> Observation {
+        let before = self.inner.envoy.thread_fuel(Thread::Worker(0));
+        let observation = self.inner.send(request);
+        self.fuel.push(self.inner.envoy.thread_fuel(Thread::Worker(0)).saturating_sub(before));
+        observation
+    }
+}
