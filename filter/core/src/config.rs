@@ -36,7 +36,7 @@ pub use agent::{Agent, AgentStatus, Agents};
 pub use credential::Credential;
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
-pub use exchange::{Exchange, IdJagExchange, IssuedTokenFormat, SameSubject, SubjectTokenType};
+pub use exchange::{Acquisition, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, SameSubject, SubjectTokenType};
 pub use protocol::{A2aMethod, A2aPolicy, Demand, McpPolicy, Protocol, Tool};
 pub use resource::{PathPrefix, Resource};
 pub use scope::{ScopePattern, ScopeSet};

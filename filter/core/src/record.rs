@@ -264,8 +264,11 @@ fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("txn".into(), json!(request.txn.as_str()));
     members.insert("agent".into(), json!(request.agent.id));
-    members.insert("idp".into(), json!(request.exchange.idp.name));
-    members.insert("authorization_server".into(), json!(request.exchange.resource_server.name));
+    members.insert("kind".into(), json!(request.exchange.kind.word()));
+    if let Some(grant) = request.exchange.kind.grant() {
+        members.insert("idp".into(), json!(grant.idp.name));
+    }
+    members.insert("authorization_server".into(), json!(request.exchange.server.name));
     members.insert("audience".into(), json!(request.exchange.resource));
     members.insert("scopes".into(), json!(request.scopes.to_parameter()));
     members.insert("chain".into(), chain_subjects(&request.chain));

@@ -3,12 +3,16 @@
 //! Every struct refuses members it does not know.
 //! Every member is optional here, so that the checks can say why one is needed where it is missing.
 
+mod exchange;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::redacted::Redacted;
+
+pub(super) use exchange::{Exchange, IdJag, Lineage, LineageOf, PassThrough};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,51 +122,6 @@ pub(super) struct Delegation {
     pub(super) actor_profiles: Option<Vec<String>>,
     pub(super) unregistered_prior_actors: Option<String>,
     pub(super) repeated_actors: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Exchange {
-    pub(super) id_jag: Option<IdJag>,
-    pub(super) pass_through: Option<PassThrough>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IdJag {
-    pub(super) idp: Option<String>,
-    pub(super) resource_server: Option<String>,
-    pub(super) resource: Option<String>,
-    pub(super) subject_token_type: Option<String>,
-    pub(super) issued_token: Option<String>,
-    pub(super) max_lifetime: Option<String>,
-    pub(super) lineage: Option<Lineage>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Lineage {
-    pub(super) id_jag: Option<LineageOf>,
-    pub(super) access_token: Option<LineageOf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LineageOf {
-    pub(super) same_subject: Option<Vec<SameSubject>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SameSubject {
-    pub(super) inbound: Option<String>,
-    pub(super) issued: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PassThrough {
-    pub(super) audience: Option<String>,
 }
 
 #[derive(Deserialize)]

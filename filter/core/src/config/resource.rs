@@ -148,9 +148,9 @@ fn check(
     let accept = accept::check(&path.field("accept"), raw.accept.as_ref(), around, warnings)?;
     let exchange = exchange::check(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
     let protocol = protocol::check(path, raw, around.hold_headers, warnings)?;
-    if let (Exchange::IdJag(_), Protocol::A2a(_)) = (&exchange, &protocol) {
+    if let (Exchange::Acquire(acquisition), Protocol::A2a(_)) = (&exchange, &protocol) {
         return Err(path.field("exchange").wrong(
-            "found \"id_jag\" beside \"a2a\"",
+            format!("found \"{}\" beside \"a2a\"", acquisition.kind.word()),
             "\"pass_through\"",
             "an A2A method names no scopes to ask for, and a token of any scope is too much",
         ));

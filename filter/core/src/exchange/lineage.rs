@@ -4,7 +4,7 @@
 //! over the inbound chain unchanged, for the resource asked for, with no scope more and no longer life than sane.
 //! The human is compared within namespaces that configuration names: nothing is guessed.
 
-use crate::config::{IdJagExchange, SameSubject, ScopeSet};
+use crate::config::{Acquisition, Grant, SameSubject, ScopeSet};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::exchange::request::ExchangeRequest;
 use crate::jwt::{Claims, VerifiedJwt};
@@ -69,16 +69,20 @@ pub(crate) struct LineageOfIdJag(());
 pub(crate) struct LineageOfAccessToken(());
 
 /// Checks the identity assertion of hop 7. Its signature, issuer, type, audience and times were verified before.
-pub(crate) fn of_id_jag(token: &VerifiedJwt, request: &ExchangeRequest) -> Result<LineageOfIdJag, LineageError> {
+pub(crate) fn of_id_jag(
+    token: &VerifiedJwt,
+    request: &ExchangeRequest,
+    grant: &Grant,
+) -> Result<LineageOfIdJag, LineageError> {
     let claims = token.claims();
     let exchange = &request.exchange;
     // ID-JAG: `aud` is "a string, or an array of exactly one": the resource's authorization server.
-    only_audience(claims, &exchange.resource_server.issuer)?;
+    only_audience(claims, &exchange.server.issuer)?;
     if claims.client_id().map_err(|_| LineageError::Malformed)? != Some(request.client_id()) {
         return Err(LineageError::Client);
     }
     same_resource(claims, exchange)?;
-    same_human(claims, request, &exchange.same_subject_id_jag)?;
+    same_human(claims, request, &grant.same_subject)?;
     same_profile(claims, &request.subject_profiles)?;
     same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
@@ -96,7 +100,7 @@ pub(crate) fn of_access_token(
         Some(client) if client != request.client_id() => return Err(LineageError::Client),
         Some(_) | None => {}
     }
-    same_human(claims, request, &request.exchange.same_subject_access_token)?;
+    same_human(claims, request, &request.exchange.same_subject)?;
     same_profile(claims, &request.subject_profiles)?;
     same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
@@ -114,7 +118,7 @@ fn only_audience(claims: &Claims, wanted: &str) -> Result<(), LineageError> {
 }
 
 /// ID-JAG: `resource` may be absent, one URI, or an array; every one of them must be the one asked for.
-fn same_resource(claims: &Claims, exchange: &IdJagExchange) -> Result<(), LineageError> {
+fn same_resource(claims: &Claims, exchange: &Acquisition) -> Result<(), LineageError> {
     use serde_json::Value;
     let same = match claims.pointer("/resource") {
         None => true,
@@ -152,8 +156,8 @@ fn same_chain(claims: &Claims, request: &ExchangeRequest) -> Result<(), LineageE
     let actor = returned.current().actor();
     let acting = wanted.current().actor();
     // An actor is the pair of `iss` and `sub`: the acting agent is known to the two servers, and an equal name elsewhere is somebody else.
-    let namespaces = [Some(exchange.idp.issuer.as_str()), Some(exchange.resource_server.issuer.as_str()), acting.iss()];
-    let elsewhere = actor.iss().is_some() && !namespaces.contains(&actor.iss());
+    let at_home = |iss: &str| exchange.servers().any(|server| server.issuer == iss) || acting.iss() == Some(iss);
+    let elsewhere = actor.iss().is_some_and(|iss| !at_home(iss));
     if elsewhere || actor.sub() != acting.sub() || actor.profiles() != acting.profiles() {
         return Err(LineageError::Actor);
     }

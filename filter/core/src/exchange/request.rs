@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{Agent, IdJagExchange, ScopeSet, SubjectTokenType};
+use crate::config::{Acquisition, Agent, AuthorizationServer, Endpoint, Grant, Kind, ScopeSet};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::digest::sha256;
@@ -27,7 +27,7 @@ pub struct ExchangeKey(pub(super) [u8; 32]);
 /// One exchange: who asks, for whom, for which resource and scopes, and what must come back.
 #[derive(Debug, Clone)]
 pub struct ExchangeRequest {
-    pub(crate) exchange: Arc<IdJagExchange>,
+    pub(crate) exchange: Arc<Acquisition>,
     pub(crate) agent: Arc<Agent>,
     pub(crate) scopes: ScopeSet,
     pub(crate) inbound: Claims,
@@ -47,7 +47,7 @@ impl ExchangeRequest {
     pub fn new(
         delegation: &AuthorizedDelegation,
         subject_token: &Redacted<String>,
-        exchange: &Arc<IdJagExchange>,
+        exchange: &Arc<Acquisition>,
         scopes: &ScopeSet,
         generation: &[u8; 32],
         txn: &TransactionId,
@@ -72,48 +72,44 @@ impl ExchangeRequest {
         self.key
     }
 
-    /// The agent's client identifier at the resource's authorization server.
+    /// The agent's client identifier at the server that issues the token.
     pub(crate) fn client_id(&self) -> &str {
-        self.agent.client_id(&self.exchange.resource_server.name)
+        self.agent.client_id(&self.exchange.server.name)
     }
 
-    /// Hop 7: RFC 8693 token exchange for an identity assertion.
-    pub(crate) fn ask_for_id_jag(&self, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
-        let server = &self.exchange.idp;
-        let endpoint =
-            server.token_endpoint.as_ref().ok_or(Rejection::Internal("identity provider without a token endpoint"))?;
-        let subject_token_type = match self.exchange.subject_token_type {
-            SubjectTokenType::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
-            SubjectTokenType::IdToken => "urn:ietf:params:oauth:token-type:id_token",
-        };
+    /// The first of two calls (hop 7), RFC 8693 token exchange for a grant that another server takes.
+    pub(crate) fn ask_for_grant(
+        &self,
+        grant: &Grant,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
+        let endpoint = token_endpoint(&grant.idp)?;
         Form::new()
             .field("grant_type", TOKEN_EXCHANGE)
             .field("requested_token_type", ID_JAG)
             // ID-JAG: `audience` names the authorization server, `resource` the protected server.
-            .field("audience", &self.exchange.resource_server.issuer)
+            .field("audience", &self.exchange.server.issuer)
             .field("resource", &self.exchange.resource)
             .field("scope", &self.scopes.to_parameter())
             .field("subject_token", self.subject_token.expose())
-            .field("subject_token_type", subject_token_type)
-            .authenticated(&self.agent, server, endpoint, ambient)?
-            .post(flight, server, endpoint)
+            .field("subject_token_type", grant.subject_token_type.urn())
+            .authenticated(&self.agent, &grant.idp, endpoint, ambient)?
+            .post(flight, &grant.idp, endpoint)
     }
 
-    /// Hop 8: RFC 7523 jwt-bearer grant. Takes the assertion by value: it is spent by this call.
-    pub(crate) fn spend_id_jag(
+    /// The second of two calls (hop 8), RFC 7523 jwt-bearer grant. Takes the grant by value: it is spent by this call.
+    pub(crate) fn spend_grant(
         &self,
-        id_jag: Redacted<String>,
+        grant: Redacted<String>,
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
-        let server = &self.exchange.resource_server;
-        let endpoint = server
-            .token_endpoint
-            .as_ref()
-            .ok_or(Rejection::Internal("resource authorization server without a token endpoint"))?;
+        let server = &self.exchange.server;
+        let endpoint = token_endpoint(server)?;
         Form::new()
             .field("grant_type", JWT_BEARER)
-            .field("assertion", id_jag.expose())
+            .field("assertion", grant.expose())
             .field("scope", &self.scopes.to_parameter())
             .authenticated(&self.agent, server, endpoint, ambient)?
             .post(flight, server, endpoint)
@@ -125,24 +121,20 @@ impl ExchangeRequest {
     }
 }
 
+fn token_endpoint(server: &AuthorizationServer) -> Result<&Endpoint, Rejection> {
+    server.token_endpoint.as_ref().ok_or(Rejection::Internal("authorization server without a token endpoint"))
+}
+
 fn key(
     delegation: &AuthorizedDelegation,
     subject_token: &Redacted<String>,
-    exchange: &IdJagExchange,
+    exchange: &Acquisition,
     scopes: &ScopeSet,
     generation: &[u8; 32],
 ) -> ExchangeKey {
     let scopes = scopes.to_parameter();
     let sender = delegation.caller().sender();
-    let rules = format!(
-        "{} {:?} {:?} {} {:?} {:?}",
-        exchange.idp.name,
-        exchange.subject_token_type,
-        exchange.issued_token,
-        exchange.lifetime_max.get(),
-        exchange.same_subject_id_jag,
-        exchange.same_subject_access_token,
-    );
+    let rules = rules(exchange);
     let fields: [&[u8]; 9] = [
         generation,
         // Two resources may ask the same server for the same scopes and differ in what they check of the answer.
@@ -151,7 +143,7 @@ fn key(
         delegation.agent().id.as_bytes(),
         if sender.is_some() { b"mtls" } else { b"none" },
         sender.unwrap_or_default().as_bytes(),
-        exchange.resource_server.issuer.as_bytes(),
+        exchange.server.issuer.as_bytes(),
         exchange.resource.as_bytes(),
         scopes.as_bytes(),
     ];
@@ -162,4 +154,20 @@ fn key(
         input.extend_from_slice(field);
     }
     ExchangeKey(sha256(&input))
+}
+
+/// What tells two exchanges apart that ask the same server for the same thing: how, and what is checked of the answer.
+fn rules(exchange: &Acquisition) -> String {
+    let kind = match &exchange.kind {
+        Kind::IdJag(grant) => {
+            format!("id_jag {} {:?} {:?}", grant.idp.name, grant.subject_token_type, grant.same_subject)
+        }
+    };
+    format!(
+        "{kind} {:?} {} {:?} {:?}",
+        exchange.issued_token,
+        exchange.lifetime_max.get(),
+        exchange.same_subject,
+        exchange.chain
+    )
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::table::{Flight, Stage, Waiter};
 use super::{CalloutAnswer, FlightId, Landing, RootStep};
-use crate::config::{AuthorizationServer, IssuedTokenFormat};
+use crate::config::{AuthorizationServer, Grant, IssuedTokenFormat};
 use crate::exchange::answer::{self, Hop, TokenResponse};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::lineage::{self, LineageError};
@@ -135,7 +135,8 @@ impl Plugin {
         ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) -> Next {
-        match request.ask_for_id_jag(id, ambient) {
+        let asked = grant_of(request).and_then(|grant| request.ask_for_grant(grant, id, ambient));
+        match asked {
             Ok(call) => {
                 step.calls.push(call);
                 Next::Wait(Progress::Asked { attempts })
@@ -172,8 +173,12 @@ impl Plugin {
         step: &mut RootStep,
     ) -> Next {
         let typ = AcceptedTyp::only("oauth-id-jag+jwt");
-        let idp = Arc::clone(&request.exchange.idp);
-        let audience = request.exchange.resource_server.issuer.as_str();
+        let grant = match grant_of(request) {
+            Ok(grant) => grant,
+            Err(rejection) => return Next::Land(Err((Hop::IdJag, rejection))),
+        };
+        let idp = Arc::clone(&grant.idp);
+        let audience = request.exchange.server.issuer.as_str();
         let lifetime = Seconds::new(ID_JAG_LIFETIME_SECONDS_MAX);
         let checked = self.verify_returned(&response, &idp, audience, &typ, lifetime, ambient);
         let verified = match checked {
@@ -189,7 +194,7 @@ impl Plugin {
         if response.scopes.as_ref().is_some_and(|said| !said.is_subset(&request.scopes)) {
             return refused(Hop::IdJag, LineageError::Scope);
         }
-        if let Err(error) = lineage::of_id_jag(&verified, request) {
+        if let Err(error) = lineage::of_id_jag(&verified, request, grant) {
             return refused(Hop::IdJag, error);
         }
         let Ok(Some(jti)) = verified.claims().text("jti").map(|jti| jti.map(str::to_owned)) else {
@@ -198,7 +203,7 @@ impl Plugin {
         if !self.spent.spend(&idp.issuer, &jti) {
             return Next::Land(Err((Hop::IdJag, Rejection::GrantReplayed)));
         }
-        match request.spend_id_jag(response.token, id, ambient) {
+        match request.spend_grant(response.token, id, ambient) {
             Ok(call) => {
                 step.calls.push(call);
                 Next::Wait(Progress::Spending { id_jag_jti: Some(jti) })
@@ -219,7 +224,7 @@ impl Plugin {
         let issued = match request.exchange.issued_token {
             IssuedTokenFormat::Opaque => opaque(request, &response, ambient.now),
             IssuedTokenFormat::Jwt => {
-                let server = Arc::clone(&request.exchange.resource_server);
+                let server = Arc::clone(&request.exchange.server);
                 let audience = request.exchange.resource.as_str();
                 let lifetime = request.exchange.lifetime_max;
                 match self.verify_returned(&response, &server, audience, &server.typ, lifetime, ambient) {
@@ -296,6 +301,10 @@ impl Plugin {
             }
         }
     }
+}
+
+fn grant_of(request: &ExchangeRequest) -> Result<&Grant, Rejection> {
+    request.exchange.kind.grant().ok_or(Rejection::Internal("first of two calls without a grant"))
 }
 
 /// What the failed check of a returned token means for its lineage.

@@ -96,7 +96,7 @@ impl Admitted {
             Exchange::PassThrough { .. } => {
                 return self.release(None, Source::PassedThrough, operation, judged);
             }
-            Exchange::IdJag(exchange) => Arc::clone(exchange),
+            Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
         let request = ExchangeRequest::new(
             &self.delegation,

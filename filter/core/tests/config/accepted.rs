@@ -44,10 +44,10 @@ fn every_member_arrives() {
     assert_eq!(resource.accept.caller, CallerProof::Mtls);
     assert!(resource.accept.forbidden_scopes[0].matches("Aurora-DB:write"));
     assert_eq!(resource.accept.delegation.actors_max, 4);
-    let Exchange::IdJag(exchange) = &resource.exchange else { unreachable!("the first resource exchanges") };
-    assert_eq!((exchange.idp.name.as_str(), exchange.resource_server.name.as_str()), ("idp", "auroradb"));
+    let Exchange::Acquire(exchange) = &resource.exchange else { unreachable!("the first resource exchanges") };
+    assert_eq!((exchange.kind.grant().unwrap().idp.name.as_str(), exchange.server.name.as_str()), ("idp", "auroradb"));
     assert_eq!(exchange.lifetime_max, Seconds::new(3600));
-    assert_eq!(exchange.same_subject_id_jag[0].issued, "/email");
+    assert_eq!(exchange.kind.grant().unwrap().same_subject[0].issued, "/email");
     let tool = &mcp(&resource).tools["query"];
     assert_eq!((tool.scopes.to_parameter().as_str(), tool.reuse_max), ("Aurora-DB:read", Some(0)));
     assert_eq!(tool.demands, [Demand::Human]);
@@ -84,8 +84,8 @@ fn defaults_never_widen() {
     assert_eq!(rules.actor_profiles.iter().collect::<Vec<_>>(), ["ai_agent"]);
     assert!(config.agents.by_id("wlp2").unwrap().profiles.contains("ai_agent"));
     assert_eq!((resource.body_bytes_max, resource.strip_cookies), (1 << 20, true));
-    let Exchange::IdJag(exchange) = &resource.exchange else { unreachable!("the first resource exchanges") };
-    assert_eq!(exchange.subject_token_type, SubjectTokenType::AccessToken);
+    let Exchange::Acquire(exchange) = &resource.exchange else { unreachable!("the first resource exchanges") };
+    assert_eq!(exchange.kind.grant().unwrap().subject_token_type, SubjectTokenType::AccessToken);
     assert_eq!(exchange.issued_token, IssuedTokenFormat::Jwt);
     assert!(mcp(&resource).methods.is_empty() && mcp(&resource).method_scopes.is_empty());
 }
