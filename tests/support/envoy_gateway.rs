@@ -27,11 +27,15 @@ pub struct Options {
     pub workers: u32,
     /// From which level on Envoy's component `wasm` logs.
     pub wasm_log: LogLevel,
+    /// The loopback port of what stands behind both routes, where that is not the upstream that remembers.
+    pub behind: Option<u16>,
+    /// The path under which it knows the tools' route, where that is another than the gateway's.
+    pub prefix_rewrite: Option<&'static str>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bootstrap: "envoy.yaml", workers: 1, wasm_log: LogLevel::Info }
+        Self { bootstrap: "envoy.yaml", workers: 1, wasm_log: LogLevel::Info, behind: None, prefix_rewrite: None }
     }
 }
 
@@ -113,7 +117,7 @@ impl EnvoyGateway {
         }
         let upstream = Upstream::start().map_err(|error| error.to_string())?;
         let binary = Binary::from_env().map_err(|error| error.to_string())?;
-        let envoy = launch(&world, document, options, upstream.port())?
+        let envoy = launch(&world, document, options, options.behind.unwrap_or_else(|| upstream.port()))?
             .start(&binary, work_dir(&world))
             .map_err(|error| error.to_string())?;
         let address = envoy.listener("gateway").map_err(|error| error.to_string())?;
@@ -218,7 +222,10 @@ pub fn wire(request: &Request) -> Vec<u8> {
 
 fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
-    let text = std::fs::read_to_string(folder.join(options.bootstrap)).map_err(|error| error.to_string())?;
+    let mut text = std::fs::read_to_string(folder.join(options.bootstrap)).map_err(|error| error.to_string())?;
+    if let Some(path) = options.prefix_rewrite {
+        text = text.replace("{cluster: mcp-server, ", &format!("{{cluster: mcp-server, prefix_rewrite: {path}, "));
+    }
     let files = world.certificates.as_ref().ok_or("no certificates")?;
     let path = |path: &Path| path.display().to_string();
     let loopback = || "127.0.0.1".to_owned();
