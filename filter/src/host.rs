@@ -32,6 +32,7 @@ impl Map {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Buffer {
     RequestBody,
+    ResponseBody,
     CalloutResponseBody,
     PluginConfiguration,
 }
@@ -40,6 +41,7 @@ impl Buffer {
     const fn number(self) -> u32 {
         match self {
             Self::RequestBody => 0,
+            Self::ResponseBody => 1,
             Self::CalloutResponseBody => 4,
             Self::PluginConfiguration => 7,
         }
@@ -78,6 +80,13 @@ mod import {
             size_max: usize,
             out: *mut *mut u8,
             out_size: *mut usize,
+        ) -> u32;
+        pub(super) fn proxy_set_buffer_bytes(
+            buffer: u32,
+            start: usize,
+            size: usize,
+            bytes: *const u8,
+            bytes_size: usize,
         ) -> u32;
         pub(super) fn proxy_get_header_map_pairs(map: u32, out: *mut *mut u8, out_size: *mut usize) -> u32;
         pub(super) fn proxy_get_header_map_value(
@@ -193,6 +202,12 @@ pub(crate) fn resume_request() -> Result<(), Refused> {
 pub(crate) fn buffer(buffer: Buffer, size_max: usize) -> Result<Vec<u8>, Refused> {
     // SAFETY: `filled` says what becomes of the two pointers.
     filled(|out, size| unsafe { import::proxy_get_buffer_bytes(buffer.number(), 0, size_max, out, size) })
+}
+
+/// Puts `bytes` in place of the first `size` bytes of `buffer`. The host cannot replace a piece from the middle, and never mends a length header.
+pub(crate) fn replace_start(buffer: Buffer, size: usize, bytes: &[u8]) -> Result<(), Refused> {
+    // SAFETY: the host reads `bytes` during the call only.
+    checked(unsafe { import::proxy_set_buffer_bytes(buffer.number(), 0, size, bytes.as_ptr(), bytes.len()) })
 }
 
 /// All pairs of `map` in the host's serialized form; see [`pairs`].

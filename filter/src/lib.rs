@@ -4,6 +4,7 @@
 //! While a request is undecided every callback answers `Pause`; a header is never written after its request was released.
 //! `unsafe` lives in the module `host` alone.
 
+mod answer;
 mod calls;
 mod entry;
 mod host;

@@ -116,38 +116,6 @@ impl Stream {
         }
         host::buffer(Buffer::RequestBody, size)
     }
-
-    fn response_headers(&self) -> Action {
-        let Some(stage) = self.worker.take(self.id) else {
-            return Action::Continue;
-        };
-        let plan = match &stage {
-            // An upstream that answers before it has the body is heard, and the body stays held: the stage does not change.
-            Stage::Forwarded(plan) | Stage::Checking { plan, .. } => plan,
-            // The answer is our own, or the host's to a request that was never released.
-            Stage::Replied | Stage::Reading { .. } | Stage::Waiting { .. } => {
-                self.worker.put(self.id, stage);
-                return Action::Continue;
-            }
-        };
-        let status = host::header(Map::ResponseHeaders, ":status")
-            .ok()
-            .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
-        let reply = self.worker.with_plugin(|plugin| plan.handle_response_status(plugin, status)).flatten();
-        if let Some(reply) = reply {
-            return self.worker.reply(self.id, &reply);
-        }
-        for name in plan.response_headers_to_remove() {
-            // Absent is as good as removed.
-            let _ = host::remove_header(Map::ResponseHeaders, name);
-        }
-        for (name, value) in plan.response_headers_to_set() {
-            // The answer is as good without its number, and the record has it.
-            let _ = host::replace_header(Map::ResponseHeaders, name, value);
-        }
-        self.worker.put(self.id, stage);
-        Action::Continue
-    }
 }
 
 impl Context for Stream {}
@@ -171,8 +139,17 @@ impl HttpContext for Stream {
         self.request_body(size, true)
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.response_headers()
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.worker.answer_headers(self.id, end_of_stream)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.worker.answer_body(self.id, size, end_of_stream)
+    }
+
+    /// Trailers end an answer that did not end by itself.
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.worker.answer_trailers(self.id)
     }
 }
 

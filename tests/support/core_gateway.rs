@@ -7,7 +7,7 @@ use actgate::dev::issuer::set::IssuerSet;
 use actgate::dev::world::World;
 use actgate_core::config::Config;
 use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
-use actgate_core::flow::{BodyVerdict, Joined, handle_request_headers};
+use actgate_core::flow::{BodyVerdict, Joined, ResponseHead, ResponseStep, handle_request_headers};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, RequestHead, StreamId};
 use actgate_core::signatures::InGuest;
@@ -176,9 +176,13 @@ impl CoreGateway {
         }
         let seen = Some(Seen { headers, body });
         let status = self.upstream_status;
-        match self.handle(|plugin, _| forward.response.handle_response_status(plugin, Some(status))) {
-            Some(reply) => self.reply(&reply, seen),
-            None => Observation { status, headers: Vec::new(), body: Vec::new(), upstream: seen },
+        let mut plan = forward.response;
+        let head = ResponseHead { status: Some(status), headers: &[], end_of_stream: false };
+        match self.handle(|plugin, _| plan.handle_response_headers(plugin, &head)) {
+            ResponseStep::Reply(reply) => self.reply(&reply, seen),
+            ResponseStep::Pass | ResponseStep::Hold => {
+                Observation { status, headers: Vec::new(), body: Vec::new(), upstream: seen }
+            }
         }
     }
 

@@ -16,6 +16,8 @@ mod response;
 
 pub use admission::{AwaitKeys, handle_request_headers};
 pub use authorization::{AwaitBody, AwaitToken, BodyVerdict, CheckBody};
+pub(crate) use response::Answer;
+pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
 
 use crate::flight::Landing;
 use crate::plugin::Plugin;

@@ -6,7 +6,7 @@
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
-use crate::flow::{AwaitBody, CheckBody, Joined};
+use crate::flow::{Answer, AwaitBody, CheckBody, Joined};
 use crate::record::Record;
 use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
@@ -104,12 +104,18 @@ impl HeaderEdits {
 pub struct ResponsePlan {
     pub(crate) exchanged: Option<ExchangeKey>,
     pub(crate) refusal: RefusalContext,
+    pub(crate) answer: Answer,
 }
 
 impl ResponsePlan {
     /// The reply to a request that was decided but cannot be released.
     pub fn refuse(self, rejection: Rejection) -> Reply {
         self.refusal.reply(rejection)
+    }
+
+    /// The reply in place of an answer that cannot be passed on.
+    pub fn refusal(&self, rejection: Rejection) -> Reply {
+        self.refusal.clone().reply(rejection)
     }
 }
 

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actgate_core::flight::{CalloutAnswer, FlightId, Landing, RootStep};
-use actgate_core::flow::{AwaitBody, BodyVerdict, CheckBody, Joined, handle_request_headers};
+use actgate_core::flow::{
+    AwaitBody, BodyVerdict, CheckBody, Joined, ResponseHead, ResponseStep, handle_request_headers,
+};
 use actgate_core::limits::{FLIGHT_SECONDS_MAX, FLIGHTS_MAX, ISSUED_TOKENS_MAX, WAITERS_PER_FLIGHT_MAX};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, RequestHead, StreamId};
@@ -237,10 +239,11 @@ impl Gateway {
             return;
         };
         match stream.waiting.take() {
-            Some(Waiting::Response(plan)) => {
-                match self.ask(|plugin, _| plan.handle_response_status(plugin, Some(status))) {
-                    Some(reply) => self.reply(id, &reply),
-                    None => {
+            Some(Waiting::Response(mut plan)) => {
+                let head = ResponseHead { status: Some(status), headers: &[], end_of_stream: true };
+                match self.ask(|plugin, _| plan.handle_response_headers(plugin, &head)) {
+                    ResponseStep::Reply(reply) => self.reply(id, &reply),
+                    ResponseStep::Pass | ResponseStep::Hold => {
                         self.streams.remove(&id);
                     }
                 }

@@ -7,9 +7,9 @@ use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
-use crate::flow::Joined;
 use crate::flow::admission::Arrived;
 use crate::flow::arrival::{Arrival, ToldBy};
+use crate::flow::{Answer, Joined};
 use crate::jwt::JwtError;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
@@ -146,7 +146,7 @@ impl Admitted {
                 })),
             },
         };
-        let response = ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context };
+        let response = ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context, answer: Answer::Unread };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }

@@ -1,0 +1,127 @@
+//! The upstream's answer on its way to the caller: edited, and read only where the plan of its request says so.
+
+use proxy_wasm::types::Action;
+
+use actgate_core::flow::{BodyStep, Reading, ResponseHead, ResponseStep};
+use actgate_core::rejection::Rejection;
+use actgate_core::step::ResponsePlan;
+
+use crate::host::{self, Buffer, Map};
+use crate::report;
+use crate::worker::{Stage, Worker};
+
+impl Worker {
+    /// The head of the answer to `stream`.
+    pub(crate) fn answer_headers(&self, stream: u32, end_of_stream: bool) -> Action {
+        let Some(mut stage) = self.take(stream) else {
+            return Action::Continue;
+        };
+        // The answer is our own, or the host's to a request that was never released.
+        let Some(plan) = plan(&mut stage) else {
+            self.put(stream, stage);
+            return Action::Continue;
+        };
+        let step = self.head_step(plan, end_of_stream);
+        let action = match step {
+            ResponseStep::Reply(reply) => return self.reply(stream, &reply),
+            ResponseStep::Pass => Action::Continue,
+            ResponseStep::Hold => Action::Pause,
+        };
+        for name in plan.response_headers_to_remove() {
+            // Absent is as good as removed.
+            let _ = host::remove_header(Map::ResponseHeaders, name);
+        }
+        for (name, value) in plan.response_headers_to_set() {
+            // The answer is as good without its number, and the record has it.
+            let _ = host::replace_header(Map::ResponseHeaders, name, value);
+        }
+        self.put(stream, stage);
+        action
+    }
+
+    fn head_step(&self, plan: &mut ResponsePlan, end_of_stream: bool) -> ResponseStep {
+        let serialized = if plan.reads_body() { host::header_map(Map::ResponseHeaders).ok() } else { None };
+        let headers = serialized.as_deref().and_then(host::pairs).unwrap_or_default();
+        let status = host::header(Map::ResponseHeaders, ":status")
+            .ok()
+            .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
+        let head = ResponseHead { status, headers: &headers, end_of_stream };
+        match self.with_plugin(|plugin| plan.handle_response_headers(plugin, &head)) {
+            Some(step) => step,
+            None => ResponseStep::Reply(Box::new(plan.refusal(Rejection::Internal("an answer without a plugin")))),
+        }
+    }
+
+    /// A piece of the answer's body is here, `size` bytes of it; of a held one, `size` bytes in all.
+    pub(crate) fn answer_body(&self, stream: u32, size: usize, complete: bool) -> Action {
+        let Some(mut stage) = self.take(stream) else {
+            return Action::Continue;
+        };
+        let step = match plan(&mut stage) {
+            None => BodyStep::Pass,
+            Some(plan) => match plan.reading() {
+                Reading::Not => BodyStep::Pass,
+                Reading::Whole { limit } if size > limit => plan.handle_response_too_large(),
+                Reading::Whole { .. } if !complete => {
+                    self.put(stream, stage);
+                    return Action::Pause;
+                }
+                Reading::Whole { .. } | Reading::Pieces => match piece(size) {
+                    Ok(bytes) => plan.handle_response_body(&bytes, complete),
+                    Err(_) => plan.handle_response_too_large(),
+                },
+            },
+        };
+        self.put(stream, stage);
+        self.perform_body(stream, size, step)
+    }
+
+    /// Trailers do not say how much is held before them.
+    pub(crate) fn answer_trailers(&self, stream: u32) -> Action {
+        let Some(mut stage) = self.take(stream) else {
+            return Action::Continue;
+        };
+        let size = match plan(&mut stage).map_or(Reading::Not, |plan| plan.reading()) {
+            Reading::Not | Reading::Pieces => 0,
+            Reading::Whole { limit } => {
+                host::buffer(Buffer::ResponseBody, limit.saturating_add(1)).map_or(0, |body| body.len())
+            }
+        };
+        self.put(stream, stage);
+        self.answer_body(stream, size, true)
+    }
+
+    fn perform_body(&self, stream: u32, size: usize, step: BodyStep) -> Action {
+        let bytes = match step {
+            BodyStep::Pass => return Action::Continue,
+            BodyStep::Reply(reply) => return self.reply(stream, &reply),
+            BodyStep::Replace { bytes, event } => {
+                if let Some(event) = event {
+                    report::event(self, &event);
+                }
+                bytes
+            }
+            BodyStep::Withdraw { bytes, record } => {
+                report::decision(self, &record);
+                bytes
+            }
+        };
+        if host::replace_start(Buffer::ResponseBody, size, &bytes).is_ok() {
+            return Action::Continue;
+        }
+        host::log(host::Level::Error, "actgate: the host refused to replace a body; the answer is cut off");
+        self.refuse_undecided(stream)
+    }
+}
+
+fn plan(stage: &mut Stage) -> Option<&mut ResponsePlan> {
+    match stage {
+        // An upstream that answers before it has the body is heard, and the body stays held: the stage does not change.
+        Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some(plan),
+        Stage::Replied | Stage::Reading { .. } | Stage::Waiting { .. } => None,
+    }
+}
+
+fn piece(size: usize) -> Result<Vec<u8>, host::Refused> {
+    if size == 0 { Ok(Vec::new()) } else { host::buffer(Buffer::ResponseBody, size) }
+}
