@@ -17,6 +17,7 @@ pub mod mcp;
 pub mod protocol;
 mod raw;
 pub mod resource;
+pub mod rules;
 pub mod scope;
 pub mod server;
 mod size;
@@ -83,6 +84,7 @@ impl Config {
         let around = resource::Surroundings { servers: &servers, agents: &agents, hold_headers };
         let path = root.field("resources");
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
+        agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
         Ok(Self { hold_headers, servers, agents, resources, warnings, digest: sha256(document) })
     }
 }

@@ -4,4 +4,6 @@
 
 pub mod caller;
 pub mod chain;
+pub(crate) mod permission;
 pub mod policy;
+mod rules;

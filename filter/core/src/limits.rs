@@ -122,6 +122,27 @@ pub const SAME_SUBJECT_MAX: usize = 8;
 /// Longest JSON pointer in a configuration in bytes.
 pub const POINTER_BYTES_MAX: usize = 256;
 
+/// Most rules on claims at one resource: each is looked at in every request.
+pub const CLAIM_RULES_MAX: usize = 32;
+
+/// Most values that one rule on a claim may list.
+pub const CLAIM_RULE_VALUES_MAX: usize = 64;
+
+/// Most entries of the table of who may be served by whom at one resource: each is looked at in every request.
+pub const PAIRS_MAX: usize = 256;
+
+/// Most names in one list of an entry of that table, and most agents or resources in any other list of names.
+pub const NAMES_PER_LIST_MAX: usize = 256;
+
+/// Most groups of one subject that are looked at: directories cap what they put into tokens at some 200.
+pub const GROUPS_MAX: usize = 512;
+
+/// Most `acr` values of one resource: all stand in the challenge.
+pub const ACR_VALUES_MAX: usize = 8;
+
+/// Longest time in seconds since a sign-in that may be demanded: 30 days, as long as identity providers keep a session.
+pub const AUTHENTICATION_AGE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+
 /// Most actors that a configuration may allow in a chain: a person can still follow that many hand-overs.
 pub const ACTORS_MAX: usize = 16;
 

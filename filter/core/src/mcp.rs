@@ -146,5 +146,7 @@ pub(crate) fn judge_early(
         return tool_operation(policy, &name, delegation);
     }
     let scopes: &ScopeSet = policy.resource_wide_scopes.as_ref().ok_or(Rejection::ToolUnknownBeforeBody)?;
-    Ok(Operation { label: "(resource)".to_owned(), scopes: scopes.clone(), reuse_max: None })
+    // Asked for on suspicion, so only what the subject and the agent may have: the body shows later whether that was enough.
+    let scopes = delegation.permission().cut(scopes)?;
+    Ok(Operation { label: "(resource)".to_owned(), scopes, reuse_max: None })
 }

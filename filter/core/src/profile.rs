@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 
 use crate::limits::{PROFILE_BYTES_MAX, PROFILES_MAX};
 
+/// The word of configuration for an entity without a profile.
+pub const UNCLASSIFIED: &str = "unclassified";
+
 /// A non-empty set of entity profiles.
 ///
 /// Invariant: every member is lower case and made of letters, digits, `-`, `_` and `.`;
@@ -49,6 +52,15 @@ impl Profiles {
             }
         }
         if set.is_empty() { Err(ProfileError::Empty) } else { Ok(Self(set)) }
+    }
+
+    /// What an entity is that does not say what it is.
+    ///
+    /// draft-mora-oauth-entity-profiles: an absent value is unclassified and takes the most restrictive policy,
+    /// so it is accepted only where the configuration lists this very word.
+    #[must_use]
+    pub fn unclassified() -> Self {
+        Self(BTreeSet::from([UNCLASSIFIED.to_owned()]))
     }
 
     /// Whether `profile` is in the set, in whatever case it is written.

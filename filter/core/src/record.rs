@@ -10,6 +10,8 @@ use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::Hop;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeRequest;
+use crate::jwt::Claims;
+use crate::limits::ACTORS_MAX;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
 
@@ -64,6 +66,15 @@ impl Record {
 
     pub(crate) fn at_resource(&mut self, name: &str) {
         self.resource = Some(name.to_owned());
+    }
+
+    /// Whom a verified token is for, so that a refusal from here on names somebody.
+    pub(crate) fn verified(&mut self, claims: &Claims) {
+        self.delegation = claim_members(claims);
+        // An `act` that is no chain names nobody.
+        if let Some(Ok(chain)) = claims.act().map(|act| ActorChain::parse(act, ACTORS_MAX)) {
+            self.delegation.extend(chain_members(&chain));
+        }
     }
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
@@ -165,22 +176,28 @@ impl Record {
 }
 
 fn delegation_members(delegation: &AuthorizedDelegation) -> Map<String, Value> {
-    let mut members = Map::new();
-    let claims = delegation.claims();
-    members.insert("subject".into(), json!(delegation.subject()));
+    let mut members = claim_members(delegation.claims());
     members.insert("subject_profile".into(), json!(delegation.subject_profiles().iter().collect::<Vec<_>>().join(" ")));
-    if let Ok(Some(issuer)) = claims.text("iss") {
-        members.insert("issuer".into(), json!(issuer));
-    }
-    if let Ok(Some(jti)) = claims.text("jti") {
-        members.insert("jti".into(), json!(jti));
-    }
     members.insert("agent".into(), json!(delegation.agent().id));
     members.insert("agent_name".into(), json!(delegation.agent().name));
-    if let Some(chain) = delegation.chain() {
-        members.insert("actor".into(), json!(chain.current().actor().sub()));
-        members.insert("chain".into(), chain_subjects(chain));
+    members.extend(delegation.chain().map(chain_members).unwrap_or_default());
+    members
+}
+
+fn claim_members(claims: &Claims) -> Map<String, Value> {
+    let mut members = Map::new();
+    for (name, claim) in [("subject", "sub"), ("issuer", "iss"), ("jti", "jti")] {
+        if let Ok(Some(text)) = claims.text(claim) {
+            members.insert(name.into(), json!(text));
+        }
     }
+    members
+}
+
+fn chain_members(chain: &ActorChain) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("actor".into(), json!(chain.current().actor().sub()));
+    members.insert("chain".into(), chain_subjects(chain));
     members
 }
 

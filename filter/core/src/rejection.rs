@@ -39,6 +39,26 @@ pub enum Rejection {
     ActorProfileRefused,
     /// The current actor is not registered.
     ActorUnregistered,
+    /// An actor names the namespace of its identifier, or does not, against the resource's rule.
+    ActorIssuerRefused,
+    /// The current actor is not one that the resource is for.
+    ActorNotAccepted,
+    /// The acting agent is not registered for the resource.
+    AgentResourceRefused,
+    /// The human's sign-in is too old, or nobody knows how old.
+    AuthenticationTooOld,
+    /// The human signed in by other means than the resource demands.
+    AuthenticationTooWeak,
+    /// A claim does not say what a rule of the resource demands.
+    ClaimNotAccepted,
+    /// The token was issued to another client than the current actor is.
+    ClientMismatch,
+    /// This current actor may not serve this subject.
+    PairNotAccepted,
+    /// The call needs a scope that the agent may not have.
+    ScopeBeyondAgent,
+    /// The call needs a scope that the subject is not entitled to.
+    ScopeBeyondSubject,
     /// The agent that the token names is suspended or retired.
     AgentInactive,
     /// No registered agent stands behind this token.
@@ -167,6 +187,16 @@ impl Rejection {
             Self::ActorInactive => "actor_inactive",
             Self::ActorProfileRefused => "actor_profile_refused",
             Self::ActorUnregistered => "actor_unregistered",
+            Self::ActorIssuerRefused => "actor_issuer_refused",
+            Self::ActorNotAccepted => "actor_not_accepted",
+            Self::AgentResourceRefused => "agent_resource_refused",
+            Self::AuthenticationTooOld => "authentication_too_old",
+            Self::AuthenticationTooWeak => "authentication_too_weak",
+            Self::ClaimNotAccepted => "claim_not_accepted",
+            Self::ClientMismatch => "client_mismatch",
+            Self::PairNotAccepted => "pair_not_accepted",
+            Self::ScopeBeyondAgent => "scope_beyond_agent",
+            Self::ScopeBeyondSubject => "scope_beyond_subject",
             Self::AgentInactive => "agent_inactive",
             Self::AgentUnknown => "agent_unknown",
             Self::PriorActorInactive => "prior_actor_inactive",
@@ -217,7 +247,11 @@ impl Rejection {
             | Self::HeaderMismatch
             | Self::PathAmbiguous
             | Self::ProtocolVersionUnsupported => 400,
-            Self::CallerMismatch
+            Self::ActorIssuerRefused
+            | Self::AuthenticationTooOld
+            | Self::AuthenticationTooWeak
+            | Self::ClientMismatch
+            | Self::CallerMismatch
             | Self::CallerUnproven
             | Self::ChainActorIsSubject
             | Self::ChainMalformed
@@ -234,6 +268,12 @@ impl Rejection {
             | Self::ActorInactive
             | Self::ActorProfileRefused
             | Self::ActorUnregistered
+            | Self::ActorNotAccepted
+            | Self::AgentResourceRefused
+            | Self::ClaimNotAccepted
+            | Self::PairNotAccepted
+            | Self::ScopeBeyondAgent
+            | Self::ScopeBeyondSubject
             | Self::AgentInactive
             | Self::AgentUnknown
             | Self::PriorActorInactive
@@ -270,7 +310,9 @@ impl Rejection {
         match self {
             Self::CredentialMissing => OauthError::Absent,
             Self::CredentialMalformed | Self::CredentialRepeated => OauthError::InvalidRequest,
-            Self::CallerMismatch
+            Self::ActorIssuerRefused
+            | Self::ClientMismatch
+            | Self::CallerMismatch
             | Self::CallerUnproven
             | Self::ChainActorIsSubject
             | Self::ChainMalformed
@@ -281,10 +323,16 @@ impl Rejection {
             | Self::Token(_)
             | Self::SubjectTokenRefused => OauthError::InvalidToken,
             Self::ScopeMissing | Self::ScopeNotGranted => OauthError::InsufficientScope,
-            Self::StepUpRequired => OauthError::InsufficientUserAuthentication,
+            Self::StepUpRequired | Self::AuthenticationTooOld | Self::AuthenticationTooWeak => {
+                OauthError::InsufficientUserAuthentication
+            }
             Self::ActorInactive
             | Self::ActorProfileRefused
             | Self::ActorUnregistered
+            | Self::ActorNotAccepted
+            | Self::AgentResourceRefused
+            | Self::PairNotAccepted
+            | Self::ScopeBeyondAgent
             | Self::AgentInactive
             | Self::AgentUnknown
             | Self::PriorActorInactive
@@ -292,6 +340,8 @@ impl Rejection {
             | Self::PriorActorUnregistered
             | Self::SubjectProfileRefused => OauthError::ActorUnauthorized,
             Self::ApprovalRequired
+            | Self::ClaimNotAccepted
+            | Self::ScopeBeyondSubject
             | Self::ConsentRequired
             | Self::BodyInvalid
             | Self::BatchRefused

@@ -150,6 +150,8 @@ pub(crate) struct RefusalContext {
     pub(crate) shape: Shape,
     pub(crate) rpc_id: Option<RpcId>,
     pub(crate) scopes_needed: String,
+    /// The parameters of a step-up challenge.
+    pub(crate) sign_in_needed: String,
     pub(crate) record: Record,
 }
 
@@ -165,7 +167,7 @@ impl RefusalContext {
             ("cache-control", "no-store".to_owned()),
             (TRANSACTION_HEADER, self.txn.as_str().to_owned()),
         ];
-        if let Some(challenge) = challenge(rejection, &self.scopes_needed) {
+        if let Some(challenge) = challenge(rejection, &self) {
             headers.push(("www-authenticate", challenge));
         }
         if rejection.is_retryable() {
@@ -207,7 +209,8 @@ impl RefusalContext {
 }
 
 /// RFC 6750 §3. Scope values cannot hold a quote or a backslash, so they need no escaping.
-fn challenge(rejection: Rejection, scopes_needed: &str) -> Option<String> {
+fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
+    let scopes_needed = context.scopes_needed.as_str();
     let error = rejection.oauth_error();
     if error == OauthError::NoChallenge {
         return None;
@@ -223,6 +226,10 @@ fn challenge(rejection: Rejection, scopes_needed: &str) -> Option<String> {
         challenge.push_str(", scope=\"");
         challenge.push_str(scopes_needed);
         challenge.push('"');
+    }
+    // RFC 9470 §3. Not for an authorization server's own wish, which is about something else.
+    if matches!(rejection, Rejection::AuthenticationTooOld | Rejection::AuthenticationTooWeak) {
+        challenge.push_str(&context.sign_in_needed);
     }
     Some(challenge)
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::config::agent::{self, AgentStatus};
 use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::resource::Surroundings;
+use crate::config::rules::{self, Rules};
 use crate::config::scope::{ScopePattern, ScopeSet};
 use crate::config::server::{self, AuthorizationServer};
 use crate::config::{duration, raw, text};
 use crate::limits::{ACTORS_MAX, LIFETIME_SECONDS_MAX, SCOPES_MAX, URL_BYTES_MAX};
-use crate::profile::Profiles;
+use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::time::Seconds;
 
 /// Which tokens a resource takes, and from whom.
@@ -36,6 +37,8 @@ pub struct Accept {
     pub subject_profiles: Profiles,
     /// What the chain of actors may look like.
     pub delegation: DelegationRules,
+    /// Who may act for whom.
+    pub rules: Rules,
 }
 
 /// Who presents a token.
@@ -118,14 +121,31 @@ pub(super) fn check(
         lifetime_max: lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         subject_profiles: check_subject_profiles(&path.field("subject_profiles"), raw)?,
         delegation: check_delegation(&path.field("delegation"), raw.delegation.as_ref(), presenter)?,
+        rules: rules::check(path, raw, around.agents)?,
     };
     check_presenter(path, &accept, around, warnings)?;
+    warn_of_unclassified(path, &accept, warnings);
     if caller == CallerProof::AudienceOnly {
         let path = path.field("caller");
         warnings
             .push(format!("{path}: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\""));
     }
     Ok(accept)
+}
+
+/// An entity that does not say what it is takes the most restrictive branch, and here that one lets it in.
+fn warn_of_unclassified(path: &Path<'_>, accept: &Accept, warnings: &mut Vec<String>) {
+    if accept.subject_profiles.contains(UNCLASSIFIED) {
+        let path = path.field("subject_profiles");
+        warnings.push(format!(
+            "{path}: unclassified lets in a subject that may be human or machine: have the issuer send `sub_profile`"
+        ));
+    }
+    if accept.delegation.actor_profiles.contains(UNCLASSIFIED) {
+        let path = path.field("delegation");
+        let path = path.field("actor_profiles");
+        warnings.push(format!("{path}: unclassified lets in actors that do not say what they are: have the issuer send `sub_profile` in `act`"));
+    }
 }
 
 /// The longest life of a token.

@@ -2,15 +2,17 @@
 //!
 //! Every name leads to one agent at most, so that a token, a certificate or an issued token cannot be read as two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::credential::{self, Credential};
 use crate::config::error::{ConfigError, Path, alternatives, quoted};
+use crate::config::resource::Resource;
+use crate::config::scope::ScopeSet;
 use crate::config::server::Servers;
 use crate::config::{raw, text};
-use crate::limits::{AGENTS_MAX, CONFIG_TEXT_BYTES_MAX, URL_BYTES_MAX};
-use crate::profile::Profiles;
+use crate::limits::{AGENTS_MAX, CONFIG_TEXT_BYTES_MAX, NAMES_PER_LIST_MAX, URL_BYTES_MAX};
+use crate::profile::{Profiles, UNCLASSIFIED};
 
 /// Every registered agent, found by each of its names.
 ///
@@ -68,6 +70,12 @@ pub struct Agent {
     pub client_ids: BTreeMap<String, String>,
     /// How the gateway authenticates as this agent.
     pub credential: Option<Credential>,
+    /// The namespace of its id, which an actor that names one must name; `None` for that of any configured server.
+    pub issuer: Option<String>,
+    /// The most that may be asked for on its behalf; `None` for whatever a call needs.
+    pub scopes: Option<ScopeSet>,
+    /// The names of the resources it may act at; `None` for all of them.
+    pub resources: Option<BTreeSet<String>>,
 }
 
 impl Agent {
@@ -179,6 +187,14 @@ fn check(
         .profiles
         .as_deref()
         .map_or_else(|| ai_agent(path), |values| text::profiles(&path.field("profiles"), values))?;
+    if profiles.contains(UNCLASSIFIED) {
+        return Err(path.field("profiles").found(
+            UNCLASSIFIED,
+            "what this agent is",
+            "whether an actor must say what it is, is for each resource to say: see accept.delegation.actor_profiles",
+        ));
+    }
+    let (scopes, resources) = check_ceiling(&path.field("ceiling"), raw.ceiling.as_ref())?;
     Ok(Agent {
         id: id.to_owned(),
         name,
@@ -201,7 +217,56 @@ fn check(
             .as_ref()
             .map(|raw| credential::check(&path.field("credential"), raw, around.env, warnings))
             .transpose()?,
+        issuer: raw
+            .issuer
+            .as_deref()
+            .map(|value| text::text(&path.field("issuer"), value, URL_BYTES_MAX))
+            .transpose()?,
+        scopes,
+        resources,
     })
+}
+
+type Ceiling = (Option<ScopeSet>, Option<BTreeSet<String>>);
+
+/// The most an agent may. An empty list is a limit: nothing at all.
+fn check_ceiling(path: &Path<'_>, raw: Option<&raw::Ceiling>) -> Result<Ceiling, ConfigError> {
+    let Some(raw) = raw else {
+        return Ok((None, None));
+    };
+    let scopes = raw.scopes.as_deref().map(|values| text::scopes(&path.field("scopes"), values)).transpose()?;
+    let resources = raw.resources.as_deref().map(|names| check_names(&path.field("resources"), names)).transpose()?;
+    if scopes.is_none() && resources.is_none() {
+        return Err(path.wrong("empty", "\"scopes\" or \"resources\"", "say what this agent may at most"));
+    }
+    Ok((scopes, resources))
+}
+
+fn check_names(path: &Path<'_>, names: &[String]) -> Result<BTreeSet<String>, ConfigError> {
+    text::at_most(path, names.len(), NAMES_PER_LIST_MAX, "names")?;
+    let mut seen = BTreeSet::new();
+    for (at, name) in names.iter().enumerate() {
+        let path = path.index(at);
+        text::once(&path, &text::name(&path, name)?, &mut seen)?;
+    }
+    Ok(seen)
+}
+
+/// The resources that ceilings name must be there: a slip in a name would take an agent out of service.
+pub(super) fn check_ceilings(path: &Path<'_>, agents: &Agents, resources: &[Arc<Resource>]) -> Result<(), ConfigError> {
+    for agent in agents.iter() {
+        let unknown = |name: &&String| resources.iter().all(|resource| resource.name != **name);
+        if let Some(name) = agent.resources.iter().flatten().find(unknown) {
+            let known = alternatives(resources.iter().map(|resource| resource.name.as_str()).take(8));
+            let path = path.key(&agent.id);
+            return Err(path.field("ceiling").field("resources").found(
+                name,
+                format!("names of resources such as {known}"),
+                "an agent may act where it is said, by the name of the resource",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What an agent is where nothing else is said.

@@ -57,6 +57,15 @@ pub(super) struct Agent {
     pub(super) spiffe_id: Option<String>,
     pub(super) client_ids: Option<BTreeMap<String, String>>,
     pub(super) credential: Option<Credential>,
+    pub(super) issuer: Option<String>,
+    pub(super) ceiling: Option<Ceiling>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ceiling {
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) resources: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +121,26 @@ pub(super) struct Accept {
     pub(super) max_lifetime: Option<String>,
     pub(super) subject_profiles: Option<Vec<String>>,
     pub(super) delegation: Option<Delegation>,
+    pub(super) authentication: Option<Authentication>,
+    pub(super) entitlements: Option<String>,
+    pub(super) claims: Option<Vec<ClaimRule>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Authentication {
+    pub(super) max_age: Option<String>,
+    pub(super) acr_values: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClaimRule {
+    pub(super) at: Option<String>,
+    pub(super) r#const: Option<Value>,
+    pub(super) r#enum: Option<Vec<Value>>,
+    pub(super) contains: Option<Value>,
+    pub(super) absent: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +151,19 @@ pub(super) struct Delegation {
     pub(super) actor_profiles: Option<Vec<String>>,
     pub(super) unregistered_prior_actors: Option<String>,
     pub(super) repeated_actors: Option<String>,
+    pub(super) actor_issuer: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) current_actors: Option<Vec<String>>,
+    pub(super) groups: Option<String>,
+    pub(super) pairs: Option<Vec<Pair>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pair {
+    pub(super) subjects: Option<Vec<String>>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) actors: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::config::error::{ConfigError, Path, alternatives};
 use crate::config::scope::{ScopeError, ScopeSet};
 use crate::limits::{
-    CONFIG_TEXT_BYTES_MAX, NAME_BYTES_MAX, PROFILE_BYTES_MAX, PROFILES_MAX, SCOPE_BYTES_MAX, SCOPES_MAX,
+    CONFIG_TEXT_BYTES_MAX, NAME_BYTES_MAX, POINTER_BYTES_MAX, PROFILE_BYTES_MAX, PROFILES_MAX, SCOPE_BYTES_MAX,
+    SCOPES_MAX,
 };
 use crate::profile::{ProfileError, Profiles};
 
@@ -166,4 +167,18 @@ pub(super) fn once(path: &Path<'_>, value: &str, seen: &mut BTreeSet<String>) ->
         return Ok(());
     }
     Err(path.found(value, "each value once", "it stands in this list already"))
+}
+
+/// RFC 6901 §3, without the pointer to the whole document, which would compare two tokens with each other.
+pub(super) fn pointer(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
+    const WANT: &str = "a JSON pointer such as \"/sub\"";
+    const ADVICE: &str = "it begins with `/`, and writes `~` as `~0` and `/` within a name as `~1` (RFC 6901)";
+    let value = value.ok_or_else(|| path.missing(WANT, ADVICE))?;
+    let escapes = value.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    let sized = (2..=POINTER_BYTES_MAX).contains(&value.len());
+    if value.starts_with('/') && sized && escapes && !value.chars().any(char::is_control) {
+        Ok(value.to_owned())
+    } else {
+        Err(path.found(value, WANT, ADVICE))
+    }
 }

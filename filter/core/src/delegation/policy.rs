@@ -8,8 +8,10 @@ use std::sync::Arc;
 use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, Verdict};
 use crate::delegation::caller::CallerEvidence;
 use crate::delegation::chain::{Actor, ActorChain};
+use crate::delegation::permission::Permission;
+use crate::delegation::rules::{self, Facts};
 use crate::jwt::{Claims, VerifiedJwt};
-use crate::profile::Profiles;
+use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::rejection::Rejection;
 use crate::time::UnixSeconds;
 
@@ -22,6 +24,9 @@ pub struct AuthorizedDelegation {
     chain: Option<ActorChain>,
     agent: Arc<Agent>,
     caller: CallerEvidence,
+    permission: Permission,
+    unclassified_actors: bool,
+    authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
     key_thumbprint: [u8; 32],
 }
@@ -31,12 +36,13 @@ impl AuthorizedDelegation {
     ///
     /// # Errors
     ///
-    /// The first check that fails, in the order: identifiers, scopes, subject, chain, actors, agent, caller.
+    /// The first check that fails, in the order: identifiers, scopes, subject, chain, actors, agent, caller, rules.
     pub fn authorize(
         token: &VerifiedJwt,
         accept: &Accept,
         config: &Config,
         peer_uri_san: Option<&str>,
+        now: UnixSeconds,
     ) -> Result<Self, Rejection> {
         let claims = token.claims();
         // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
@@ -47,11 +53,18 @@ impl AuthorizedDelegation {
         let subject_profiles = subject_profiles(claims, accept)?;
         let chain = chain(claims, &accept.delegation)?;
         if let Some(chain) = &chain {
-            check_actors(chain, claims, subject, &accept.delegation, config)?;
+            check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
         let caller = CallerEvidence::of(&agent, accept.caller, peer_uri_san)?;
+        // Only a proven caller is told what the rules say.
+        let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
+        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server: &accept.server, now };
+        rules::judge(&accept.rules, facts)?;
         let delegation = Self {
+            permission: Permission::of(claims, accept.rules.entitlements.as_deref(), &agent),
+            unclassified_actors: accept.delegation.actor_profiles.contains(UNCLASSIFIED),
+            authentication_ends: rules::authentication_ends(accept.rules.authentication.age_max, facts)?,
             claims: claims.clone(),
             subject: subject.to_owned(),
             subject_profiles,
@@ -98,6 +111,21 @@ impl AuthorizedDelegation {
         &self.caller
     }
 
+    /// What may be asked for.
+    pub(crate) fn permission(&self) -> &Permission {
+        &self.permission
+    }
+
+    /// Whether an actor may leave out what it is.
+    pub(crate) fn unclassified_actors(&self) -> bool {
+        self.unclassified_actors
+    }
+
+    /// When the sign-in becomes too old for the resource; `None` where that does not matter.
+    pub(crate) fn authentication_ends(&self) -> Option<UnixSeconds> {
+        self.authentication_ends
+    }
+
     /// When the inbound token ends.
     pub fn expires_at(&self) -> UnixSeconds {
         self.expires_at
@@ -138,7 +166,8 @@ fn check_scopes(claims: &Claims, accept: &Accept) -> Result<(), Rejection> {
 /// an absent value is unclassified and takes the restrictive branch.
 fn subject_profiles(claims: &Claims, accept: &Accept) -> Result<Profiles, Rejection> {
     let text = claims.text("sub_profile").map_err(Rejection::Token)?;
-    let profiles = text.and_then(|text| Profiles::parse(text).ok()).ok_or(Rejection::SubjectProfileRefused)?;
+    let profiles = text.map_or_else(|| Ok(Profiles::unclassified()), Profiles::parse);
+    let profiles = profiles.map_err(|_| Rejection::SubjectProfileRefused)?;
     if profiles.all_in(&accept.subject_profiles) { Ok(profiles) } else { Err(Rejection::SubjectProfileRefused) }
 }
 
@@ -154,9 +183,11 @@ fn check_actors(
     chain: &ActorChain,
     claims: &Claims,
     subject: &str,
-    rules: &DelegationRules,
+    accept: &Accept,
     config: &Config,
 ) -> Result<(), Rejection> {
+    let rules = &accept.delegation;
+    rules::actor_issuers(accept.rules.actor_issuer, chain)?;
     check_subject_does_not_act(chain, claims, subject)?;
     if rules.repeated_actors == Verdict::Refuse && chain.repeats() {
         return Err(Rejection::ChainRepeatsActor);
@@ -167,11 +198,20 @@ fn check_actors(
 
 /// The agent that `actor` is registered as.
 ///
-/// OAuth actor profile: an actor is the pair of `iss` and `sub`. The registry holds the identifiers of the configured servers,
-/// so an equal `sub` in anybody else's namespace is somebody else.
+/// OAuth actor profile: an actor is the pair of `iss` and `sub`, so an equal `sub` in anybody else's namespace is somebody else.
 fn registered<'c>(actor: &Actor, config: &'c Config) -> Option<&'c Arc<Agent>> {
-    let known = actor.iss().is_none_or(|iss| config.servers.values().any(|server| server.issuer == iss));
-    if known { config.agents.by_id(actor.sub()) } else { None }
+    let agent = config.agents.by_id(actor.sub())?;
+    let servers = config.servers.values().map(|server| server.issuer.as_str());
+    rules::in_namespace(actor, agent, servers).then_some(agent)
+}
+
+/// Whether `actor` is nothing but what it is registered as. One that does not say what it is, is unclassified:
+/// it is accepted where the resource lists that word, and there it says nothing that could differ.
+fn is_as_registered(actor: &Actor, registered: &Agent, rules: &DelegationRules) -> bool {
+    match actor.profiles() {
+        Some(profiles) => profiles.all_in(&registered.profiles),
+        None => rules.actor_profiles.contains(UNCLASSIFIED),
+    }
 }
 
 /// A chain whose actor is the human on top of it hides who acted.
@@ -187,9 +227,8 @@ fn check_current(actor: &Actor, rules: &DelegationRules, config: &Config) -> Res
     if registered.status != AgentStatus::Active {
         return Err(Rejection::ActorInactive);
     }
-    let accepted = actor
-        .profiles()
-        .is_some_and(|profiles| profiles.all_in(&rules.actor_profiles) && profiles.all_in(&registered.profiles));
+    let of_a_kind = actor.profiles().is_none_or(|profiles| profiles.all_in(&rules.actor_profiles));
+    let accepted = of_a_kind && is_as_registered(actor, registered, rules);
     if accepted { Ok(()) } else { Err(Rejection::ActorProfileRefused) }
 }
 
@@ -201,7 +240,7 @@ fn refuse_prior(actor: &Actor, rules: &DelegationRules, config: &Config) -> Opti
         },
         Some(registered) if registered.status != AgentStatus::Active => Some(Rejection::PriorActorInactive),
         Some(registered) => {
-            let consistent = actor.profiles().is_some_and(|profiles| profiles.all_in(&registered.profiles));
+            let consistent = is_as_registered(actor, registered, rules);
             (!consistent).then_some(Rejection::PriorActorProfileRefused)
         }
     }

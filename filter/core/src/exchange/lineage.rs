@@ -143,9 +143,10 @@ fn same_human(claims: &Claims, request: &ExchangeRequest, pairs: &[SameSubject])
 
 fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError> {
     let text = claims.text("sub_profile").map_err(|_| LineageError::Malformed)?;
-    match text.map(Profiles::parse) {
-        Some(Ok(profiles)) if profiles == *inbound => Ok(()),
-        Some(_) | None => Err(LineageError::SubjectProfile),
+    // What was unclassified may stay so, where the resource let it in; nothing becomes it on the way.
+    match text.map_or_else(|| Ok(Profiles::unclassified()), Profiles::parse) {
+        Ok(profiles) if profiles == *inbound => Ok(()),
+        Ok(_) | Err(_) => Err(LineageError::SubjectProfile),
     }
 }
 
@@ -156,9 +157,14 @@ fn same_chain(claims: &Claims, request: &ExchangeRequest) -> Result<(), LineageE
     let actor = returned.current().actor();
     let acting = wanted.current().actor();
     // An actor is the pair of `iss` and `sub`: the acting agent is known to the two servers, and an equal name elsewhere is somebody else.
-    let at_home = |iss: &str| exchange.servers().any(|server| server.issuer == iss) || acting.iss() == Some(iss);
+    let at_home = |iss: &str| match request.agent.issuer.as_deref() {
+        Some(registered) => iss == registered,
+        None => exchange.servers().any(|server| server.issuer == iss) || acting.iss() == Some(iss),
+    };
     let elsewhere = actor.iss().is_some_and(|iss| !at_home(iss));
-    if elsewhere || actor.sub() != acting.sub() || actor.profiles() != acting.profiles() {
+    let unclassified = actor.profiles().is_none() && request.unclassified_actors;
+    let as_registered = unclassified || actor.profiles() == acting.profiles();
+    if elsewhere || actor.sub() != acting.sub() || !as_registered {
         return Err(LineageError::Actor);
     }
     let beneath: Vec<&Actor> = returned.iter().skip(1).collect();

@@ -33,6 +33,7 @@ pub struct ExchangeRequest {
     pub(crate) inbound: Claims,
     pub(crate) subject_profiles: Profiles,
     pub(crate) chain: ActorChain,
+    pub(crate) unclassified_actors: bool,
     pub(crate) subject_expires_at: UnixSeconds,
     pub(crate) txn: TransactionId,
     subject_token: Redacted<String>,
@@ -60,6 +61,7 @@ impl ExchangeRequest {
             inbound: delegation.claims().clone(),
             subject_profiles: delegation.subject_profiles().clone(),
             chain: delegation.chain_to_issue(),
+            unclassified_actors: delegation.unclassified_actors(),
             subject_expires_at: delegation.expires_at(),
             txn: txn.clone(),
             subject_token: subject_token.clone(),
@@ -134,7 +136,7 @@ fn key(
 ) -> ExchangeKey {
     let scopes = scopes.to_parameter();
     let sender = delegation.caller().sender();
-    let rules = rules(exchange);
+    let rules = format!("{} {}", rules(exchange), delegation.unclassified_actors());
     let fields: [&[u8]; 9] = [
         generation,
         // Two resources may ask the same server for the same scopes and differ in what they check of the answer.

@@ -82,6 +82,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         shape: Shape::OAuth,
         rpc_id: None,
         scopes_needed: String::new(),
+        sign_in_needed: String::new(),
     };
     let resource = match routing::find(&plugin.config().resources, head) {
         Ok(resource) => resource,
@@ -90,6 +91,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.record.at_resource(&resource.name);
     context.shape = arrival::refusal_shape(&resource);
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
+    context.sign_in_needed = resource.accept.rules.authentication.challenge();
     match read_head(&resource, head) {
         Ok((token, arrival)) => {
             let arrived = Arrived {
@@ -155,7 +157,13 @@ fn admit(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, m
     }
     let config = plugin.config();
     let peer = arrived.peer_uri_san.as_deref();
-    match AuthorizedDelegation::authorize(&verified, accept, &config, peer) {
+    arrived.context.record.verified(verified.claims());
+    let delegation =
+        AuthorizedDelegation::authorize(&verified, accept, &config, peer, ambient.now).and_then(|delegation| {
+            let may = delegation.agent().resources.as_ref().is_none_or(|names| names.contains(&arrived.resource.name));
+            if may { Ok(delegation) } else { Err(Rejection::AgentResourceRefused) }
+        });
+    match delegation {
         Ok(delegation) => {
             arrived.context.record.delegated(&delegation);
             authorization::begin(plugin, ambient, arrived, delegation)

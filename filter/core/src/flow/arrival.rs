@@ -83,14 +83,15 @@ impl Arrival {
         protocol: &Protocol,
         delegation: &AuthorizedDelegation,
     ) -> Result<Operation, Rejection> {
-        match (self, protocol) {
+        let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, delegation),
             // A2A methods differ in nothing that the exchange needs: the body decides before it is released.
             (Self::A2a, Protocol::A2a(_)) => {
                 Ok(Operation { label: "(resource)".to_owned(), scopes: ScopeSet::default(), reuse_max: None })
             }
             (Self::Mcp(_) | Self::A2a, _) => Err(MISREAD),
-        }
+        };
+        permitted(operation?, delegation)
     }
 
     /// Judges by the whole body. What was called is on record and in the terms of the refusal even where it is refused.
@@ -108,12 +109,18 @@ impl Arrival {
         let call = RpcCall::parse(body)?;
         context.rpc_id.clone_from(&call.id);
         context.record.operation(&label(&call));
-        match (self, protocol) {
+        let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge(policy, hints, &call, delegation),
             (Self::A2a, Protocol::A2a(policy)) => a2a::judge(policy, &call, delegation),
             (Self::Mcp(_) | Self::A2a, _) => Err(MISREAD),
-        }
+        };
+        permitted(operation?, delegation)
     }
+}
+
+/// Effective permission, whatever the protocol: the scopes a call needs must all be the subject's and the agent's.
+fn permitted(operation: Operation, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+    delegation.permission().covers(&operation.scopes).map(|()| operation)
 }
 
 const MISREAD: Rejection = Rejection::Internal("a request read by another protocol than its resource's");

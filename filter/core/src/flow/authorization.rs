@@ -184,6 +184,9 @@ fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -
     if ambient.now >= ends {
         return Err(Rejection::Token(JwtError::Expired));
     }
+    if admitted.delegation.authentication_ends().is_some_and(|ends| ambient.now >= ends) {
+        return Err(Rejection::AuthenticationTooOld);
+    }
     if !plugin.keys.still_trusts(server, &admitted.delegation.key_thumbprint(), ambient.now) {
         return Err(Rejection::Token(JwtError::UnknownKid));
     }

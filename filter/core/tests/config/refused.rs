@@ -3,6 +3,7 @@
 mod agents;
 mod exchanges;
 mod resources;
+mod rules;
 mod servers;
 
 use serde_json::json;

@@ -42,6 +42,14 @@ fn each_relaxation_is_named() {
             "resources[1].accept.required_scopes: empty, so a token of any scope is accepted",
         ),
         (
+            one("/resources/1/accept/subject_profiles", json!(["user", "unclassified"])),
+            "resources[1].accept.subject_profiles: unclassified lets in a subject that may be human or machine: have the issuer send `sub_profile`",
+        ),
+        (
+            one("/resources/1/accept/delegation/actor_profiles", json!(["ai_agent", "unclassified"])),
+            "resources[1].accept.delegation.actor_profiles: unclassified lets in actors that do not say what they are: have the issuer send `sub_profile` in `act`",
+        ),
+        (
             one("/agents/wlp2/status", json!("suspended")),
             "resources[0].accept.audience: agent \"wlp2\" is not active, so every request is refused",
         ),

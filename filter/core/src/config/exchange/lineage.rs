@@ -3,7 +3,7 @@
 use crate::config::error::{ConfigError, Path};
 use crate::config::exchange::{IssuedTokenFormat, SameSubject};
 use crate::config::{raw, text};
-use crate::limits::{POINTER_BYTES_MAX, SAME_SUBJECT_MAX};
+use crate::limits::SAME_SUBJECT_MAX;
 
 type Pairs = Vec<SameSubject>;
 
@@ -45,23 +45,9 @@ fn pairs(path: &Path<'_>, raw: Option<&raw::LineageOf>) -> Result<Pairs, ConfigE
         .map(|(at, pair)| {
             let path = path.index(at);
             Ok(SameSubject {
-                inbound: pointer(&path.field("inbound"), pair.inbound.as_deref())?,
-                issued: pointer(&path.field("issued"), pair.issued.as_deref())?,
+                inbound: text::pointer(&path.field("inbound"), pair.inbound.as_deref())?,
+                issued: text::pointer(&path.field("issued"), pair.issued.as_deref())?,
             })
         })
         .collect()
-}
-
-/// RFC 6901 §3, without the pointer to the whole document, which would compare two tokens with each other.
-fn pointer(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
-    const WANT: &str = "a JSON pointer such as \"/sub\"";
-    const ADVICE: &str = "it begins with `/`, and writes `~` as `~0` and `/` within a name as `~1` (RFC 6901)";
-    let value = value.ok_or_else(|| path.missing(WANT, ADVICE))?;
-    let escapes = value.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    let sized = (2..=POINTER_BYTES_MAX).contains(&value.len());
-    if value.starts_with('/') && sized && escapes && !value.chars().any(char::is_control) {
-        Ok(value.to_owned())
-    } else {
-        Err(path.found(value, WANT, ADVICE))
-    }
 }

@@ -1,0 +1,64 @@
+//! What a call may ask for: what the subject may do, and what the agent may, and what the resource maps to the call.
+//!
+//! A set that nobody configured is not a limit. Permissions only ever cut: no scope gets into a request by way of them.
+
+use serde_json::Value;
+
+use crate::config::{Agent, ScopeSet};
+use crate::jwt::Claims;
+use crate::rejection::Rejection;
+
+/// The limits of one subject and one agent at one resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Permission {
+    subject: Option<ScopeSet>,
+    agent: Option<ScopeSet>,
+}
+
+impl Permission {
+    /// Reads what the subject is entitled to where `entitlements` points, and what the agent is registered for.
+    ///
+    /// A claim that is absent or of another form entitles to nothing.
+    pub(super) fn of(claims: &Claims, entitlements: Option<&str>, agent: &Agent) -> Self {
+        let subject = entitlements.map(|pointer| entitled(claims.pointer(pointer)).unwrap_or_default());
+        Self { subject, agent: agent.scopes.clone() }
+    }
+
+    /// A call needs all of its scopes.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ScopeBeyondSubject`] or [`Rejection::ScopeBeyondAgent`] where one of `scopes` is outside of what that one may.
+    pub(crate) fn covers(&self, scopes: &ScopeSet) -> Result<(), Rejection> {
+        let within = |limit: &Option<ScopeSet>| limit.as_ref().is_none_or(|limit| scopes.is_subset(limit));
+        if !within(&self.subject) {
+            return Err(Rejection::ScopeBeyondSubject);
+        }
+        if within(&self.agent) { Ok(()) } else { Err(Rejection::ScopeBeyondAgent) }
+    }
+
+    /// What is left of `scopes` where the call is not known yet and they are asked for on suspicion.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::covers`] where nothing is left.
+    pub(crate) fn cut(&self, scopes: &ScopeSet) -> Result<ScopeSet, Rejection> {
+        let mut left = scopes.clone();
+        for limit in [&self.subject, &self.agent].into_iter().flatten() {
+            left = left.intersection(limit);
+        }
+        if left.is_empty() { self.covers(scopes).map(|()| left) } else { Ok(left) }
+    }
+}
+
+/// A list of scopes or one text of them.
+fn entitled(value: Option<&Value>) -> Option<ScopeSet> {
+    match value? {
+        Value::String(text) => ScopeSet::parse(text).ok(),
+        Value::Array(values) => {
+            let values: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+            ScopeSet::new(values?).ok()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    }
+}
