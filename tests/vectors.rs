@@ -155,6 +155,7 @@ fn refusal_codes() -> BTreeSet<String> {
         include_str!("../filter/core/src/rejection.rs"),
         include_str!("../filter/core/src/jwt.rs"),
         include_str!("../filter/core/src/jwt/claims.rs"),
+        include_str!("../filter/core/src/delegation/binding.rs"),
         include_str!("../filter/core/src/exchange/lineage.rs"),
     ]
     .into_iter()

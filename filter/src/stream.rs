@@ -5,8 +5,9 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
+use actgate_core::digest::from_hex;
 use actgate_core::flow::{BodyVerdict, handle_request_headers};
-use actgate_core::request::{RequestHead, StreamId};
+use actgate_core::request::{Peer, RequestHead, StreamId};
 
 use crate::host::{self, Buffer, Map};
 use crate::worker::{Stage, Worker};
@@ -27,14 +28,9 @@ impl Stream {
         let Some(headers) = pairs else {
             return self.unreadable();
         };
-        let peer = host::property(&["connection", "uri_san_peer_certificate"]).ok();
-        let peer = peer.as_deref().filter(|uri| !uri.is_empty());
-        let head = RequestHead {
-            stream: StreamId(self.id),
-            headers: &headers,
-            peer_uri_san: peer.and_then(|uri| core::str::from_utf8(uri).ok()),
-            end_of_stream,
-        };
+        let certificate = Certificate::shown();
+        let head =
+            RequestHead { stream: StreamId(self.id), headers: &headers, peer: certificate.as_peer(), end_of_stream };
         let step = self.worker.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
         match step {
             Some(step) => self.worker.perform(self.id, step),
@@ -115,6 +111,34 @@ impl Stream {
             return Ok(Vec::new());
         }
         host::buffer(Buffer::RequestBody, size)
+    }
+}
+
+/// What the host says of the client certificate on this connection.
+#[derive(Default)]
+struct Certificate {
+    uri_san: Option<Vec<u8>>,
+    sha256: Option<[u8; 32]>,
+}
+
+impl Certificate {
+    /// Nothing of it is read where the host does not say that the connection has one.
+    fn shown() -> Self {
+        let property = |name| host::property(&["connection", name]).ok().filter(|value| !value.is_empty());
+        if property("mtls").as_deref() != Some(&[1]) {
+            return Self::default();
+        }
+        Self {
+            uri_san: property("uri_san_peer_certificate"),
+            sha256: property("sha256_peer_certificate_digest").and_then(|digits| from_hex(&digits)),
+        }
+    }
+
+    fn as_peer(&self) -> Peer<'_> {
+        Peer {
+            uri_san: self.uri_san.as_deref().and_then(|uri| core::str::from_utf8(uri).ok()),
+            certificate_sha256: self.sha256,
+        }
     }
 }
 

@@ -9,19 +9,20 @@ use actgate_core::config::Config;
 use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
 use actgate_core::flow::{BodyVerdict, Joined, ResponseHead, ResponseStep, handle_request_headers};
 use actgate_core::plugin::Plugin;
-use actgate_core::request::{Ambient, RequestHead, StreamId};
+use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 use actgate_core::signatures::InGuest;
 use actgate_core::step::{BodyPlan, Forward, Reply, Step};
 use actgate_core::time::UnixSeconds;
 use serde_json::Value;
 
 use crate::gateway::{Gateway, Observation, Request, Seen};
+use crate::peer;
 
 /// One worker without a host.
 pub struct CoreGateway {
     plugin: Plugin,
     issuers: IssuerSet,
-    agents: Vec<(String, String)>,
+    world: World,
     now: u64,
     drawn: u128,
     next_stream: u32,
@@ -38,11 +39,7 @@ impl CoreGateway {
         Ok(Self {
             plugin: Plugin::new(config),
             issuers: world.issuer_set(),
-            agents: world
-                .agents
-                .iter()
-                .filter_map(|agent| Some((agent.id.clone(), agent.spiffe_id.clone()?)))
-                .collect(),
+            world: world.clone(),
             now,
             drawn: 0,
             next_stream: 0,
@@ -69,13 +66,6 @@ impl CoreGateway {
         };
         let mut ambient = Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &InGuest };
         event(&mut self.plugin, &mut ambient)
-    }
-
-    fn peer(&self, peer: &str) -> String {
-        self.agents
-            .iter()
-            .find(|(id, _)| id == peer)
-            .map_or_else(|| format!("spiffe://elsewhere.example/{peer}"), |(_, spiffe)| spiffe.clone())
     }
 
     /// Ticks and answers until `stream` is told something.
@@ -252,11 +242,12 @@ impl Gateway for CoreGateway {
                 .filter(|(name, _)| name != "authorization")
                 .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
         );
-        let peer = request.peer.as_deref().map(|peer| self.peer(peer));
+        let uri_san = request.peer.as_deref().map(|peer| peer::uri_san(&self.world, peer));
+        let certificate = request.peer.as_deref().map(|peer| peer::certificate_sha256(&self.world, peer));
         let head = RequestHead {
             stream,
             headers: &headers,
-            peer_uri_san: peer.as_deref(),
+            peer: Peer { uri_san: uri_san.as_deref(), certificate_sha256: certificate },
             end_of_stream: request.body.is_none(),
         };
         let step = self.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));

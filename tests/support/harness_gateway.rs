@@ -1,6 +1,5 @@
 //! The shipped module in the emulated Envoy, the development issuers answering its callouts.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use serde_json::Value;
 
 use crate::envoy_gateway::module;
 use crate::gateway::{Gateway, Observation, Request, Seen};
+use crate::peer;
 
 const NANOS: u64 = 1_000_000_000;
 
@@ -26,7 +26,7 @@ pub struct HarnessGateway {
     /// The emulated proxy.
     pub envoy: Envoy,
     issuers: Arc<Mutex<IssuerSet>>,
-    peers: HashMap<String, String>,
+    world: World,
     upstream_status: u16,
 }
 
@@ -61,12 +61,7 @@ impl HarnessGateway {
         let issuers = Arc::new(Mutex::new(world.issuer_set()));
         let answering = Arc::clone(&issuers);
         envoy.on_callout(move |callout| answer(&mut answering.lock().expect("no holder panics"), callout));
-        Ok(Self {
-            envoy,
-            issuers,
-            peers: world.agents.iter().filter_map(|agent| Some((agent.id.clone(), agent.spiffe_id.clone()?))).collect(),
-            upstream_status: 200,
-        })
+        Ok(Self { envoy, issuers, world: world.clone(), upstream_status: 200 })
     }
 
     /// The issuers, to look at what was asked of them.
@@ -85,8 +80,8 @@ impl HarnessGateway {
         match &request.peer {
             None => sent,
             Some(peer) => {
-                let stranger = format!("spiffe://elsewhere.example/{peer}");
-                sent.peer_uri_san(self.peers.get(peer).unwrap_or(&stranger))
+                let digest = peer::certificate_sha256(&self.world, peer).map(|byte| format!("{byte:02x}")).concat();
+                sent.peer_uri_san(&peer::uri_san(&self.world, peer)).peer_certificate_digest(&digest)
             }
         }
     }

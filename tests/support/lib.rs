@@ -10,6 +10,7 @@ pub mod envoy_gateway;
 pub mod fuel;
 pub mod gateway;
 pub mod harness_gateway;
+pub mod peer;
 pub mod reference;
 pub mod run;
 pub mod tls_client;

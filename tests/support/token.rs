@@ -8,6 +8,7 @@ use actgate_core::base64url;
 use serde_json::{Value, json};
 
 use crate::case::TokenRecipe;
+use crate::peer;
 
 /// The claims of T3 as the knowledge agent's authorization server issues them at `now`.
 pub fn good_claims(now: UnixSeconds, case: &str) -> Value {
@@ -71,6 +72,7 @@ pub fn make(
         set(&mut claims, name, value);
     }
     resolve_times(&mut claims, now);
+    resolve_keys(world, &mut claims);
     let mut header = json!({ "typ": "at+jwt" });
     for (name, value) in &recipe.header {
         header[name.as_str()] = value.clone();
@@ -225,6 +227,21 @@ fn resolve_times(value: &mut Value, now: UnixSeconds) {
     match value {
         Value::Object(members) => members.values_mut().for_each(|member| resolve_times(member, now)),
         Value::Array(items) => items.iter_mut().for_each(|item| resolve_times(item, now)),
+        _ => {}
+    }
+}
+
+/// `{"certificate_of": peer}` becomes the digest of that certificate.
+fn resolve_keys(world: &World, value: &mut Value) {
+    let certificate = value.get("certificate_of").and_then(Value::as_str);
+    let digest = certificate.map(|peer| peer::certificate_sha256(world, peer));
+    if let Some(digest) = digest {
+        *value = json!(base64url::encode(&digest));
+        return;
+    }
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|member| resolve_keys(world, member)),
+        Value::Array(items) => items.iter_mut().for_each(|item| resolve_keys(world, item)),
         _ => {}
     }
 }

@@ -79,12 +79,12 @@ fn unescaped(name: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::StreamId;
+    use crate::request::{Peer, StreamId};
 
     fn check(values: &[&[u8]], path: &[u8], want: Result<&str, Rejection>) {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(b":path", path)];
         headers.extend(values.iter().map(|value| (b"authorization".as_slice(), *value)));
-        let head = RequestHead { stream: StreamId(1), headers: &headers, peer_uri_san: None, end_of_stream: true };
+        let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
         assert_eq!(read(&head), want, "{values:?}");
     }
 

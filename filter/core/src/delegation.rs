@@ -2,6 +2,7 @@
 //!
 //! Prior actors may refuse a request and never grant one: what grants is not given them.
 
+pub mod binding;
 pub mod caller;
 pub mod chain;
 pub(crate) mod permission;

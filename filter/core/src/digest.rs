@@ -8,6 +8,18 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hmac_sha256::Hash::hash(bytes)
 }
 
+/// The digest that 64 hexadecimal digits stand for, as Envoy writes that of a certificate; `None` for anything else.
+#[must_use]
+pub fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
+    let (pairs, rest) = text.as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| {
+        let digits = core::str::from_utf8(pair).ok().filter(|text| text.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        u8::from_str_radix(digits?, 16).ok()
+    };
+    let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+    if rest.is_empty() { bytes.try_into().ok() } else { None }
+}
+
 /// The SHA-384 digest of those bytes, which ES384 signs.
 pub(crate) fn sha384(bytes: &[u8]) -> [u8; 48] {
     hmac_sha512::sha384::Hash::hash(bytes)
@@ -29,5 +41,14 @@ mod tests {
             hex(&sha384(b"abc")),
             "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"
         );
+    }
+    #[test]
+    fn hexadecimal_is_read_whole_or_not_at_all() {
+        let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(from_hex(digits.as_bytes()), Some(sha256(b"abc")));
+        assert_eq!(from_hex(digits.to_uppercase().as_bytes()), Some(sha256(b"abc")));
+        for other in ["", "ba", &"0".repeat(63), &"0".repeat(62), &format!("{digits}00"), &digits.replace("ba", "+a")] {
+            assert_eq!(from_hex(other.as_bytes()), None, "{other}");
+        }
     }
 }

@@ -12,10 +12,12 @@
 mod admission;
 mod arrival;
 mod authorization;
+mod credential;
 mod response;
 
-pub use admission::{AwaitKeys, handle_request_headers};
+pub use admission::handle_request_headers;
 pub use authorization::{AwaitBody, AwaitToken, BodyVerdict, CheckBody};
+pub use credential::AwaitKeys;
 pub(crate) use response::Answer;
 pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
 

@@ -3,6 +3,7 @@
 //! A refusal carries data, never text from the wire, and its [`Rejection::code`] is one word used alike in replies, logs, metrics and test vectors.
 //! The enum is closed: a new reason breaks every match until somebody decides what it answers.
 
+use crate::delegation::binding::BindingError;
 use crate::exchange::lineage::LineageError;
 use crate::jwt::JwtError;
 
@@ -103,6 +104,8 @@ pub enum Rejection {
     ScopeForbidden,
     /// The token itself is refused.
     Token(JwtError),
+    /// The token is tied to a key that the caller did not show.
+    Binding(BindingError),
     /// No usable keys of the token's issuer.
     KeysUnavailable,
     /// The authorization server refused the exchange by policy.
@@ -219,6 +222,7 @@ impl Rejection {
             Self::ScopeMissing => "scope_missing",
             Self::ScopeForbidden => "scope_forbidden",
             Self::Token(error) => error.code(),
+            Self::Binding(error) => error.code(),
             Self::KeysUnavailable => "keys_unavailable",
             Self::ExchangeDenied => "exchange_denied",
             Self::SubjectTokenRefused => "subject_token_refused",
@@ -261,6 +265,7 @@ impl Rejection {
             | Self::DelegationRequired
             | Self::ScopeForbidden
             | Self::Token(_)
+            | Self::Binding(_)
             | Self::SubjectTokenRefused
             | Self::StepUpRequired => 401,
             Self::ApprovalRequired
@@ -321,6 +326,7 @@ impl Rejection {
             | Self::DelegationRequired
             | Self::ScopeForbidden
             | Self::Token(_)
+            | Self::Binding(_)
             | Self::SubjectTokenRefused => OauthError::InvalidToken,
             Self::ScopeMissing | Self::ScopeNotGranted => OauthError::InsufficientScope,
             Self::StepUpRequired | Self::AuthenticationTooOld | Self::AuthenticationTooWeak => {

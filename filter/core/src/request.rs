@@ -30,6 +30,15 @@ impl fmt::Debug for Ambient<'_> {
     }
 }
 
+/// What the connection shows of its other end: a client certificate that the host validated, or nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Peer<'a> {
+    /// First URI SAN of the certificate.
+    pub uri_san: Option<&'a str>,
+    /// SHA-256 of the certificate in DER.
+    pub certificate_sha256: Option<[u8; 32]>,
+}
+
 /// The request headers and what is known of the peer that sent them.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestHead<'a> {
@@ -37,8 +46,8 @@ pub struct RequestHead<'a> {
     pub stream: StreamId,
     /// Every header as the host holds it, pseudo-headers included, names in lower case.
     pub headers: &'a [(&'a [u8], &'a [u8])],
-    /// First URI SAN of the client certificate that the host verified; `None` without mTLS.
-    pub peer_uri_san: Option<&'a str>,
+    /// What the connection shows of its other end.
+    pub peer: Peer<'a>,
     /// True where no body follows.
     pub end_of_stream: bool,
 }
@@ -106,7 +115,7 @@ mod tests {
     use super::*;
 
     fn head<'a>(headers: &'a [(&'a [u8], &'a [u8])]) -> RequestHead<'a> {
-        RequestHead { stream: StreamId(1), headers, peer_uri_san: None, end_of_stream: true }
+        RequestHead { stream: StreamId(1), headers, peer: Peer::default(), end_of_stream: true }
     }
 
     #[test]

@@ -153,6 +153,13 @@ impl Request {
         self
     }
 
+    /// The digest of the client certificate, in hexadecimal.
+    #[must_use]
+    pub fn peer_certificate_digest(mut self, digits: &str) -> Self {
+        self.connection.certificate_digest = Some(digits.to_owned());
+        self
+    }
+
     /// Everything about the connection at once.
     #[must_use]
     pub fn connection(mut self, connection: Connection) -> Self {

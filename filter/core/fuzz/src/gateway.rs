@@ -12,7 +12,7 @@ use actgate_core::flow::{
 };
 use actgate_core::limits::{FLIGHT_SECONDS_MAX, FLIGHTS_MAX, ISSUED_TOKENS_MAX, WAITERS_PER_FLIGHT_MAX};
 use actgate_core::plugin::Plugin;
-use actgate_core::request::{Ambient, RequestHead, StreamId};
+use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 use actgate_core::step::{BodyPlan, Forward, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
 
@@ -131,7 +131,12 @@ impl Gateway {
     ) -> u32 {
         self.last_stream += 1;
         let id = self.last_stream;
-        let head = RequestHead { stream: StreamId(id), headers, peer_uri_san: peer, end_of_stream };
+        let head = RequestHead {
+            stream: StreamId(id),
+            headers,
+            peer: Peer { uri_san: peer, ..Peer::default() },
+            end_of_stream,
+        };
         self.streams.insert(id, Stream { intent, waiting: None, forwarded: false, granted: BTreeSet::new() });
         let step = self.ask(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
         self.take(id, step);

@@ -7,6 +7,13 @@
 use crate::config::{Agent, CallerProof};
 use crate::rejection::Rejection;
 
+/// What a request shows of who sends it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sender<'a> {
+    /// First URI SAN of the client certificate.
+    pub uri_san: Option<&'a str>,
+}
+
 /// Says: the acting agent is on the line, or the resource explicitly does without that proof.
 ///
 /// Made by [`CallerEvidence::of`] only.
@@ -16,17 +23,17 @@ pub struct CallerEvidence {
 }
 
 impl CallerEvidence {
-    /// Compares the peer's certificate with the one registered for `agent`.
+    /// Compares what the sender shows with what is registered for `agent`.
     ///
     /// # Errors
     ///
     /// [`Rejection::CallerUnproven`] where there is no certificate or the agent has no registered identity,
     /// [`Rejection::CallerMismatch`] where it is somebody else's.
-    pub fn of(agent: &Agent, proof: CallerProof, peer_uri_san: Option<&str>) -> Result<Self, Rejection> {
+    pub fn of(agent: &Agent, proof: CallerProof, sender: Sender<'_>) -> Result<Self, Rejection> {
         match proof {
             CallerProof::AudienceOnly => Ok(Self { sender: None }),
             CallerProof::Mtls => {
-                let (Some(registered), Some(peer)) = (agent.spiffe_id.as_deref(), peer_uri_san) else {
+                let (Some(registered), Some(peer)) = (agent.spiffe_id.as_deref(), sender.uri_san) else {
                     return Err(Rejection::CallerUnproven);
                 };
                 if peer != registered {

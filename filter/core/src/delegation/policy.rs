@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, Verdict};
-use crate::delegation::caller::CallerEvidence;
+use crate::delegation::caller::{CallerEvidence, Sender};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::delegation::permission::Permission;
 use crate::delegation::rules::{self, Facts};
@@ -41,7 +41,7 @@ impl AuthorizedDelegation {
         token: &VerifiedJwt,
         accept: &Accept,
         config: &Config,
-        peer_uri_san: Option<&str>,
+        sender: Sender<'_>,
         now: UnixSeconds,
     ) -> Result<Self, Rejection> {
         let claims = token.claims();
@@ -56,7 +56,7 @@ impl AuthorizedDelegation {
             check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
-        let caller = CallerEvidence::of(&agent, accept.caller, peer_uri_san)?;
+        let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
         let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server: &accept.server, now };

@@ -1,18 +1,12 @@
-//! Admission: from the request headers to an authorised delegation.
+//! Admission: what the request headers say beside the credential, and what of them must not travel on.
 
 use std::sync::Arc;
 
-use crate::bearer;
-use crate::config::{CallerProof, Resource};
-use crate::delegation::policy::AuthorizedDelegation;
-use crate::flow::arrival::Arrival;
-use crate::flow::{Joined, arrival, authorization};
-use crate::jwks::KeySet;
-use crate::jwt::verify::{TokenRules, verify};
-use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
+use crate::config::Resource;
+use crate::flow::arrival::{self, Arrival};
+use crate::flow::credential::{self, Credential};
 use crate::plugin::Plugin;
 use crate::record::Record;
-use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::routing;
@@ -54,23 +48,11 @@ const DECIDING: [&str; 7] = [
 pub(super) struct Arrived {
     pub(super) stream: StreamId,
     pub(super) resource: Arc<Resource>,
-    pub(super) token: Redacted<String>,
-    pub(super) peer_uri_san: Option<String>,
+    pub(super) credential: Credential,
     pub(super) strip: Vec<String>,
     pub(super) arrival: Arrival,
     pub(super) end_of_stream: bool,
     pub(super) context: RefusalContext,
-}
-
-/// Waits for keys of the token's issuer.
-#[derive(Debug)]
-pub struct AwaitKeys(Arrived);
-
-impl AwaitKeys {
-    /// Verifies again, with whatever keys are there now; there is no second wait.
-    pub(super) fn handle_keys(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>) -> Step {
-        admit(plugin, ambient, self.0, false)
-    }
 }
 
 /// Decides on the headers of a request as far as they allow.
@@ -93,28 +75,27 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
     match read_head(&resource, head) {
-        Ok((token, arrival)) => {
+        Ok((credential, arrival)) => {
             let arrived = Arrived {
                 stream: head.stream,
-                token: Redacted::new(token.to_owned()),
-                peer_uri_san: head.peer_uri_san.map(str::to_owned),
+                credential,
                 strip: stripped(&resource, &arrival, head),
                 arrival,
                 end_of_stream: head.end_of_stream,
                 resource,
                 context,
             };
-            admit(plugin, ambient, arrived, true)
+            credential::admit(plugin, ambient, arrived)
         }
         Err(rejection) => context.refuse(rejection),
     }
 }
 
 /// The checks that cost nothing come first: credential, then form.
-fn read_head<'a>(resource: &Resource, head: &RequestHead<'a>) -> Result<(&'a str, Arrival), Rejection> {
-    let token = bearer::read(head)?;
+fn read_head(resource: &Resource, head: &RequestHead<'_>) -> Result<(Credential, Arrival), Rejection> {
+    let credential = Credential::read(head)?;
     let arrival = Arrival::read(resource, head)?;
-    Ok((token, arrival))
+    Ok((credential, arrival))
 }
 
 fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Vec<String> {
@@ -136,87 +117,4 @@ fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> V
     names.sort_unstable();
     names.dedup();
     names
-}
-
-fn admit(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, may_fetch: bool) -> Step {
-    // Whoever shows no certificate where one is needed costs neither a signature check nor a fetch of keys.
-    if arrived.resource.accept.caller == CallerProof::Mtls && arrived.peer_uri_san.is_none() {
-        return arrived.context.refuse(Rejection::CallerUnproven);
-    }
-    let verified = match verify_inbound(plugin, ambient, &arrived) {
-        Ok(verified) => verified,
-        Err(Unverified::ForNow(rejection)) => {
-            return wait_for_keys(plugin, ambient, arrived, may_fetch, rejection);
-        }
-        Err(Unverified::Refused(error)) => return arrived.context.refuse(Rejection::Token(error)),
-    };
-    let accept = &arrived.resource.accept;
-    // RFC 7800 §3: the issuer tied the token to a key. Where nobody is asked for a key, a thief would pass for its holder.
-    if accept.caller == CallerProof::AudienceOnly && verified.claims().value("cnf").is_some() {
-        return arrived.context.refuse(Rejection::CallerUnproven);
-    }
-    let config = plugin.config();
-    let peer = arrived.peer_uri_san.as_deref();
-    arrived.context.record.verified(verified.claims());
-    let delegation =
-        AuthorizedDelegation::authorize(&verified, accept, &config, peer, ambient.now).and_then(|delegation| {
-            let may = delegation.agent().resources.as_ref().is_none_or(|names| names.contains(&arrived.resource.name));
-            if may { Ok(delegation) } else { Err(Rejection::AgentResourceRefused) }
-        });
-    match delegation {
-        Ok(delegation) => {
-            arrived.context.record.delegated(&delegation);
-            authorization::begin(plugin, ambient, arrived, delegation)
-        }
-        Err(rejection) => arrived.context.refuse(rejection),
-    }
-}
-
-enum Unverified {
-    /// Newer keys might help; if they do not come, this is why.
-    ForNow(Rejection),
-    /// No key could help.
-    Refused(JwtError),
-}
-
-fn verify_inbound(plugin: &Plugin, ambient: &Ambient<'_>, arrived: &Arrived) -> Result<VerifiedJwt, Unverified> {
-    let accept = &arrived.resource.accept;
-    let server = &accept.server;
-    let jwt = UnverifiedJwt::parse(arrived.token.expose()).map_err(Unverified::Refused)?;
-    let rules = TokenRules {
-        issuer: &server.issuer,
-        audience: &accept.audience,
-        typ: &server.typ,
-        algorithms: &server.algorithms,
-        clock_skew: server.clock_skew,
-        lifetime_max: Some(accept.lifetime_max),
-    };
-    let keys = plugin.keys.usable(server, ambient.now);
-    // Without keys the token is checked against none: one that could not pass with any key causes no fetch.
-    let empty = KeySet::default();
-    let set = keys.as_deref().unwrap_or(&empty);
-    match verify(&jwt, set, &rules, ambient.now, ambient.signatures) {
-        Ok(verified) => Ok(verified),
-        Err(JwtError::UnknownKid) if keys.is_none() => Err(Unverified::ForNow(Rejection::KeysUnavailable)),
-        Err(JwtError::UnknownKid) => Err(Unverified::ForNow(Rejection::Token(JwtError::UnknownKid))),
-        Err(error) => Err(Unverified::Refused(error)),
-    }
-}
-
-fn wait_for_keys(
-    plugin: &mut Plugin,
-    ambient: &Ambient<'_>,
-    arrived: Arrived,
-    may_fetch: bool,
-    otherwise: Rejection,
-) -> Step {
-    if !may_fetch {
-        return arrived.context.refuse(otherwise);
-    }
-    let server = Arc::clone(&arrived.resource.accept.server);
-    match plugin.join_fetch(&server, arrived.stream, ambient.now) {
-        Ok(flight) => Step::Join { flight, then: Joined::Keys(Box::new(AwaitKeys(arrived))) },
-        Err(Rejection::Overloaded) => arrived.context.refuse(Rejection::Overloaded),
-        Err(_) => arrived.context.refuse(otherwise),
-    }
 }

@@ -100,7 +100,7 @@ impl Admitted {
         };
         let request = ExchangeRequest::new(
             &self.delegation,
-            &self.arrived.token,
+            self.arrived.credential.token(),
             &exchange,
             &operation.scopes,
             &plugin.config().digest,

@@ -10,7 +10,7 @@ use crate::jwt::sample::{Issuer, private_pem};
 use crate::limits::{FLIGHTS_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
-use crate::request::{Ambient, RequestHead, StreamId};
+use crate::request::{Ambient, Peer, RequestHead, StreamId};
 use crate::signatures::InGuest;
 use crate::step::Step;
 use crate::time::UnixSeconds;
@@ -92,7 +92,7 @@ fn headers(plugin: &mut Plugin, stream: u32, path: &str, token: &str) -> Step {
         (b"content-type", b"application/json"),
         (b"authorization", authorization.as_bytes()),
     ];
-    let head = RequestHead { stream: StreamId(stream), headers: &headers, peer_uri_san: None, end_of_stream: false };
+    let head = RequestHead { stream: StreamId(stream), headers: &headers, peer: Peer::default(), end_of_stream: false };
     at(plugin, NOW, |plugin, ambient| handle_request_headers(plugin, ambient, &head))
 }
 
@@ -130,8 +130,8 @@ fn a_token_that_ends_while_its_body_comes_is_not_released() {
 #[test]
 fn a_token_tied_to_a_key_is_no_bearer_token() {
     let mut plugin = plugin();
-    let bound = token(&json!({"cnf": {"jkt": "x"}}));
-    assert_eq!(code(&headers(&mut plugin, 1, "/a2a", &bound)), "caller_unproven");
+    let bound = token(&json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}));
+    assert_eq!(code(&headers(&mut plugin, 1, "/a2a", &bound)), "binding_dpop_required");
     assert_eq!(code(&headers(&mut plugin, 1, "/a2a", &token(&json!({})))), "reads");
 }
 

@@ -111,6 +111,11 @@ impl Issuer {
     }
 }
 
+/// Those claims, as if they had been read out of a token.
+pub(crate) fn claims(members: &Value) -> super::Claims {
+    super::Claims::parse(members.to_string().as_bytes()).unwrap()
+}
+
 /// A part of a token.
 pub(crate) fn encoded(text: &str) -> String {
     base64url::encode(text.as_bytes()).unwrap()
