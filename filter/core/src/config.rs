@@ -17,11 +17,13 @@ pub mod mcp;
 pub mod protocol;
 mod raw;
 pub mod resource;
+pub mod rest;
 pub mod rules;
 pub mod scope;
 pub mod server;
 mod size;
 mod text;
+mod value_rules;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub use exchange::{Acquisition, Exchange, Grant, IssuedChain, IssuedTokenFormat,
 pub use mcp::{McpPolicy, Tool};
 pub use protocol::{A2aMethod, A2aPolicy, Demand, Protocol};
 pub use resource::{PathPrefix, Resource};
+pub use rest::{QueryRules, RestOperation, RestPolicy};
 pub use scope::{ScopePattern, ScopeSet};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
 

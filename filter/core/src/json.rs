@@ -8,6 +8,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use std::collections::BTreeMap;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -62,7 +63,40 @@ pub fn parse_outline(bytes: &[u8], depth_max: usize, levels: usize) -> Result<Va
     read(bytes, depth_max, Keep::Levels(levels))
 }
 
-fn read(bytes: &[u8], depth_max: usize, keep: Keep) -> Result<Value, JsonError> {
+/// Which members of a document are kept, by name, level by level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted(BTreeMap<String, Self>);
+
+impl Wanted {
+    /// Adds the member that the names lead to, and every object on the way.
+    pub fn add<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        let mut at = self;
+        for name in names {
+            at = at.0.entry(name.to_owned()).or_default();
+        }
+    }
+
+    /// The names wanted at this level.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// What is wanted inside the member of that name.
+    #[must_use]
+    pub fn inside(&self, name: &str) -> Option<&Self> {
+        self.0.get(name)
+    }
+}
+
+/// Reads one JSON value as strictly as [`parse`], and keeps the wanted members: the scalars among them, and the objects that lead there.
+///
+/// Arrays and objects that are wanted themselves come back empty.
+/// Of other members in those objects the name is kept, so that a look-alike of a wanted one can be seen; the value is null.
+pub fn parse_wanted(bytes: &[u8], depth_max: usize, wanted: &Wanted) -> Result<Value, JsonError> {
+    read(bytes, depth_max, Keep::Wanted(wanted))
+}
+
+fn read(bytes: &[u8], depth_max: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
     let text = core::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
     if text.starts_with('\u{feff}') {
         return Err(JsonError::ByteOrderMark);
@@ -77,25 +111,40 @@ fn read(bytes: &[u8], depth_max: usize, keep: Keep) -> Result<Value, JsonError> 
 
 /// How much of what was read is kept.
 #[derive(Clone, Copy)]
-enum Keep {
+enum Keep<'k> {
     All,
     /// Objects so deep, and no elements of arrays.
     Levels(usize),
+    /// Those members, and no elements of arrays.
+    Wanted(&'k Wanted),
 }
 
-impl Keep {
-    /// What is kept of the members of an object, or of the elements of an array; `None` for nothing at all.
-    fn inside_object(self) -> Option<Self> {
+const NOTHING: Keep<'static> = Keep::Levels(0);
+
+impl<'k> Keep<'k> {
+    /// Whether the members of an object are kept.
+    fn keeps_members(self) -> bool {
         match self {
-            Self::All => Some(self),
-            Self::Levels(levels) => levels.checked_sub(1).map(Self::Levels),
+            Self::All => true,
+            Self::Levels(levels) => levels > 0,
+            Self::Wanted(wanted) => !wanted.0.is_empty(),
         }
     }
 
+    /// What is kept of the member of that name; `None` for nothing at all.
+    fn inside_object(self, name: &str) -> Option<Self> {
+        match self {
+            Self::All => Some(self),
+            Self::Levels(levels) => levels.checked_sub(1).map(Self::Levels),
+            Self::Wanted(wanted) => wanted.inside(name).map(Self::Wanted),
+        }
+    }
+
+    /// What is kept of the elements of an array.
     fn inside_array(self) -> Option<Self> {
         match self {
             Self::All => Some(self),
-            Self::Levels(_) => None,
+            Self::Levels(_) | Self::Wanted(_) => None,
         }
     }
 }
@@ -104,22 +153,26 @@ impl Keep {
 #[derive(Clone, Copy)]
 struct Strict<'f> {
     depth_left: usize,
-    keep: Keep,
+    keep: Keep<'f>,
     fault: &'f Cell<Option<JsonError>>,
 }
 
-impl Strict<'_> {
+impl<'f> Strict<'f> {
     fn fail<T, E: serde::de::Error>(self, fault: JsonError) -> Result<T, E> {
         self.fault.set(Some(fault));
         Err(E::custom(""))
     }
 
     /// The same, one level further in.
-    fn enter<E: serde::de::Error>(self, keep: Option<Keep>) -> Result<Self, E> {
+    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, keep: keep.unwrap_or(Keep::Levels(0)), ..self }),
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
             None => self.fail(JsonError::TooDeep),
         }
+    }
+
+    fn keeping(self, keep: Option<Keep<'f>>) -> Self {
+        Self { keep: keep.unwrap_or(NOTHING), ..self }
     }
 }
 
@@ -171,7 +224,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         let kept = self.keep.inside_array();
-        let inner = self.enter(kept)?;
+        let inner = self.enter()?.keeping(kept);
         let mut array = Vec::new();
         while let Some(element) = elements.next_element_seed(inner)? {
             if kept.is_some() {
@@ -182,19 +235,19 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let kept = self.keep.inside_object();
-        let inner = self.enter(kept)?;
+        let inner = self.enter()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
                 self.fault.set(Some(JsonError::DuplicateName));
                 return Err(A::Error::custom(""));
             }
-            let value = members.next_value_seed(inner)?;
+            let kept = self.keep.inside_object(&name);
+            let value = members.next_value_seed(inner.keeping(kept))?;
             // The name is kept while its object is read, whatever becomes of the value.
             object.insert(name, if kept.is_some() { value } else { Value::Null });
         }
-        Ok(Value::Object(if kept.is_some() { object } else { Map::new() }))
+        Ok(Value::Object(if self.keep.keeps_members() { object } else { Map::new() }))
     }
 }
 
@@ -230,6 +283,20 @@ mod tests {
         assert_eq!(outline(document), Ok(json!({"a": 1, "b": {"c": "d", "e": {}, "g": []}, "h": []})));
         assert_eq!(outline("[1,2]"), Ok(json!([])));
         assert_eq!(outline("7"), Ok(json!(7)));
+    }
+
+    #[test]
+    fn what_is_wanted_is_kept_and_of_the_rest_the_names_beside_it() {
+        let mut wanted = Wanted::default();
+        wanted.add(["a"]);
+        wanted.add(["b", "c"]);
+        wanted.add(["h", "i"]);
+        let read = |text: &str| parse_wanted(text.as_bytes(), 8, &wanted);
+        let document = r#"{"a":1,"b":{"c":"d","e":{"f":1},"C":"x"},"g":{"a":1},"h":[{"i":1}],"A":[1]}"#;
+        let kept = json!({"a": 1, "b": {"c": "d", "e": null, "C": null}, "g": null, "h": [], "A": null});
+        assert_eq!(read(document), Ok(kept));
+        assert_eq!(read(r#"{"a":{"x":1},"b":7}"#), Ok(json!({"a": {}, "b": 7})));
+        assert_eq!(read(r#"{"g":{"x":1,"x":2}}"#), Err(JsonError::DuplicateName));
     }
 
     #[test]

@@ -107,6 +107,21 @@ pub const TOOLS_PER_RESOURCE_MAX: usize = 512;
 /// Most methods of one resource: MCP and A2A define some twenty each.
 pub const METHODS_PER_RESOURCE_MAX: usize = 64;
 
+/// Most operations of one REST resource: large public interfaces describe some hundred, and each request is matched against them one by one.
+pub const OPERATIONS_PER_RESOURCE_MAX: usize = 512;
+
+/// Most segments of one path template: interfaces that are written by people stay under ten.
+pub const TEMPLATE_SEGMENTS_MAX: usize = 32;
+
+/// Most rules on one document, query or path: each is looked up in every request it concerns.
+pub const RULES_MAX: usize = 64;
+
+/// Most values one rule may list.
+pub const RULE_VALUES_MAX: usize = 256;
+
+/// Most parameters in one query: forms that people fill in have a few dozen.
+pub const QUERY_PARAMETERS_MAX: usize = 128;
+
 /// Longest scope in bytes: some servers use URLs as scopes.
 pub const SCOPE_BYTES_MAX: usize = 512;
 

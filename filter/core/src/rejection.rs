@@ -70,7 +70,9 @@ pub enum Rejection {
     PriorActorProfileRefused,
     /// A prior actor is not registered.
     PriorActorUnregistered,
-    /// Not one well-formed JSON-RPC message.
+    /// A value in path, query or body breaks a rule of the operation.
+    ArgumentRefused,
+    /// Not one well-formed message of the protocol.
     BodyInvalid,
     /// A JSON-RPC batch.
     BatchRefused,
@@ -80,16 +82,20 @@ pub enum Rejection {
     ContentTypeRefused,
     /// A routing header says something else than the body.
     HeaderMismatch,
-    /// Only POST is served here.
+    /// Another method than what is called has.
     HttpMethodRefused,
     /// The path can be read in more than one way.
     PathAmbiguous,
     /// An MCP protocol version that is not known here.
     ProtocolVersionUnsupported,
+    /// The query has a parameter that the operation does not list, or can be read in more than one way.
+    QueryRefused,
     /// No resource is configured for this host and path.
     ResourceUnknown,
     /// The JSON-RPC method is not mapped.
     MethodNotMapped,
+    /// No operation of the resource has this method and path.
+    OperationNotMapped,
     /// The tool is not mapped.
     ToolNotMapped,
     /// The tool is told by the body only, which this host mode shows too late.
@@ -205,6 +211,7 @@ impl Rejection {
             Self::PriorActorInactive => "prior_actor_inactive",
             Self::PriorActorProfileRefused => "prior_actor_profile_refused",
             Self::PriorActorUnregistered => "prior_actor_unregistered",
+            Self::ArgumentRefused => "argument_refused",
             Self::BodyInvalid => "body_invalid",
             Self::BatchRefused => "batch_refused",
             Self::BodyTooLarge => "body_too_large",
@@ -213,8 +220,10 @@ impl Rejection {
             Self::HttpMethodRefused => "http_method_refused",
             Self::PathAmbiguous => "path_ambiguous",
             Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
+            Self::QueryRefused => "query_refused",
             Self::ResourceUnknown => "resource_unknown",
             Self::MethodNotMapped => "method_not_mapped",
+            Self::OperationNotMapped => "operation_not_mapped",
             Self::ToolNotMapped => "tool_not_mapped",
             Self::ToolUnknownBeforeBody => "tool_unknown_before_body",
             Self::HumanRequired => "human_required",
@@ -250,7 +259,8 @@ impl Rejection {
             | Self::BatchRefused
             | Self::HeaderMismatch
             | Self::PathAmbiguous
-            | Self::ProtocolVersionUnsupported => 400,
+            | Self::ProtocolVersionUnsupported
+            | Self::QueryRefused => 400,
             Self::ActorIssuerRefused
             | Self::AuthenticationTooOld
             | Self::AuthenticationTooWeak
@@ -269,6 +279,7 @@ impl Rejection {
             | Self::SubjectTokenRefused
             | Self::StepUpRequired => 401,
             Self::ApprovalRequired
+            | Self::ArgumentRefused
             | Self::ConsentRequired
             | Self::ActorInactive
             | Self::ActorProfileRefused
@@ -285,6 +296,7 @@ impl Rejection {
             | Self::PriorActorProfileRefused
             | Self::PriorActorUnregistered
             | Self::MethodNotMapped
+            | Self::OperationNotMapped
             | Self::ToolNotMapped
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired
@@ -348,6 +360,7 @@ impl Rejection {
             Self::ApprovalRequired
             | Self::ClaimNotAccepted
             | Self::ScopeBeyondSubject
+            | Self::ArgumentRefused
             | Self::ConsentRequired
             | Self::BodyInvalid
             | Self::BatchRefused
@@ -357,8 +370,10 @@ impl Rejection {
             | Self::HttpMethodRefused
             | Self::PathAmbiguous
             | Self::ProtocolVersionUnsupported
+            | Self::QueryRefused
             | Self::ResourceUnknown
             | Self::MethodNotMapped
+            | Self::OperationNotMapped
             | Self::ToolNotMapped
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired

@@ -64,7 +64,7 @@ pub(crate) fn plain_path(target: &str) -> Result<&str, Rejection> {
 }
 
 /// RFC 3986 §3.3 `pchar` without escapes and without `;`, both of which servers disagree about.
-fn is_plain(byte: u8) -> bool {
+pub(crate) fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte)
 }
 

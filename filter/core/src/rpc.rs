@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::json;
 use crate::limits::{JSON_DEPTH_MAX, RPC_ID_BYTES_MAX, RPC_METHOD_BYTES_MAX};
 use crate::rejection::Rejection;
+use crate::value_rules::folded;
 
 /// The `id` of a request: a string or an integer, kept as it came so that an answer can repeat it.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,13 +88,6 @@ impl RpcCall {
 fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
     let alike = object.keys().any(|key| members.iter().any(|member| key != member && folded(key) == *member));
     if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
-}
-
-/// One text for all spellings that some parser takes for the same name.
-///
-/// Not ASCII alone: Go's `encoding/json` folds U+017F to `s` and U+212A to `k`, so `paramſ` is `params` to it.
-fn folded(name: &str) -> String {
-    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// MCP: "string or integer, never null".

@@ -152,6 +152,8 @@ pub(crate) struct RefusalContext {
     pub(crate) scopes_needed: String,
     /// The parameters of a step-up challenge.
     pub(crate) sign_in_needed: String,
+    /// RFC 9110 §15.5.6: what `Allow` says where the method is refused.
+    pub(crate) allow: String,
     pub(crate) record: Record,
 }
 
@@ -174,7 +176,7 @@ impl RefusalContext {
             headers.push(("retry-after", "1".to_owned()));
         }
         if rejection == Rejection::HttpMethodRefused {
-            headers.push(("allow", "POST".to_owned()));
+            headers.push(("allow", self.allow.clone()));
         }
         Reply {
             status: rejection.status(),

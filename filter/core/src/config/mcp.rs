@@ -90,7 +90,7 @@ fn check_tools(
     Ok(tools)
 }
 
-fn check_reuse(path: &Path<'_>, value: Option<u64>) -> Result<Option<u32>, ConfigError> {
+pub(super) fn check_reuse(path: &Path<'_>, value: Option<u64>) -> Result<Option<u32>, ConfigError> {
     let Some(value) = value else {
         return Ok(None);
     };

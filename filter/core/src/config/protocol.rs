@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::config::error::{ConfigError, Path};
 use crate::config::mcp::{self, McpPolicy};
+use crate::config::rest::{self, RestPolicy};
 use crate::config::{raw, text};
 use crate::limits::{CONFIG_TEXT_BYTES_MAX, METHODS_PER_RESOURCE_MAX};
 
@@ -17,6 +18,8 @@ pub enum Protocol {
     Mcp(Arc<McpPolicy>),
     /// Agent2Agent protocol.
     A2a(A2aPolicy),
+    /// Operations by method and path.
+    Rest(RestPolicy),
 }
 
 /// What must hold beyond scopes.
@@ -51,14 +54,17 @@ pub(super) fn check(
     hold_headers: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Protocol, ConfigError> {
-    const WANT: &str = "\"mcp\" or \"a2a\"";
+    const WANT: &str = "one of \"mcp\", \"a2a\" and \"rest\"";
     const ADVICE: &str = "a request is decided by what it calls";
-    match (&raw.mcp, &raw.a2a) {
-        (None, None) => Err(path.wrong("found neither \"mcp\" nor \"a2a\"", WANT, ADVICE)),
-        (Some(_), Some(_)) => Err(path.wrong("found both \"mcp\" and \"a2a\"", WANT, ADVICE)),
-        (None, Some(raw)) => check_a2a(&path.field("a2a"), raw).map(Protocol::A2a),
-        (Some(raw), None) => {
+    match (&raw.mcp, &raw.a2a, &raw.rest) {
+        (None, None, None) => Err(path.wrong("found neither \"mcp\" nor \"a2a\" nor \"rest\"", WANT, ADVICE)),
+        (None, Some(raw), None) => check_a2a(&path.field("a2a"), raw).map(Protocol::A2a),
+        (None, None, Some(raw)) => rest::check(&path.field("rest"), raw).map(Protocol::Rest),
+        (Some(raw), None, None) => {
             mcp::check(&path.field("mcp"), raw, hold_headers, warnings).map(|policy| Protocol::Mcp(Arc::new(policy)))
+        }
+        (Some(_), _, _) | (_, Some(_), Some(_)) => {
+            Err(path.wrong("found more than one of \"mcp\", \"a2a\" and \"rest\"", WANT, ADVICE))
         }
     }
 }

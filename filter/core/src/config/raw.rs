@@ -98,6 +98,7 @@ pub(super) struct Resource {
     pub(super) exchange: Option<Exchange>,
     pub(super) mcp: Option<Mcp>,
     pub(super) a2a: Option<A2a>,
+    pub(super) rest: Option<Rest>,
     pub(super) max_body: Option<String>,
     pub(super) strip_cookies: Option<bool>,
 }
@@ -193,4 +194,38 @@ pub(super) struct A2a {
 #[serde(deny_unknown_fields)]
 pub(super) struct A2aMethod {
     pub(super) demands: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rest {
+    pub(super) operations: Option<BTreeMap<String, RestOperation>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestOperation {
+    pub(super) method: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) refused: Option<bool>,
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) demands: Option<Vec<String>>,
+    pub(super) max_reuse: Option<u64>,
+    pub(super) path_rules: Option<BTreeMap<String, Rule>>,
+    pub(super) query: Option<BTreeMap<String, Rule>>,
+    pub(super) body_rules: Option<BTreeMap<String, Rule>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    pub(super) r#const: Option<Value>,
+    pub(super) r#enum: Option<Vec<Value>>,
+    pub(super) min: Option<Value>,
+    pub(super) max: Option<Value>,
+    pub(super) max_length: Option<u64>,
+    pub(super) prefix: Option<String>,
+    pub(super) equals_claim: Option<String>,
+    pub(super) absent: Option<bool>,
+    pub(super) required: Option<bool>,
 }

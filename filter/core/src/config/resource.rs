@@ -64,6 +64,15 @@ impl PathPrefix {
         path.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// What of `path` lies beneath the prefix, with the `/` it begins with; `/` for the prefix itself.
+    pub(crate) fn beneath<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = if self.0 == "/" { path } else { path.strip_prefix(&self.0)? };
+        match rest {
+            "" => Some("/"),
+            rest => rest.starts_with('/').then_some(rest),
+        }
+    }
+
     /// The prefix as written.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -65,6 +65,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         rpc_id: None,
         scopes_needed: String::new(),
         sign_in_needed: String::new(),
+        allow: "POST".to_owned(),
     };
     let resource = match routing::find(&plugin.config().resources, head) {
         Ok(resource) => resource,

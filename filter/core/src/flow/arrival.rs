@@ -11,6 +11,7 @@ use crate::mcp::{self, Hints};
 use crate::operation::Operation;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
+use crate::rest::{self, NoTarget};
 use crate::rpc::RpcCall;
 use crate::step::{RefusalContext, Shape};
 
@@ -21,6 +22,8 @@ pub(super) enum Arrival {
     Mcp(Hints),
     /// One JSON-RPC message by POST.
     A2a,
+    /// An operation by method and path, if it is one.
+    Rest(Result<rest::Target, NoTarget>),
 }
 
 /// What tells the operation.
@@ -36,6 +39,7 @@ pub(super) enum ToldBy {
 pub(super) fn refusal_shape(resource: &Resource) -> Shape {
     match resource.protocol {
         Protocol::Mcp(_) | Protocol::A2a(_) => Shape::Rpc,
+        Protocol::Rest(_) => Shape::OAuth,
     }
 }
 
@@ -55,6 +59,14 @@ impl Arrival {
                 json_by_post(head)?;
                 Ok(Self::A2a)
             }
+            // Which operations there are is told to nobody who has not been let in, so a miss is kept for later.
+            Protocol::Rest(policy) => {
+                let found = rest::find(policy, &resource.path_prefix, head);
+                Ok(Self::Rest(found.and_then(|target| match plain_json(head, JsonType::AnyJson) {
+                    Err(rejection) if target.reads_body() => Err(NoTarget::Refused(rejection)),
+                    Ok(()) | Err(_) => Ok(target),
+                })))
+            }
         }
     }
 
@@ -62,6 +74,8 @@ impl Arrival {
     pub(super) fn told_by(&self) -> ToldBy {
         match self {
             Self::Mcp(_) | Self::A2a => ToldBy::Body,
+            Self::Rest(Ok(target)) if target.reads_body() => ToldBy::Body,
+            Self::Rest(_) => ToldBy::Head,
         }
     }
 
@@ -69,7 +83,7 @@ impl Arrival {
     pub(super) fn strips(&self, name: &str) -> bool {
         match self {
             Self::Mcp(hints) => hints.must_strip() && (name == "mcp-method" || name == "mcp-name"),
-            Self::A2a => false,
+            Self::A2a | Self::Rest(_) => false,
         }
     }
 
@@ -82,6 +96,7 @@ impl Arrival {
         &self,
         protocol: &Protocol,
         delegation: &AuthorizedDelegation,
+        context: &mut RefusalContext,
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, delegation),
@@ -89,7 +104,16 @@ impl Arrival {
             (Self::A2a, Protocol::A2a(_)) => {
                 Ok(Operation { label: "(resource)".to_owned(), scopes: ScopeSet::default(), reuse_max: None })
             }
-            (Self::Mcp(_) | Self::A2a, _) => Err(MISREAD),
+            (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
+                context.record.operation(&target.operation.name);
+                target.judge(delegation)
+            }
+            (Self::Rest(Err(NoTarget::Refused(rejection))), _) => Err(*rejection),
+            (Self::Rest(Err(NoTarget::Method(methods))), _) => {
+                context.allow.clone_from(methods);
+                Err(Rejection::HttpMethodRefused)
+            }
+            (Self::Mcp(_) | Self::A2a | Self::Rest(Ok(_)), _) => Err(MISREAD),
         };
         permitted(operation?, delegation)
     }
@@ -106,13 +130,19 @@ impl Arrival {
         delegation: &AuthorizedDelegation,
         context: &mut RefusalContext,
     ) -> Result<Operation, Rejection> {
-        let call = RpcCall::parse(body)?;
-        context.rpc_id.clone_from(&call.id);
-        context.record.operation(&label(&call));
         let operation = match (self, protocol) {
-            (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge(policy, hints, &call, delegation),
-            (Self::A2a, Protocol::A2a(policy)) => a2a::judge(policy, &call, delegation),
-            (Self::Mcp(_) | Self::A2a, _) => Err(MISREAD),
+            (Self::Mcp(hints), Protocol::Mcp(policy)) => {
+                let call = rpc_call(body, context)?;
+                mcp::judge(policy, hints, &call, delegation)
+            }
+            (Self::A2a, Protocol::A2a(policy)) => a2a::judge(policy, &rpc_call(body, context)?, delegation),
+            (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
+                context.record.operation(&target.operation.name);
+                let operation = target.judge(delegation)?;
+                target.judge_body(body, delegation)?;
+                Ok(operation)
+            }
+            (Self::Mcp(_) | Self::A2a | Self::Rest(_), _) => Err(MISREAD),
         };
         permitted(operation?, delegation)
     }
@@ -123,6 +153,14 @@ fn permitted(operation: Operation, delegation: &AuthorizedDelegation) -> Result<
     delegation.permission().covers(&operation.scopes).map(|()| operation)
 }
 
+/// Reads a JSON-RPC message, and notes what was called and how to answer it.
+fn rpc_call(body: &[u8], context: &mut RefusalContext) -> Result<RpcCall, Rejection> {
+    let call = RpcCall::parse(body)?;
+    context.rpc_id.clone_from(&call.id);
+    context.record.operation(&label(&call));
+    Ok(call)
+}
+
 const MISREAD: Rejection = Rejection::Internal("a request read by another protocol than its resource's");
 
 /// JSON-RPC over HTTP: one JSON document by POST.
@@ -130,23 +168,45 @@ fn json_by_post(head: &RequestHead<'_>) -> Result<(), Rejection> {
     if head.single(":method") != Ok(Some(b"POST".as_slice())) {
         return Err(Rejection::HttpMethodRefused);
     }
+    plain_json(head, JsonType::Json)
+}
+
+/// A body that is JSON and nothing around it.
+fn plain_json(head: &RequestHead<'_>, wanted: JsonType) -> Result<(), Rejection> {
     let content_type = head.single("content-type").map_err(|_| Rejection::ContentTypeRefused)?;
     // An encoded body would be judged by us as bytes and by the upstream as something else.
-    if !content_type.is_some_and(is_utf8_json) || head.all("content-encoding").next().is_some() {
+    if !content_type.is_some_and(|content_type| is_utf8_json(content_type, wanted))
+        || head.all("content-encoding").next().is_some()
+    {
         return Err(Rejection::ContentTypeRefused);
     }
     Ok(())
 }
 
+/// Which media types are read as JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JsonType {
+    /// `application/json`.
+    Json,
+    /// That, and every `application/…+json` (RFC 6839 §3.1).
+    AnyJson,
+}
+
+fn has_json_suffix(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    essence.starts_with(b"application/") && essence.ends_with(b"+json")
+}
+
 /// JSON in the one encoding it is judged in.
 ///
 /// RFC 8259 §8.1 knows UTF-8 only, but servers obey `charset`: in UTF-7 or ISO-2022 the bytes that were judged are another call.
-fn is_utf8_json(content_type: &[u8]) -> bool {
+fn is_utf8_json(content_type: &[u8], wanted: JsonType) -> bool {
     let mut parameters = content_type.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
     let utf8 = |parameter: &[u8]| {
         parameter.eq_ignore_ascii_case(b"charset=utf-8") || parameter.eq_ignore_ascii_case(b"charset=\"utf-8\"")
     };
-    is_json(content_type) && parameters.all(utf8)
+    let is_wanted = is_json(content_type) || (wanted == JsonType::AnyJson && has_json_suffix(content_type));
+    is_wanted && parameters.all(utf8)
 }
 
 /// For records; a method name is the caller's text, so only a short, plain one is repeated.
@@ -174,7 +234,7 @@ mod tests {
             b"application/json; charset=utf-8",
             b"application/json;charset=\"UTF-8\"",
         ] {
-            assert!(is_utf8_json(accepted), "{}", String::from_utf8_lossy(accepted));
+            assert!(is_utf8_json(accepted, JsonType::Json), "{}", String::from_utf8_lossy(accepted));
         }
         for refused in [
             b"application/json; charset=utf-7".as_slice(),
@@ -187,7 +247,16 @@ mod tests {
             b"application/json;",
             b"text/plain; charset=utf-8",
         ] {
-            assert!(!is_utf8_json(refused), "{}", String::from_utf8_lossy(refused));
+            assert!(!is_utf8_json(refused, JsonType::AnyJson), "{}", String::from_utf8_lossy(refused));
+        }
+        for (content_type, any) in [
+            (b"application/merge-patch+json".as_slice(), true),
+            (b"application/A2A+JSON; charset=utf-8", true),
+            (b"text/x+json", false),
+            (b"application/x+jsonl", false),
+        ] {
+            assert!(!is_utf8_json(content_type, JsonType::Json), "{}", String::from_utf8_lossy(content_type));
+            assert_eq!(is_utf8_json(content_type, JsonType::AnyJson), any, "{}", String::from_utf8_lossy(content_type));
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn begin(
     if told_by == ToldBy::Body && arrived.end_of_stream {
         return arrived.context.refuse(Rejection::BodyInvalid);
     }
-    let admitted = Admitted { arrived, delegation };
+    let mut admitted = Admitted { arrived, delegation };
     let judged = match told_by {
         ToldBy::Head => Judged::Wholly,
         ToldBy::Body if plugin.config().hold_headers => {
@@ -45,7 +45,7 @@ pub(super) fn begin(
         }
         ToldBy::Body => Judged::ByHeaders,
     };
-    match admitted.arrived.arrival.judge_head(&admitted.arrived.resource.protocol, &admitted.delegation) {
+    match admitted.judge_head() {
         Ok(operation) => admitted.obtain(plugin, ambient, operation, judged),
         Err(rejection) => admitted.arrived.context.refuse(rejection),
     }
@@ -82,6 +82,11 @@ enum Judged {
 }
 
 impl Admitted {
+    fn judge_head(&mut self) -> Result<Operation, Rejection> {
+        let Arrived { arrival, resource, context, .. } = &mut self.arrived;
+        arrival.judge_head(&resource.protocol, &self.delegation, context)
+    }
+
     fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
         let Arrived { arrival, resource, context, .. } = &mut self.arrived;
         arrival.judge_body(&resource.protocol, body, &self.delegation, context)
@@ -93,9 +98,7 @@ impl Admitted {
             self.arrived.context.record.operation(&operation.label);
         }
         let exchange = match &self.arrived.resource.exchange {
-            Exchange::PassThrough { .. } => {
-                return self.release(None, Source::PassedThrough, operation, judged);
-            }
+            Exchange::PassThrough { .. } => return self.pass_through(operation, judged),
             Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
         let request = ExchangeRequest::new(
@@ -117,6 +120,19 @@ impl Admitted {
             }
             Err(rejection) => self.arrived.context.refuse(rejection),
         }
+    }
+
+    /// Nobody is asked for the scopes: the caller's own token must have them.
+    fn pass_through(self, operation: Operation, judged: Judged) -> Step {
+        let held = match self.delegation.claims().scopes() {
+            Ok(held) => held,
+            Err(error) => return self.arrived.context.refuse(Rejection::Token(error)),
+        };
+        if !operation.scopes.is_subset(&held) {
+            return self.arrived.context.refuse(Rejection::ScopeMissing);
+        }
+        // A body that comes later is held against what goes ahead, which is the whole token.
+        self.release(None, Source::PassedThrough, Operation { scopes: held, ..operation }, judged)
     }
 
     fn release(
@@ -254,10 +270,10 @@ impl BodyCheck {
             return Err(Rejection::ToolUnknownBeforeBody);
         }
         // The token that went ahead must carry what this operation needs.
-        if operation.scopes.iter().all(|scope| self.granted.scopes.contains(scope)) {
-            Ok(())
-        } else {
-            Err(Rejection::HeaderMismatch)
+        match (&self.resource.exchange, operation.scopes.is_subset(&self.granted.scopes)) {
+            (_, true) => Ok(()),
+            (Exchange::PassThrough { .. }, false) => Err(Rejection::ScopeMissing),
+            (_, false) => Err(Rejection::HeaderMismatch),
         }
     }
 }

@@ -67,7 +67,7 @@ impl fmt::Debug for Claims {
 }
 
 impl Claims {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
         let claims = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::ClaimsJson)?;
         if claims.is_object() { Ok(Self(claims)) } else { Err(JwtError::ClaimsNotObject) }
     }

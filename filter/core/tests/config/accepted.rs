@@ -17,7 +17,7 @@ fn resource(config: &Config, name: &str) -> std::sync::Arc<Resource> {
 fn mcp(resource: &Resource) -> &McpPolicy {
     match &resource.protocol {
         Protocol::Mcp(policy) => policy,
-        Protocol::A2a(_) => unreachable!("the first resource speaks MCP"),
+        Protocol::A2a(_) | Protocol::Rest(_) => unreachable!("the first resource speaks MCP"),
     }
 }
 

@@ -12,5 +12,6 @@ mod accepted;
 mod document;
 mod limits;
 mod refused;
+mod rest;
 mod secrets;
 mod warned;

@@ -122,11 +122,11 @@ fn protocols() {
     check(&[
         (
             &[Edit::Remove("/resources/0/mcp")],
-            "resources[0]: found neither \"mcp\" nor \"a2a\"; want \"mcp\" or \"a2a\": a request is decided by what it calls",
+            "resources[0]: found neither \"mcp\" nor \"a2a\" nor \"rest\"; want one of \"mcp\", \"a2a\" and \"rest\": a request is decided by what it calls",
         ),
         (
             &[Edit::Set("/resources/0/a2a", json!({"methods": {"SendMessage": {}}}))],
-            "resources[0]: found both \"mcp\" and \"a2a\"; want \"mcp\" or \"a2a\": a request is decided by what it calls",
+            "resources[0]: found more than one of \"mcp\", \"a2a\" and \"rest\"; want one of \"mcp\", \"a2a\" and \"rest\": a request is decided by what it calls",
         ),
         (
             &[Edit::Set("/resources/0/mcp", json!({}))],

@@ -58,7 +58,7 @@ impl World {
             "allow_on_headers_stop_iteration": options.allow_on_headers_stop_iteration,
             "authorization_servers": self.servers(options),
             "agents": self.registry(options),
-            "resources": [self.knowledge_agent(options), self.aurora_db(options)],
+            "resources": [self.knowledge_agent(options), self.aurora_db(options), self.aurora_db_rest(options)],
         })
     }
 
@@ -143,20 +143,54 @@ impl World {
         })
     }
 
-    fn aurora_db(&self, options: FilterOptions) -> Value {
+    /// Hops 7 and 8 for the database.
+    fn aurora_db_exchange() -> Value {
         let same = |inbound: &str, issued: &str| json!({ "inbound": inbound, "issued": issued });
+        json!({ "id_jag": {
+            "idp": "idp", "resource_server": "auroradb", "resource": streamward::AURORADB_RESOURCE,
+            "max_lifetime": "1h",
+            "lineage": {
+                "id_jag": { "same_subject": [same("/sub", "/email"), same("/uid", "/sub")] },
+                "access_token": { "same_subject": [same("/sub", "/sub"), same("/uid", "/uid")] },
+            },
+        } })
+    }
+
+    /// The same database by REST, beneath the path of the other so that the shipped route leads there.
+    fn aurora_db_rest(&self, options: FilterOptions) -> Value {
+        let read = [streamward::READ];
+        json!({
+            "name": "aurora-db-rest",
+            "match": { "hosts": [self.gateway_host], "path_prefix": "/auroradb/mcp/rest" },
+            "accept": self.accept(options, "audience_agent"),
+            "exchange": Self::aurora_db_exchange(),
+            "rest": { "operations": {
+                "list_documents": { "method": "GET", "path": "/documents", "scopes": read, "query": {
+                    "limit": { "min": 1, "max": 100, "required": false }, "owner": { "equals_claim": "/sub", "required": false },
+                    "tag": {},
+                } },
+                "get_document": { "method": "GET", "path": "/documents/{id}", "scopes": read,
+                    "path_rules": { "id": { "prefix": "KB-" } } },
+                "document_exists": { "method": "HEAD", "path": "/documents/{id}", "scopes": read },
+                "get_secret_document": { "method": "GET", "path": "/documents/secret", "refused": true },
+                "get_contract": { "method": "GET", "path": "/contracts/{id}", "scopes": read, "demands": ["human"], "query": { "*": {}, "format": { "enum": ["pdf", "txt"] } } },
+                "archive_document": { "method": "POST", "path": "/documents/{id}:archive", "scopes": read, "max_reuse": 0 },
+                "upload_document": { "method": "PUT", "path": "/documents/{id}", "scopes": read },
+                "create_note": { "method": "POST", "path": "/documents/{id}/notes", "scopes": read, "body_rules": {
+                    "/text": { "max_length": 100 }, "/author/login": { "equals_claim": "/sub" }, "/approved": { "absent": true },
+                    "/priority": { "min": 1, "max": 5, "required": false },
+                } },
+                "delete_document": { "method": "DELETE", "path": "/documents/{id}", "scopes": [streamward::WRITE] },
+            } },
+        })
+    }
+
+    fn aurora_db(&self, options: FilterOptions) -> Value {
         json!({
             "name": "aurora-db",
             "match": { "hosts": [self.gateway_host], "path_prefix": "/auroradb/mcp" },
             "accept": self.accept(options, "audience_agent"),
-            "exchange": { "id_jag": {
-                "idp": "idp", "resource_server": "auroradb", "resource": streamward::AURORADB_RESOURCE,
-                "max_lifetime": "1h",
-                "lineage": {
-                    "id_jag": { "same_subject": [same("/sub", "/email"), same("/uid", "/sub")] },
-                    "access_token": { "same_subject": [same("/sub", "/sub"), same("/uid", "/uid")] },
-                },
-            } },
+            "exchange": Self::aurora_db_exchange(),
             "mcp": {
                 "tools": { "query_knowledge_base": { "scopes": [streamward::READ] } },
                 "methods": ["initialize", "notifications/initialized", "ping", "tools/list"],

@@ -1,0 +1,169 @@
+//! REST interfaces as far as a decision needs them: which operation is called, told by method and path, and with what.
+//!
+//! The path has been refused already where servers could read it differently; here it is matched segment by segment.
+//! A path that a server without regard to case would take for another operation is refused too.
+//! Rules on path and query decide by the headers; with rules on the body it is read whole, and else it streams through.
+
+mod query;
+pub mod template;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::{PathPrefix, RestOperation, RestPolicy};
+use crate::delegation::policy::AuthorizedDelegation;
+use crate::json;
+use crate::limits::JSON_DEPTH_MAX;
+use crate::operation::{Operation, check_demands};
+use crate::rejection::Rejection;
+use crate::request::RequestHead;
+use crate::routing::plain_path;
+
+use template::{Case, Values};
+
+/// What the headers say: the operation and its parameters.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) operation: Arc<RestOperation>,
+    values: Values,
+    query: String,
+}
+
+/// Why no operation is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoTarget {
+    /// The path is one of an operation, but for these methods.
+    Method(String),
+    /// As it says.
+    Refused(Rejection),
+}
+
+/// Finds the operation that a request names, beneath `prefix`.
+///
+/// # Errors
+///
+/// [`NoTarget`] for a path of no operation, of several, or of another method.
+pub(crate) fn find(policy: &RestPolicy, prefix: &PathPrefix, head: &RequestHead<'_>) -> Result<Target, NoTarget> {
+    let refused = |_| NoTarget::Refused(Rejection::OperationNotMapped);
+    let target = head.single_text(":path").map_err(refused)?.unwrap_or_default();
+    let method = head.single_text(":method").map_err(refused)?.unwrap_or_default();
+    let path = plain_path(target).map_err(NoTarget::Refused)?;
+    let path = prefix.beneath(path).ok_or(NoTarget::Refused(Rejection::OperationNotMapped))?;
+    let exact = most_specific(policy, method, path, Case::Exact);
+    // A server that does not tell cases apart would run another operation than the one whose rules were applied.
+    let alike = most_specific(policy, method, path, Case::Folded);
+    match (exact, alike) {
+        (Some((operation, values)), Some((other, _))) if Arc::ptr_eq(operation, other) => {
+            let query = target.split_once('?').map_or("", |(_, query)| query).to_owned();
+            Ok(Target { operation: Arc::clone(operation), values, query })
+        }
+        (None, None) => Err(other_methods(policy, path)),
+        (Some(_) | None, _) => Err(NoTarget::Refused(Rejection::PathAmbiguous)),
+    }
+}
+
+/// No two operations that load match one path with neither of them beating the other.
+fn most_specific<'p>(
+    policy: &'p RestPolicy,
+    method: &str,
+    path: &str,
+    case: Case,
+) -> Option<(&'p Arc<RestOperation>, Values)> {
+    let of_method = policy.operations.iter().filter(|operation| operation.method == method);
+    let matching = of_method.filter_map(|operation| Some((operation, operation.path.matches(path, case)?)));
+    matching.reduce(|best, other| if other.0.path.beats(&best.0.path) { other } else { best })
+}
+
+fn other_methods(policy: &RestPolicy, path: &str) -> NoTarget {
+    let matching = policy.operations.iter().filter(|operation| !operation.refused);
+    let mut methods: Vec<&str> = matching
+        .filter(|operation| operation.path.matches(path, Case::Exact).is_some())
+        .map(|operation| operation.method.as_str())
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    match methods.as_slice() {
+        [] => NoTarget::Refused(Rejection::OperationNotMapped),
+        methods => NoTarget::Method(methods.join(", ")),
+    }
+}
+
+impl Target {
+    /// Whether the body decides as well.
+    pub(crate) fn reads_body(&self) -> bool {
+        !self.operation.body_rules.is_empty()
+    }
+
+    /// Judges by the headers.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::OperationNotMapped`] for an operation that is listed as refused, the unmet demand,
+    /// [`Rejection::ArgumentRefused`] for a broken rule, [`Rejection::QueryRefused`] for a query with a parameter that is not listed or read differently.
+    pub(crate) fn judge(&self, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+        let operation = &self.operation;
+        if operation.refused {
+            return Err(Rejection::OperationNotMapped);
+        }
+        check_demands(&operation.demands, delegation)?;
+        for (name, value) in &self.values {
+            let rule = operation.path_rules.get(name);
+            if rule.is_some_and(|rule| !rule.holds_for_text(Some(value), delegation.claims())) {
+                return Err(Rejection::ArgumentRefused);
+            }
+        }
+        self.judge_query(delegation)?;
+        Ok(Operation {
+            label: operation.name.clone(),
+            scopes: operation.scopes.clone(),
+            reuse_max: operation.reuse_max,
+        })
+    }
+
+    fn judge_query(&self, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
+        let rules = &self.operation.query;
+        let parameters = query::parse(&self.query).ok_or(Rejection::QueryRefused)?;
+        let known: Vec<String> = rules.parameters.keys().map(|name| query::folded(name)).collect();
+        for parameter in &parameters {
+            let Some(rule) = rules.parameters.get(&parameter.name) else {
+                // `_method` makes another method of the request in some frameworks; a look-alike may be the parameter that has a rule.
+                let folded = query::folded(&parameter.name);
+                if !rules.others || folded == "_method" || known.contains(&folded) {
+                    return Err(Rejection::QueryRefused);
+                }
+                continue;
+            };
+            if rule.constrains() && parameter.has_plus {
+                return Err(Rejection::QueryRefused);
+            }
+        }
+        for (name, rule) in &rules.parameters {
+            let mut values =
+                parameters.iter().filter(|parameter| parameter.name == *name).map(|parameter| &*parameter.value);
+            let value = values.next();
+            // Servers take the first of two, the last, or both: a rule is about the one that counts.
+            if rule.constrains() && values.next().is_some() {
+                return Err(Rejection::QueryRefused);
+            }
+            if !rule.holds_for_text(value, delegation.claims()) {
+                return Err(Rejection::ArgumentRefused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the whole body by its rules; nothing more of it is kept than they name.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::BodyInvalid`] for anything but one strict JSON object, [`Rejection::ArgumentRefused`] for a broken rule.
+    pub(crate) fn judge_body(&self, body: &[u8], delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
+        let rules = &self.operation.body_rules;
+        let document = json::parse_wanted(body, JSON_DEPTH_MAX, rules.wanted()).map_err(|_| Rejection::BodyInvalid)?;
+        let Value::Object(document) = document else {
+            return Err(Rejection::BodyInvalid);
+        };
+        if rules.hold(&document, delegation.claims()) { Ok(()) } else { Err(Rejection::ArgumentRefused) }
+    }
+}

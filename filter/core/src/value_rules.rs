@@ -1,0 +1,336 @@
+//! Rules on the values a request carries: members of a JSON document, parameters of a query or a path.
+//!
+//! A rule names a place and says what may stand there; every part of it must hold.
+//! Doubt refuses: a value of another type, a member spelt in another case beside or instead of the named one, a pointer that leads into an array.
+//! Only what rules name is looked at.
+
+use serde_json::{Map, Number, Value};
+
+use crate::json::Wanted;
+use crate::jwt::Claims;
+
+/// What one value must be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rule {
+    /// Whether it must be there.
+    pub required: bool,
+    /// It must not be there, null included.
+    pub absent: bool,
+    /// It is one of these: texts, numbers, booleans or null.
+    pub one_of: Option<Vec<Value>>,
+    /// It is a number not below this.
+    pub min: Option<Number>,
+    /// It is a number not above this.
+    pub max: Option<Number>,
+    /// It is a text of at most so many characters.
+    pub length_max: Option<usize>,
+    /// It is a text that begins so, and takes no step back with `..`.
+    pub prefix: Option<String>,
+    /// It is the text of that claim of the caller's token (RFC 6901 pointer).
+    pub equals_claim: Option<String>,
+}
+
+impl Rule {
+    /// Whether the rule says anything about a value that is there.
+    #[must_use]
+    pub fn constrains(&self) -> bool {
+        self.absent
+            || self.one_of.is_some()
+            || self.min.is_some()
+            || self.max.is_some()
+            || self.length_max.is_some()
+            || self.prefix.is_some()
+            || self.equals_claim.is_some()
+    }
+
+    /// Whether `found` may stand there.
+    pub(crate) fn holds(&self, found: Option<&Value>, claims: &Claims) -> bool {
+        let Some(found) = found else {
+            return !self.required;
+        };
+        !self.absent
+            && self.one_of.as_ref().is_none_or(|values| values.iter().any(|value| equal(value, found)))
+            && self.min.as_ref().is_none_or(|min| at_most(Some(min), found.as_number()))
+            && self.max.as_ref().is_none_or(|max| at_most(found.as_number(), Some(max)))
+            && self.length_max.is_none_or(|max| found.as_str().is_some_and(|text| text.chars().count() <= max))
+            && self.prefix.as_ref().is_none_or(|prefix| found.as_str().is_some_and(|text| begins(text, prefix)))
+            && self.equals_claim.as_ref().is_none_or(|pointer| {
+                let claim = claims.pointer(pointer).and_then(Value::as_str);
+                claim.is_some() && found.as_str() == claim
+            })
+    }
+
+    /// As [`Self::holds`] for a value that came as text, as in a path or a query: a number is one written as JSON writes it.
+    pub(crate) fn holds_for_text(&self, found: Option<&str>, claims: &Claims) -> bool {
+        let typed = self.min.is_some() || self.max.is_some();
+        let one_of_others = self.one_of.as_ref().is_some_and(|values| !values.iter().all(Value::is_string));
+        let read = |text: &str| match text.parse::<Number>() {
+            Ok(number) if (typed || one_of_others) && number.to_string() == text => Value::Number(number),
+            Ok(_) | Err(_) => match text {
+                "true" if one_of_others => Value::Bool(true),
+                "false" if one_of_others => Value::Bool(false),
+                text => Value::String(text.to_owned()),
+            },
+        };
+        let value = found.map(read);
+        let text = found.map(|text| Value::String(text.to_owned()));
+        // A list of texts and of others may mean either.
+        self.holds(value.as_ref(), claims) || (!typed && self.holds(text.as_ref(), claims))
+    }
+}
+
+/// Of one type and of one value; `1` is not `1.0`, which not every reader takes for a whole number.
+fn equal(wanted: &Value, found: &Value) -> bool {
+    let scalar = !found.is_object() && !found.is_array();
+    scalar && wanted == found
+}
+
+fn at_most(lower: Option<&Number>, upper: Option<&Number>) -> bool {
+    let (Some(lower), Some(upper)) = (lower, upper) else {
+        return false;
+    };
+    match (lower.as_i128(), upper.as_i128()) {
+        (Some(lower), Some(upper)) => lower <= upper,
+        _ => lower.as_f64().zip(upper.as_f64()).is_some_and(|(lower, upper)| lower <= upper),
+    }
+}
+
+fn begins(text: &str, prefix: &str) -> bool {
+    let steps_back = text.split(['/', '\\']).any(|segment| segment == "..");
+    text.starts_with(prefix) && !steps_back
+}
+
+/// A pointer (RFC 6901) to a member of nested objects, by the names that lead there; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemberPointer(Vec<String>);
+
+impl MemberPointer {
+    /// Reads a pointer; `None` where it is none, or the one to the whole document.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let names = text.strip_prefix('/')?.split('/').map(|name| {
+            let tildes_escape = name.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+            tildes_escape.then(|| name.replace("~1", "/").replace("~0", "~"))
+        });
+        names.collect::<Option<Vec<String>>>().map(Self)
+    }
+
+    /// The names, outermost first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// Rules on the members of a JSON document.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemberRules {
+    rules: Vec<(MemberPointer, Rule)>,
+    wanted: Wanted,
+}
+
+impl MemberRules {
+    /// The rules, each with its place.
+    pub(crate) fn new(rules: Vec<(MemberPointer, Rule)>) -> Self {
+        let mut wanted = Wanted::default();
+        for (pointer, _) in &rules {
+            wanted.add(pointer.names());
+        }
+        Self { rules, wanted }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// What must be kept of the document for [`Self::hold`].
+    #[must_use]
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// Whether every rule holds of the document, or of what [`crate::json::parse_wanted`] kept of it.
+    pub(crate) fn hold(&self, document: &Map<String, Value>, claims: &Claims) -> bool {
+        !has_look_alikes(document, &self.wanted)
+            && self.rules.iter().all(|(pointer, rule)| match find(document, pointer) {
+                Ok(found) => rule.holds(found, claims),
+                Err(Astray) => false,
+            })
+    }
+}
+
+/// A pointer that leads through something that is no object: what stands at its end is not known.
+struct Astray;
+
+fn find<'d>(document: &'d Map<String, Value>, pointer: &MemberPointer) -> Result<Option<&'d Value>, Astray> {
+    let mut inside = document;
+    let mut names = pointer.names().peekable();
+    while let Some(name) = names.next() {
+        let Some(found) = inside.get(name) else {
+            return Ok(None);
+        };
+        match (names.peek(), found) {
+            (None, found) => return Ok(Some(found)),
+            (Some(_), Value::Object(object)) => inside = object,
+            (Some(_), _) => return Err(Astray),
+        }
+    }
+    Err(Astray)
+}
+
+/// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what no rule judged.
+fn has_look_alikes(object: &Map<String, Value>, wanted: &Wanted) -> bool {
+    let alike = object.keys().filter(|key| wanted.inside(key).is_none()).map(|key| folded(key));
+    let known: Vec<String> = wanted.names().map(folded).collect();
+    alike.into_iter().any(|key| known.contains(&key))
+        || wanted.names().any(|name| match (object.get(name), wanted.inside(name)) {
+            (Some(Value::Object(object)), Some(wanted)) => has_look_alikes(object, wanted),
+            _ => false,
+        })
+}
+
+/// One text for all spellings that some parser takes for the same name.
+///
+/// Not ASCII alone: Go's `encoding/json` folds U+017F to `s` and U+212A to `k`, so `paramſ` is `params` to it.
+pub(crate) fn folded(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::json::parse_wanted;
+
+    fn claims() -> Claims {
+        Claims::parse(br#"{"sub":"u1","n":5}"#).unwrap()
+    }
+
+    fn holds(rule: &Rule, found: &Value) -> bool {
+        rule.holds(Some(found), &claims())
+    }
+
+    #[test]
+    fn a_value_is_compared_with_its_type() {
+        let one_of = |values: &[Value]| Rule { one_of: Some(values.to_vec()), ..Rule::default() };
+        let rule = one_of(&[json!("a"), json!(5), json!(true), json!(null)]);
+        for good in [json!("a"), json!(5), json!(true), json!(null)] {
+            assert!(holds(&rule, &good), "{good}");
+        }
+        for bad in [json!("A"), json!("5"), json!(5.0), json!(false), json!("true"), json!({}), json!([]), json!("")] {
+            assert!(!holds(&rule, &bad), "{bad}");
+        }
+        assert!(!holds(&one_of(&[json!({})]), &json!({})));
+    }
+
+    #[test]
+    fn numbers_are_bounded_exactly() {
+        let number = |text: &str| text.parse::<Number>().ok();
+        let rule = |min: &str, max: &str| Rule { min: number(min), max: number(max), ..Rule::default() };
+        for (rule, good, bad) in [
+            (
+                rule("1", "500"),
+                vec!["1", "500", "1.5", "499.99"],
+                vec!["0", "501", "0.99", "500.01", "\"5\"", "true", "[5]"],
+            ),
+            (rule("-0.5", ""), vec!["-0.5", "0", "1e300"], vec!["-0.51", "-1"]),
+            (rule("", "9007199254740993"), vec!["9007199254740993"], vec!["9007199254740994", "18446744073709551615"]),
+        ] {
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            good.iter().for_each(|text| assert!(holds(&rule, &read(text)), "{text}"));
+            bad.iter().for_each(|text| assert!(!holds(&rule, &read(text)), "{text}"));
+        }
+    }
+
+    #[test]
+    fn texts_are_bounded_by_length_beginning_and_claim() {
+        let rule = Rule { length_max: Some(2), ..Rule::default() };
+        assert!(holds(&rule, &json!("\u{e9}\u{e9}")) && !holds(&rule, &json!("abc")) && !holds(&rule, &json!(1)));
+        let rule = Rule { prefix: Some("/a/".into()), ..Rule::default() };
+        assert!(holds(&rule, &json!("/a/b..c")));
+        for bad in [json!("/b"), json!("/a/../b"), json!("/a/x\\..\\b"), json!("/a/.."), json!(["/a/b"])] {
+            assert!(!holds(&rule, &bad), "{bad}");
+        }
+        let claim = |pointer: &str| Rule { equals_claim: Some(pointer.into()), ..Rule::default() };
+        assert!(holds(&claim("/sub"), &json!("u1")) && !holds(&claim("/sub"), &json!("u2")));
+        assert!(!holds(&claim("/n"), &json!(5)) && !holds(&claim("/none"), &json!(null)));
+    }
+
+    #[test]
+    fn presence_is_a_rule_of_its_own() {
+        let claims = claims();
+        let absent = Rule { absent: true, ..Rule::default() };
+        assert!(absent.holds(None, &claims) && !absent.holds(Some(&Value::Null), &claims));
+        let required = Rule { required: true, ..Rule::default() };
+        assert!(!required.holds(None, &claims) && required.holds(Some(&Value::Null), &claims));
+    }
+
+    #[test]
+    fn text_is_a_number_where_a_number_is_wanted_and_written_as_one() {
+        let claims = claims();
+        let rule = Rule { max: "10".parse().ok(), ..Rule::default() };
+        for (text, want) in [("10", true), ("11", false), ("1e1", false), ("010", false), ("+1", false), (" 1", false)]
+        {
+            assert_eq!(rule.holds_for_text(Some(text), &claims), want, "{text}");
+        }
+        let rule = Rule { one_of: Some(vec![json!(5), json!("x"), json!(true)]), ..Rule::default() };
+        for (text, want) in [("5", true), ("x", true), ("true", true), ("5.0", false), ("y", false), ("false", false)] {
+            assert_eq!(rule.holds_for_text(Some(text), &claims), want, "{text}");
+        }
+        let rule = Rule { one_of: Some(vec![json!("5")]), ..Rule::default() };
+        assert!(rule.holds_for_text(Some("5"), &claims));
+    }
+
+    fn member_rules(rules: &[(&str, Rule)]) -> MemberRules {
+        MemberRules::new(rules.iter().map(|(at, rule)| (MemberPointer::parse(at).unwrap(), rule.clone())).collect())
+    }
+
+    #[test]
+    fn members_are_found_by_name_and_a_look_alike_is_doubt() {
+        let amount = Rule { required: true, max: "500".parse().ok(), ..Rule::default() };
+        let absent = Rule { absent: true, ..Rule::default() };
+        let rules = member_rules(&[("/claim/amount", amount), ("/approver", absent)]);
+        for (document, want) in [
+            (r#"{"claim":{"amount":500,"x":{"Amount":9}},"other":1}"#, true),
+            (r#"{"claim":{"amount":501}}"#, false),
+            (r#"{"claim":{}}"#, false),
+            (r#"{}"#, false),
+            (r#"{"claim":{"amount":5},"approver":null}"#, false),
+            (r#"{"claim":{"amount":5},"Approver":"x"}"#, false),
+            (r#"{"claim":{"amount":5,"AMOUNT":9}}"#, false),
+            (r#"{"claim":{"amount":5},"cLaim":{"amount":9}}"#, false),
+            (r#"{"claim":[{"amount":5}]}"#, false),
+            (r#"{"claim":{"amount":[5]}}"#, false),
+            (r#"{"claim":{"amount":"5"}}"#, false),
+        ] {
+            let value = parse_wanted(document.as_bytes(), 8, rules.wanted()).unwrap();
+            assert_eq!(rules.hold(value.as_object().unwrap(), &claims()), want, "{document}");
+        }
+    }
+
+    #[test]
+    fn an_absent_member_is_not_looked_for_inside_an_array() {
+        let rules = member_rules(&[("/a/b", Rule { absent: true, ..Rule::default() })]);
+        let hold = |document: &str| {
+            let value = parse_wanted(document.as_bytes(), 8, rules.wanted()).unwrap();
+            rules.hold(value.as_object().unwrap(), &claims())
+        };
+        assert!(hold(r#"{"a":{}}"#) && hold("{}"));
+        assert!(!hold(r#"{"a":[{"b":1}]}"#) && !hold(r#"{"a":{"b":1}}"#) && !hold(r#"{"a":"b"}"#));
+    }
+
+    #[test]
+    fn pointers_are_read_by_the_letter() {
+        let names =
+            |text: &str| MemberPointer::parse(text).map(|pointer| pointer.names().collect::<Vec<_>>().join("|"));
+        assert_eq!(names("/a/b").as_deref(), Some("a|b"));
+        assert_eq!(names("/a~1b/~0c").as_deref(), Some("a/b|~c"));
+        assert_eq!(names("/").as_deref(), Some(""));
+        for bad in ["", "a", "/a~", "/a~2"] {
+            assert_eq!(names(bad), None, "{bad}");
+        }
+    }
+}
