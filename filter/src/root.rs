@@ -5,9 +5,11 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use actgate_core::algorithm::Algorithm;
 use actgate_core::config::Config;
 use actgate_core::limits::CONFIG_BYTES_MAX;
 use actgate_core::plugin::Plugin;
+use actgate_core::signatures::Native;
 
 use crate::host::{self, Buffer, Level};
 use crate::stream::Stream;
@@ -21,6 +23,28 @@ impl Root {
     pub(crate) fn new(context_id: u32) -> Self {
         Self { worker: Worker::new(context_id) }
     }
+}
+
+/// Finds out which signatures the host computes, and says so once.
+fn try_host(config: &Config) -> Native {
+    let keys = config.agents.iter().filter_map(|agent| agent.credential.as_ref()).map(|credential| &credential.key);
+    let native = Native::probed(|name, arguments| host::call_foreign_function(name, arguments).ok(), keys);
+    host::log(
+        Level::Info,
+        &format!(
+            "actgate: the host verifies {} and signs {}; all else is computed in the filter",
+            names(native.verifies()),
+            names(native.signs()),
+        ),
+    );
+    native
+}
+
+fn names(algorithms: &[Algorithm]) -> String {
+    if algorithms.is_empty() {
+        return "nothing".to_owned();
+    }
+    algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" ")
 }
 
 impl Context for Root {
@@ -42,7 +66,8 @@ impl RootContext for Root {
                 for warning in &config.warnings {
                     host::log(Level::Warn, &format!("actgate configuration: {warning}"));
                 }
-                let served = self.worker.serve(Plugin::new(config));
+                let native = try_host(&config);
+                let served = self.worker.serve(Plugin::new(config), native);
                 // The first tick fetches keys; the worker sets its own pace from then on.
                 served && host::set_tick_millis(1).is_ok()
             }

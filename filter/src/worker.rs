@@ -12,7 +12,7 @@ use actgate_core::flight::FlightId;
 use actgate_core::flow::{AwaitBody, CheckBody, Joined};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, StreamId};
-use actgate_core::signatures::InGuest;
+use actgate_core::signatures::{InGuest, Native, Signatures};
 use actgate_core::step::ResponsePlan;
 use actgate_core::time::UnixSeconds;
 
@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     stages: RefCell<BTreeMap<u32, Stage>>,
     pub(crate) calls: RefCell<BTreeMap<u32, FlightId>>,
     pub(crate) metrics: RefCell<Metrics>,
+    /// `None` until the host was tried.
+    native: RefCell<Option<Native>>,
     tick_millis: Cell<u32>,
 }
 
@@ -56,6 +58,7 @@ impl Worker {
             stages: RefCell::new(BTreeMap::new()),
             calls: RefCell::new(BTreeMap::new()),
             metrics: RefCell::new(Metrics::default()),
+            native: RefCell::new(None),
             tick_millis: Cell::new(0),
         })
     }
@@ -64,12 +67,16 @@ impl Worker {
     ///
     /// Nothing of the one before may reach it: its flights are numbered from the start again, so an answer to an old call would be read as one
     /// to a new call, and a request that was admitted under the old rules would be released under the new ones.
-    pub(crate) fn serve(&self, plugin: Plugin) -> bool {
-        let (Ok(mut slot), Ok(mut calls), Ok(mut stages)) =
-            (self.plugin.try_borrow_mut(), self.calls.try_borrow_mut(), self.stages.try_borrow_mut())
-        else {
+    pub(crate) fn serve(&self, plugin: Plugin, native: Native) -> bool {
+        let (Ok(mut slot), Ok(mut calls), Ok(mut stages), Ok(mut signatures)) = (
+            self.plugin.try_borrow_mut(),
+            self.calls.try_borrow_mut(),
+            self.stages.try_borrow_mut(),
+            self.native.try_borrow_mut(),
+        ) else {
             return false;
         };
+        *signatures = Some(native);
         *slot = Some(plugin);
         calls.clear();
         for stage in stages.values_mut() {
@@ -93,7 +100,9 @@ impl Worker {
             none => none.insert(Entropy::seeded(host::random().ok()?, host::random().ok()?)),
         };
         let mut draw = || entropy.draw(host::random().ok());
-        self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures: &InGuest }))
+        let native = self.native.try_borrow().ok()?;
+        let signatures = native.as_ref().map_or(&InGuest as &dyn Signatures, |native| native);
+        self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures }))
     }
 
     /// Tells the core something that depends on nothing from outside.

@@ -1,10 +1,11 @@
 //! Signatures: the one interface behind which cryptography happens.
 //!
 //! [`Signatures`] answers one question, whether a key signed exactly those bytes, and reads no claim.
-//! [`InGuest`] computes the answer here; a host that offers native verification can implement it by [`PublicKey::spki_der`].
+//! [`InGuest`] computes the answer here; [`Native`] asks the host where it has proven to know, which is ten times as fast and more.
 //! An implementation that cannot answer says `false`, so a broken host refuses and never admits.
 
 mod in_guest;
+mod native;
 pub mod signing;
 
 use serde_json::{Map, Value};
@@ -15,6 +16,7 @@ use crate::jwt::UnverifiedJwt;
 use crate::redacted::Redacted;
 
 pub use in_guest::InGuest;
+pub use native::{ForeignCall, Native};
 pub use signing::{SignError, SigningKey, SigningKeyError};
 
 /// Something that can check a signature.

@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use ct_codecs::{Base64, Decoder as _};
 use jwt_simple::algorithms::{Edwards25519KeyPair, P256KeyPair, P384KeyPair, RSAKeyPair};
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use serde_json::{Map, Value};
@@ -18,6 +19,7 @@ use superboring::sign::{RsaPssSaltlen, Signer};
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::digest::{sha256, sha384};
+use crate::jwks::key;
 use crate::limits::SIGNING_KEY_PEM_BYTES_MAX;
 use crate::redacted::Redacted;
 
@@ -68,10 +70,11 @@ impl SignError {
 pub struct SigningKey {
     algorithm: Algorithm,
     material: Material,
+    pkcs8_der: Option<Redacted<Vec<u8>>>,
 }
 
 enum Material {
-    Rsa { key: PKey<Private>, digest: MessageDigest, padding: Padding },
+    Rsa { pair: Box<RSAKeyPair>, key: PKey<Private>, digest: MessageDigest, padding: Padding },
     P256(P256KeyPair),
     P384(P384KeyPair),
     Ed25519(Edwards25519KeyPair),
@@ -105,7 +108,22 @@ impl SigningKey {
             Algorithm::EdDsa => Edwards25519KeyPair::from_pem(pem).ok().map(Material::Ed25519),
         };
         let material = material.ok_or(SigningKeyError::Unusable)?;
-        Ok(Self { algorithm, material })
+        Ok(Self { algorithm, material, pkcs8_der: der(pem) })
+    }
+
+    /// The key as a host takes it (RFC 5208 §5); `None` where the text has more than this one key in it.
+    pub(super) fn pkcs8_der(&self) -> Option<&[u8]> {
+        self.pkcs8_der.as_ref().map(|der| der.expose().as_slice())
+    }
+
+    /// The public half, to check with what another signed for this key.
+    pub(super) fn public(&self) -> Option<key::Material> {
+        match &self.material {
+            Material::Rsa { pair, .. } => Some(key::Material::Rsa(Box::new(pair.public_key()))),
+            Material::P256(pair) => Some(key::Material::P256(pair.public_key())),
+            Material::P384(pair) => Some(key::Material::P384(pair.public_key())),
+            Material::Ed25519(pair) => Some(key::Material::Ed25519(pair.public_key())),
+        }
     }
 
     /// The algorithm it signs with.
@@ -127,7 +145,7 @@ impl SigningKey {
     /// The signature over those bytes, in the form JWS uses (for ECDSA, RFC 7518 §3.4: r and s side by side).
     pub fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
         match &self.material {
-            Material::Rsa { key, digest, padding } => sign_rsa(key, digest.clone(), *padding, input),
+            Material::Rsa { key, digest, padding, .. } => sign_rsa(key, digest.clone(), *padding, input),
             Material::P256(key) => {
                 let signature: Result<p256::ecdsa::Signature, _> = key.as_ref().sign_prehash(&sha256(input));
                 signature.map(|signature| signature.to_vec()).map_err(|_| SignError::Signature)
@@ -175,7 +193,14 @@ fn rsa(pem: &str, digest: MessageDigest, padding: Padding) -> Option<Material> {
     let pair = RSAKeyPair::from_pem(pem).ok()?;
     let key: &Rsa<Private> = pair.as_ref();
     let key = PKey::from_rsa(key.clone()).ok()?;
-    Some(Material::Rsa { key, digest, padding })
+    Some(Material::Rsa { pair: Box::new(pair), key, digest, padding })
+}
+
+/// What the PEM of one key holds (RFC 7468 §10).
+fn der(pem: &str) -> Option<Redacted<Vec<u8>>> {
+    let text = pem.strip_prefix("-----BEGIN PRIVATE KEY-----")?.strip_suffix("-----END PRIVATE KEY-----")?;
+    let text: String = text.split_ascii_whitespace().collect();
+    Base64::decode_to_vec(&text, None).ok().map(Redacted::new)
 }
 
 fn sign_rsa(key: &PKey<Private>, digest: MessageDigest, padding: Padding, input: &[u8]) -> Result<Vec<u8>, SignError> {
@@ -284,7 +309,7 @@ mod tests {
         let seed = base64url::decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
         let point = base64url::decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
         let pair = Edwards25519KeyPair::from_bytes(&[seed, point].concat()).unwrap();
-        let key = SigningKey { algorithm: Algorithm::EdDsa, material: Material::Ed25519(pair) };
+        let key = SigningKey { algorithm: Algorithm::EdDsa, material: Material::Ed25519(pair), pkcs8_der: None };
         let signature = key.sign(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc").unwrap();
         assert_eq!(
             base64url::encode(&signature).unwrap(),
@@ -299,6 +324,7 @@ mod tests {
         let key = SigningKey {
             algorithm: Algorithm::Es256,
             material: Material::P256(P256KeyPair::from_bytes(&scalar).unwrap()),
+            pkcs8_der: None,
         };
         let r = "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716";
         let s = "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8";
