@@ -8,6 +8,7 @@
 pub mod claims;
 pub mod compact;
 pub mod header;
+pub(crate) mod known;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod verify;

@@ -46,6 +46,7 @@ pub mod request;
 pub mod rest;
 mod routing;
 mod rpc;
+mod segmented;
 pub mod signatures;
 pub mod step;
 pub mod time;

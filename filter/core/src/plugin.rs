@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::exchange::cache::IssuedTokens;
 use crate::exchange::spent::SpentGrants;
 use crate::flight::{FlightId, Flights};
+use crate::jwt::known::KnownTokens;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
 
@@ -21,6 +22,7 @@ use crate::request::StreamId;
 pub struct Plugin {
     config: Arc<Config>,
     pub(crate) keys: KeyStore,
+    pub(crate) known: KnownTokens,
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
     pub(crate) flights: Flights,
@@ -41,6 +43,7 @@ impl Plugin {
         Self {
             config: Arc::new(config),
             keys,
+            known: KnownTokens::default(),
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),
             flights: Flights::default(),
@@ -69,5 +72,11 @@ impl Plugin {
     #[must_use]
     pub fn issued_tokens(&self) -> usize {
         self.issued.len()
+    }
+
+    /// How many verified inbound tokens this worker remembers.
+    #[must_use]
+    pub fn known_tokens(&self) -> usize {
+        self.known.len()
     }
 }

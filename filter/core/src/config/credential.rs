@@ -42,7 +42,7 @@ pub(super) fn check(
     let algorithm = Algorithm::parse(name).ok_or_else(|| alg.found(name, want(), advice))?;
     if is_slow(algorithm) {
         warnings.push(format!(
-            "{alg}: {name} takes tens of milliseconds for each signature inside the filter: prefer \"ES256\""
+            "{alg}: {name} takes tens of milliseconds for each signature inside the filter, where the host does not sign: prefer \"ES256\""
         ));
     }
     let kid = raw.kid.as_deref().map(|kid| text::text(&path.field("kid"), kid, KID_BYTES_MAX)).transpose()?;

@@ -2,16 +2,16 @@
 //!
 //! A hit is as good as a fresh exchange: the key covers subject token, acting agent, sender, resource, scopes and configuration,
 //! the inbound token was verified anew on this request, and no entry outlives either token.
-//! Bounded in entries and bytes; the least recently used goes first.
+//! Bounded in entries and bytes; tokens that were used once go before those that were used again.
 //! A false miss costs an exchange; there is no false hit.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::ScopeSet;
 use crate::exchange::request::ExchangeKey;
 use crate::limits::{ISSUED_TOKENS_BYTES_MAX, ISSUED_TOKENS_MAX, TOKEN_EXPIRY_MARGIN_SECONDS};
 use crate::redacted::Redacted;
+use crate::segmented::{Room, Segmented};
 use crate::time::UnixSeconds;
 
 /// A token that an authorization server issued and whose lineage was checked.
@@ -52,17 +52,20 @@ struct Entry {
     uses: u32,
     /// What the tool it was exchanged for allows; another tool of the same scopes may allow more.
     reuse_max: Option<u32>,
-    stamp: u64,
 }
 
 /// The cache of one worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct IssuedTokens {
-    entries: BTreeMap<ExchangeKey, Entry>,
-    recency: BTreeMap<u64, ExchangeKey>,
-    stamp: u64,
-    bytes: usize,
+    entries: Segmented<ExchangeKey, Entry>,
     pruned_at: Option<UnixSeconds>,
+}
+
+impl Default for IssuedTokens {
+    fn default() -> Self {
+        let room = Room { entries: ISSUED_TOKENS_MAX, bytes: ISSUED_TOKENS_BYTES_MAX };
+        Self { entries: Segmented::new(room), pruned_at: None }
+    }
 }
 
 impl IssuedTokens {
@@ -73,7 +76,7 @@ impl IssuedTokens {
         reuse_max: Option<u32>,
         now: UnixSeconds,
     ) -> Option<Arc<IssuedToken>> {
-        let entry = self.entries.get(&key)?;
+        let entry = self.entries.peek(&key)?;
         let exhausted = |max: Option<u32>| max.is_some_and(|max| entry.uses >= max);
         if exhausted(entry.reuse_max) || now >= entry.usable_until || !entry.token.is_usable(now) {
             self.drop_key(key);
@@ -83,12 +86,7 @@ impl IssuedTokens {
         if exhausted(reuse_max) {
             return None;
         }
-        self.stamp = self.stamp.saturating_add(1);
-        let stamp = self.stamp;
-        let entry = self.entries.get_mut(&key)?;
-        self.recency.remove(&entry.stamp);
-        self.recency.insert(stamp, key);
-        entry.stamp = stamp;
+        let entry = self.entries.touch(key)?;
         entry.uses = entry.uses.saturating_add(1);
         Some(Arc::clone(&entry.token))
     }
@@ -104,40 +102,22 @@ impl IssuedTokens {
         if reuse_max == Some(0) {
             return;
         }
-        self.drop_key(key);
-        self.stamp = self.stamp.saturating_add(1);
         let usable_until = subject_expires_at.min(token.expires_at);
-        self.bytes = self.bytes.saturating_add(token.token.expose().len());
-        self.recency.insert(self.stamp, key);
-        self.entries.insert(key, Entry { token, usable_until, uses: 0, reuse_max, stamp: self.stamp });
-        while self.entries.len() > ISSUED_TOKENS_MAX || self.bytes > ISSUED_TOKENS_BYTES_MAX {
-            let Some((_, oldest)) = self.recency.first_key_value() else {
-                break;
-            };
-            let oldest = *oldest;
-            self.drop_key(oldest);
-        }
+        let bytes = token.token.expose().len();
+        self.entries.insert(key, Entry { token, usable_until, uses: 0, reuse_max }, bytes);
     }
 
     /// Forgets one token: withdrawn, refused by the upstream, or ended.
     pub(crate) fn drop_key(&mut self, key: ExchangeKey) {
-        if let Some(entry) = self.entries.remove(&key) {
-            self.recency.remove(&entry.stamp);
-            self.bytes = self.bytes.saturating_sub(entry.token.token.expose().len());
-        }
+        self.entries.remove(&key);
     }
 
     /// Forgets what has ended, so that an idle worker does not keep dead credentials.
     ///
     /// Once a second at most: a busy worker ticks every millisecond, and has thousands of entries to go through.
     pub(crate) fn prune(&mut self, now: UnixSeconds) {
-        if self.pruned_at.replace(now) == Some(now) {
-            return;
-        }
-        let ended: Vec<ExchangeKey> =
-            self.entries.iter().filter(|(_, entry)| now >= entry.usable_until).map(|(key, _)| *key).collect();
-        for key in ended {
-            self.drop_key(key);
+        if self.pruned_at.replace(now) != Some(now) {
+            self.entries.retain(|entry| now < entry.usable_until);
         }
     }
 

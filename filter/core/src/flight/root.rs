@@ -23,6 +23,7 @@ impl Plugin {
             self.give_up(id, ambient, &mut step);
         }
         self.issued.prune(ambient.now);
+        self.known.prune(ambient.now);
         self.tell_flights(ambient, &mut step);
         step
     }

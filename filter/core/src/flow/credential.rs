@@ -106,10 +106,14 @@ enum Unverified {
     Refused(JwtError),
 }
 
-fn verify_inbound(plugin: &Plugin, ambient: &Ambient<'_>, arrived: &Arrived) -> Result<VerifiedJwt, Unverified> {
+fn verify_inbound(
+    plugin: &mut Plugin,
+    ambient: &Ambient<'_>,
+    arrived: &Arrived,
+) -> Result<Arc<VerifiedJwt>, Unverified> {
     let accept = &arrived.resource.accept;
     let server = &accept.server;
-    let jwt = UnverifiedJwt::parse(arrived.credential.token.expose()).map_err(Unverified::Refused)?;
+    let token = arrived.credential.token.expose();
     let rules = TokenRules {
         issuer: &server.issuer,
         audience: &accept.audience,
@@ -122,8 +126,12 @@ fn verify_inbound(plugin: &Plugin, ambient: &Ambient<'_>, arrived: &Arrived) -> 
     // Without keys the token is checked against none: one that could not pass with any key causes no fetch.
     let empty = KeySet::default();
     let set = keys.as_deref().unwrap_or(&empty);
+    if let Some(verified) = plugin.known.find(token, set, &rules, ambient.now) {
+        return Ok(verified);
+    }
+    let jwt = UnverifiedJwt::parse(token).map_err(Unverified::Refused)?;
     match verify(&jwt, set, &rules, ambient.now, ambient.signatures) {
-        Ok(verified) => Ok(verified),
+        Ok(verified) => Ok(plugin.known.keep(&jwt, verified)),
         Err(JwtError::UnknownKid) if keys.is_none() => Err(Unverified::ForNow(Rejection::KeysUnavailable)),
         Err(JwtError::UnknownKid) => Err(Unverified::ForNow(Rejection::Token(JwtError::UnknownKid))),
         Err(error) => Err(Unverified::Refused(error)),

@@ -5,6 +5,7 @@
 //! `null` is a wrong type: a member that is there says something.
 
 use core::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
@@ -57,8 +58,10 @@ impl ClaimFault {
 }
 
 /// The claims of one token: a JSON object without repeated names.
+///
+/// Several may hold one token's claims: copies are shared.
 #[derive(Clone, PartialEq)]
-pub struct Claims(Value);
+pub struct Claims(Arc<Value>);
 
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +72,7 @@ impl fmt::Debug for Claims {
 impl Claims {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
         let claims = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::ClaimsJson)?;
-        if claims.is_object() { Ok(Self(claims)) } else { Err(JwtError::ClaimsNotObject) }
+        if claims.is_object() { Ok(Self(Arc::new(claims))) } else { Err(JwtError::ClaimsNotObject) }
     }
 
     /// A claim as it stands, of whatever type.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::{ClaimFault, Claims, Header, JwtError, UnverifiedJwt};
 use crate::algorithm::{Algorithm, Algorithms};
+use crate::digest::sha256;
 use crate::jwks::{KeySet, PublicKey};
 use crate::limits::{KEY_TRIES_MAX, TYP_BYTES_MAX};
 use crate::signatures::Signatures;
@@ -104,6 +105,7 @@ pub struct VerifiedJwt {
     header: Header,
     expires_at: UnixSeconds,
     key_thumbprint: [u8; 32],
+    digest: [u8; 32],
 }
 
 impl fmt::Debug for VerifiedJwt {
@@ -146,6 +148,12 @@ impl VerifiedJwt {
     pub const fn key_thumbprint(&self) -> [u8; 32] {
         self.key_thumbprint
     }
+
+    /// SHA-256 of the token's text, which stands in for it where tokens are told apart.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
 }
 
 /// Checks a token at the moment `now`, and spends at most [`KEY_TRIES_MAX`] signature checks on it.
@@ -162,6 +170,36 @@ pub fn verify(
     crypto: &dyn Signatures,
 ) -> Result<VerifiedJwt, JwtError> {
     let (header, claims) = (jwt.header(), jwt.claims());
+    let expires_at = standing(header, claims, rules, now)?;
+    let algorithm = header.algorithm();
+    let key = signing_key(jwt, candidates(keys, header.kid(), algorithm)?, algorithm, crypto)?;
+    Ok(VerifiedJwt {
+        claims: claims.clone(),
+        issuer: rules.issuer.to_owned(),
+        header: header.clone(),
+        expires_at,
+        key_thumbprint: *key.thumbprint(),
+        digest: sha256(jwt.token().as_bytes()),
+    })
+}
+
+/// Whether a token that was verified before would be now and by those rules: everything but the signature, which cannot change,
+/// is checked again, and the key that made it must still be one that would be tried.
+pub(super) fn still_verified(token: &VerifiedJwt, keys: &KeySet, rules: &TokenRules<'_>, now: UnixSeconds) -> bool {
+    let header = &token.header;
+    standing(header, &token.claims, rules, now).is_ok()
+        && candidates(keys, header.kid(), header.algorithm()).is_ok_and(|candidates| {
+            candidates.iter().take(KEY_TRIES_MAX).any(|key| *key.thumbprint() == token.key_thumbprint)
+        })
+}
+
+/// What the token itself can fail, its signature apart; and when it ends.
+fn standing(
+    header: &Header,
+    claims: &Claims,
+    rules: &TokenRules<'_>,
+    now: UnixSeconds,
+) -> Result<UnixSeconds, JwtError> {
     let issuer = claims.issuer()?;
     if issuer != rules.issuer {
         return Err(JwtError::IssuerMismatch);
@@ -177,15 +215,7 @@ pub fn verify(
     if !claims.audiences()?.contains(&rules.audience) {
         return Err(JwtError::AudienceMismatch);
     }
-    let expires_at = check_times(claims, rules, now)?;
-    let key = signing_key(jwt, candidates(keys, header.kid(), algorithm)?, algorithm, crypto)?;
-    Ok(VerifiedJwt {
-        claims: claims.clone(),
-        issuer: issuer.to_owned(),
-        header: header.clone(),
-        expires_at,
-        key_thumbprint: *key.thumbprint(),
-    })
+    check_times(claims, rules, now)
 }
 
 /// RFC 7519 §4.1.4 to §4.1.6, each with the clock skew in the token's favour; the lifetime is the issuer's own arithmetic and gets none.

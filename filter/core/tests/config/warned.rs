@@ -23,11 +23,11 @@ fn each_relaxation_is_named() {
         ),
         (
             one("/agents/wlp2/credential/private_key_jwt", json!({ "alg": "RS256", "key": { "env": "KEY_RSA" } })),
-            "agents.wlp2.credential.private_key_jwt.alg: RS256 takes tens of milliseconds for each signature inside the filter: prefer \"ES256\"",
+            "agents.wlp2.credential.private_key_jwt.alg: RS256 takes tens of milliseconds for each signature inside the filter, where the host does not sign: prefer \"ES256\"",
         ),
         (
             one("/agents/wlp2/credential/private_key_jwt", json!({ "alg": "PS256", "key": { "env": "KEY_RSA" } })),
-            "agents.wlp2.credential.private_key_jwt.alg: PS256 takes tens of milliseconds for each signature inside the filter: prefer \"ES256\"",
+            "agents.wlp2.credential.private_key_jwt.alg: PS256 takes tens of milliseconds for each signature inside the filter, where the host does not sign: prefer \"ES256\"",
         ),
         (
             one("/agents/wlp2/credential/private_key_jwt/key", json!({ "insecure_inline": private_key() })),
