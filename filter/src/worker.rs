@@ -101,7 +101,10 @@ impl Worker {
         };
         let mut draw = || entropy.draw(host::random().ok());
         let native = self.native.try_borrow().ok()?;
-        let signatures = native.as_ref().map_or(&InGuest as &dyn Signatures, |native| native);
+        let signatures: &dyn Signatures = match native.as_ref() {
+            Some(native) => native,
+            None => &InGuest,
+        };
         self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures }))
     }
 

@@ -10,7 +10,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::verify::{TokenRules, still_verified};
-use super::{JwtError, UnverifiedJwt, VerifiedJwt};
+use super::{UnverifiedJwt, VerifiedJwt};
 use crate::jwks::KeySet;
 use crate::limits::{KNOWN_TOKEN_OVERHEAD_BYTES, KNOWN_TOKENS_BYTES_MAX, KNOWN_TOKENS_MAX};
 use crate::redacted::Redacted;
@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use crate::algorithm::{Algorithm, Algorithms};
     use crate::jwks::PublicKey;
+    use crate::jwt::JwtError;
     use crate::jwt::sample::Issuer;
     use crate::jwt::verify::{AcceptedTyp, verify};
     use crate::signatures::{InGuest, Signatures};

@@ -81,9 +81,10 @@ mod tests {
                 let jws = key.sign(&round.to_be_bytes()).unwrap();
                 let der = from_jws(&jws).unwrap();
                 assert_eq!(to_jws(&der, half).unwrap(), jws);
-                let theirs = match algorithm {
-                    Algorithm::Es256 => p256::ecdsa::Signature::from_slice(&jws).unwrap().to_der().as_bytes().to_vec(),
-                    _ => p384::ecdsa::Signature::from_slice(&jws).unwrap().to_der().as_bytes().to_vec(),
+                let theirs = if algorithm == Algorithm::Es256 {
+                    p256::ecdsa::Signature::from_slice(&jws).unwrap().to_der().as_bytes().to_vec()
+                } else {
+                    p384::ecdsa::Signature::from_slice(&jws).unwrap().to_der().as_bytes().to_vec()
                 };
                 assert_eq!(der, theirs);
             }
