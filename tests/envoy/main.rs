@@ -10,6 +10,7 @@ mod hostile;
 mod http2;
 mod issuers;
 mod keys;
+mod kinds;
 mod records;
 mod streams;
 mod two_resources;

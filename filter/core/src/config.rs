@@ -20,6 +20,7 @@ pub mod resource;
 pub mod rest;
 pub mod rules;
 pub mod scope;
+mod secret;
 pub mod server;
 mod size;
 mod text;
@@ -40,7 +41,10 @@ pub use agent::{Agent, AgentStatus, Agents};
 pub use credential::Credential;
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
-pub use exchange::{Acquisition, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, SameSubject, SubjectTokenType};
+pub use exchange::{
+    Acquisition, ActorToken, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SameSubject,
+    SubjectTokenType, TokenExchange,
+};
 pub use mcp::{McpPolicy, Tool};
 pub use protocol::{A2aMethod, A2aPolicy, Demand, Protocol};
 pub use resource::{PathPrefix, Resource};
@@ -84,7 +88,7 @@ impl Config {
         let servers = server::check_all(&path, raw.authorization_servers.as_ref(), &mut warnings)?;
         let around = agent::Surroundings { servers: &servers, env };
         let agents = agent::check_all(&root.field("agents"), raw.agents.as_ref(), &around, &mut warnings)?;
-        let around = resource::Surroundings { servers: &servers, agents: &agents, hold_headers };
+        let around = resource::Surroundings { servers: &servers, agents: &agents, hold_headers, env };
         let path = root.field("resources");
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;

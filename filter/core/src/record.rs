@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::config::{IssuedChain, Kind};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::Hop;
@@ -236,10 +237,13 @@ pub enum Event {
 }
 
 impl Event {
-    pub(crate) fn granted(request: &ExchangeRequest, issued: &IssuedToken, id_jag_jti: Option<String>) -> Self {
+    pub(crate) fn granted(request: &ExchangeRequest, issued: &IssuedToken, grant_jti: Option<String>) -> Self {
         let mut members = exchange_members(request);
         members.insert("event".into(), json!("grant"));
-        members.insert("id_jag_jti".into(), json!(id_jag_jti));
+        if let Some(jti) = grant_jti {
+            let name = if matches!(request.exchange.kind, Kind::IdJag(_)) { "id_jag_jti" } else { "grant_jti" };
+            members.insert(name.into(), json!(jti));
+        }
         members.insert("issued_jti".into(), json!(issued.jti()));
         members.insert("expires_at".into(), json!(issued.expires_at.get()));
         Self::Granted(members)
@@ -288,6 +292,11 @@ fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {
     members.insert("authorization_server".into(), json!(request.exchange.server.name));
     members.insert("audience".into(), json!(request.exchange.resource));
     members.insert("scopes".into(), json!(request.scopes.to_parameter()));
-    members.insert("chain".into(), chain_subjects(&request.chain));
+    let chain = match request.exchange.chain {
+        IssuedChain::AgentAdded => Some(&request.chain),
+        IssuedChain::AsInbound => request.inbound_chain.as_ref(),
+        IssuedChain::Nobody => None,
+    };
+    members.insert("chain".into(), chain.map_or_else(|| json!([]), chain_subjects));
     members
 }

@@ -62,6 +62,8 @@ pub enum Rejection {
     ScopeBeyondSubject,
     /// The agent that the token names is suspended or retired.
     AgentInactive,
+    /// The upstream's token would be the agent's own, and the request is for somebody else.
+    AgentItselfRequired,
     /// No registered agent stands behind this token.
     AgentUnknown,
     /// A prior actor is suspended or retired.
@@ -207,6 +209,7 @@ impl Rejection {
             Self::ScopeBeyondAgent => "scope_beyond_agent",
             Self::ScopeBeyondSubject => "scope_beyond_subject",
             Self::AgentInactive => "agent_inactive",
+            Self::AgentItselfRequired => "agent_itself_required",
             Self::AgentUnknown => "agent_unknown",
             Self::PriorActorInactive => "prior_actor_inactive",
             Self::PriorActorProfileRefused => "prior_actor_profile_refused",
@@ -291,6 +294,7 @@ impl Rejection {
             | Self::ScopeBeyondAgent
             | Self::ScopeBeyondSubject
             | Self::AgentInactive
+            | Self::AgentItselfRequired
             | Self::AgentUnknown
             | Self::PriorActorInactive
             | Self::PriorActorProfileRefused
@@ -352,6 +356,7 @@ impl Rejection {
             | Self::PairNotAccepted
             | Self::ScopeBeyondAgent
             | Self::AgentInactive
+            | Self::AgentItselfRequired
             | Self::AgentUnknown
             | Self::PriorActorInactive
             | Self::PriorActorProfileRefused

@@ -4,9 +4,9 @@
 //! No error and no `Debug` form shows any part of it.
 
 use crate::algorithm::Algorithm;
-use crate::config::error::{ConfigError, Path, alternatives, quoted};
-use crate::config::{raw, text};
-use crate::limits::{CONFIG_TEXT_BYTES_MAX, KID_BYTES_MAX};
+use crate::config::error::{ConfigError, Path, alternatives};
+use crate::config::{raw, secret, text};
+use crate::limits::KID_BYTES_MAX;
 use crate::redacted::Redacted;
 use crate::signatures::{SigningKey, SigningKeyError};
 
@@ -64,46 +64,10 @@ fn check_key(
     env: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
 ) -> Result<SigningKey, ConfigError> {
-    const WANT: &str = "{\"env\": NAME} or {\"insecure_inline\": PEM}";
-    const ADVICE: &str = "say where the private key comes from";
-    let raw = raw.ok_or_else(|| path.missing(WANT, ADVICE))?;
-    match (&raw.env, &raw.insecure_inline) {
-        (None, None) => Err(path.wrong("empty", WANT, ADVICE)),
-        (Some(_), Some(_)) => Err(path.wrong("found both \"env\" and \"insecure_inline\"", WANT, ADVICE)),
-        (Some(name), None) => {
-            let path = path.field("env");
-            let pem = check_env(&path, name, env)?;
-            parse_key(&path, algorithm, &pem)
-        }
-        (None, Some(pem)) => {
-            let path = path.field("insecure_inline");
-            warnings.push(format!("{path}: everyone who can read Envoy's config_dump has this key: use \"env\""));
-            parse_key(&path, algorithm, pem)
-        }
-    }
-}
-
-fn check_env(
-    path: &Path<'_>,
-    name: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Redacted<String>, ConfigError> {
-    let name_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if name.is_empty() || name.len() > CONFIG_TEXT_BYTES_MAX || !name.bytes().all(name_byte) {
-        // Somebody may have put the key itself here.
-        return Err(path.wrong(
-            "found something that is not a variable's name",
-            "letters, digits and `_`",
-            "the key itself stands in the variable",
-        ));
-    }
-    env(name).map(Redacted::new).ok_or_else(|| {
-        path.wrong(
-            format!("environment variable {} is not set in the VM", quoted(name)),
-            "a private key in PKCS#8 PEM",
-            "add it to vm_config.environment_variables.host_env_keys",
-        )
-    })
+    const KEY: secret::Wanted =
+        secret::Wanted { name: "private key", inline: "PEM", content: "a private key in PKCS#8 PEM", short: "key" };
+    let (pem, place) = secret::check(path, raw, &KEY, env, warnings)?;
+    parse_key(&path.field(place), algorithm, &pem)
 }
 
 fn parse_key(path: &Path<'_>, algorithm: Algorithm, pem: &Redacted<String>) -> Result<SigningKey, ConfigError> {

@@ -14,6 +14,8 @@ use crate::config::error::{ConfigError, Path};
 use crate::config::raw;
 use crate::config::resource::Surroundings;
 use crate::config::server::AuthorizationServer;
+use crate::jwt::verify::AcceptedTyp;
+use crate::redacted::Redacted;
 use crate::time::Seconds;
 
 /// What credential is sent on.
@@ -53,6 +55,16 @@ pub enum Kind {
     /// Token exchange for an identity assertion at one server, and that assertion for the token at another
     /// (draft-ietf-oauth-identity-assertion-authz-grant).
     IdJag(Grant),
+    /// Token exchange for a JWT grant in one domain, and that grant for the token in another
+    /// (draft-ietf-oauth-identity-chaining).
+    IdentityChaining(Grant),
+    /// One token exchange (RFC 8693).
+    TokenExchange(TokenExchange),
+    /// The agent's own token (RFC 6749 §4.4): for nobody but itself.
+    ClientCredentials {
+        /// The `sub` of that token, where it is not the client identifier.
+        subject: Option<String>,
+    },
 }
 
 /// The first of two calls: somebody else's statement that the issuing server takes.
@@ -62,8 +74,34 @@ pub struct Grant {
     pub idp: Arc<AuthorizationServer>,
     /// What the inbound token is to that server.
     pub subject_token_type: SubjectTokenType,
+    /// The `typ` that the grant may have.
+    pub typ: AcceptedTyp,
     /// How the grant names the same subject as the inbound token; never empty.
     pub same_subject: Vec<SameSubject>,
+}
+
+/// What one token exchange asks for.
+#[derive(Debug)]
+pub struct TokenExchange {
+    /// What the inbound token is to the server.
+    pub subject_token_type: SubjectTokenType,
+    /// What is asked for, and must come back.
+    pub requested: RequestedTokenType,
+    /// The `resource` parameter.
+    pub resource: Option<String>,
+    /// The `audience` parameter.
+    pub audience: Option<String>,
+    /// Who acts, where the server takes that from a token rather than from the authenticated client.
+    pub actor_token: Option<ActorToken>,
+}
+
+/// A token that says who acts (RFC 8693 §2.1).
+#[derive(Debug)]
+pub struct ActorToken {
+    /// What it is.
+    pub token_type: RequestedTokenType,
+    /// The token.
+    pub token: Redacted<String>,
 }
 
 impl Kind {
@@ -71,7 +109,8 @@ impl Kind {
     #[must_use]
     pub const fn grant(&self) -> Option<&Grant> {
         match self {
-            Self::IdJag(grant) => Some(grant),
+            Self::IdJag(grant) | Self::IdentityChaining(grant) => Some(grant),
+            Self::TokenExchange(_) | Self::ClientCredentials { .. } => None,
         }
     }
 
@@ -80,6 +119,9 @@ impl Kind {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::IdJag(_) => "id_jag",
+            Self::IdentityChaining(_) => "identity_chaining",
+            Self::TokenExchange(_) => "token_exchange",
+            Self::ClientCredentials { .. } => "client_credentials",
         }
     }
 }
@@ -96,6 +138,30 @@ impl Acquisition {
 pub enum IssuedChain {
     /// The acting agent, and beneath it the inbound chain unchanged.
     AgentAdded,
+    /// The inbound chain unchanged, or nobody where there was none.
+    AsInbound,
+    /// Nobody: the subject acts for itself.
+    Nobody,
+}
+
+/// A token type that may be asked for (RFC 8693 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedTokenType {
+    /// An access token.
+    AccessToken,
+    /// A JWT.
+    Jwt,
+}
+
+impl RequestedTokenType {
+    /// The identifier on the wire.
+    #[must_use]
+    pub const fn urn(self) -> &'static str {
+        match self {
+            Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
+            Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
+        }
+    }
 }
 
 /// What the inbound token is to the server that takes it (RFC 8693 §3).
@@ -105,6 +171,8 @@ pub enum SubjectTokenType {
     AccessToken,
     /// An ID token.
     IdToken,
+    /// A JWT of no kind in particular.
+    Jwt,
 }
 
 impl SubjectTokenType {
@@ -114,6 +182,7 @@ impl SubjectTokenType {
         match self {
             Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
             Self::IdToken => "urn:ietf:params:oauth:token-type:id_token",
+            Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
         }
     }
 }
@@ -144,18 +213,28 @@ pub(super) fn check(
     around: Surroundings<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Exchange, ConfigError> {
-    const WANT: &str = "{\"id_jag\": ...} or {\"pass_through\": ...}";
+    const WANT: &str =
+        "one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\" and \"pass_through\"";
     const ADVICE: &str = "say what credential is sent on";
     let raw = raw.ok_or_else(|| path.missing(WANT, ADVICE))?;
-    match (&raw.id_jag, &raw.pass_through) {
-        (None, None) => Err(path.wrong("empty", WANT, ADVICE)),
-        (Some(_), Some(_)) => Err(path.wrong("found both \"id_jag\" and \"pass_through\"", WANT, ADVICE)),
-        (None, Some(raw)) => check_pass_through(&path.field("pass_through"), raw, accept),
-        (Some(raw), None) => {
-            let path = path.field("id_jag");
-            check_acquisition(&path, kinds::id_jag(&path, raw, around, warnings)?, accept, around)
+    let kinds = raw.kinds();
+    let kind = match kinds.as_slice() {
+        [] => return Err(path.wrong("empty", WANT, ADVICE)),
+        [kind] => kind,
+        [one, other, ..] => return Err(path.wrong(format!("found both \"{one}\" and \"{other}\""), WANT, ADVICE)),
+    };
+    let path = path.field(kind);
+    let acquisition = match raw {
+        raw::Exchange { pass_through: Some(raw), .. } => return check_pass_through(&path, raw, accept),
+        raw::Exchange { id_jag: Some(raw), .. } => kinds::id_jag(&path, raw, around, warnings)?,
+        raw::Exchange { token_exchange: Some(raw), .. } => kinds::token_exchange(&path, raw, around, warnings)?,
+        raw::Exchange { identity_chaining: Some(raw), .. } => kinds::identity_chaining(&path, raw, around, warnings)?,
+        raw::Exchange { client_credentials: Some(raw), .. } => {
+            kinds::client_credentials(&path, raw, accept, around, warnings)?
         }
-    }
+        _none => return Err(path.wrong("empty", WANT, ADVICE)),
+    };
+    check_acquisition(&path, acquisition, accept, around)
 }
 
 fn check_pass_through(path: &Path<'_>, raw: &raw::PassThrough, accept: &Accept) -> Result<Exchange, ConfigError> {

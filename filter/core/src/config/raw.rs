@@ -12,7 +12,10 @@ use serde_json::Value;
 
 use crate::redacted::Redacted;
 
-pub(super) use exchange::{Exchange, IdJag, Lineage, LineageOf, PassThrough};
+pub(super) use exchange::{
+    ActorToken, ClientCredentials, Exchange, IdJag, IdentityChaining, Lineage, LineageOf, LineageOfChaining,
+    LineageOfToken, PassThrough, TokenExchange,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -95,6 +95,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) agents: &'a Agents,
     /// Whether the host holds request headers while the body is read.
     pub(super) hold_headers: bool,
+    /// The VM's environment.
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
 const BODY_BYTES_MAX_DEFAULT: usize = 1024 * 1024;

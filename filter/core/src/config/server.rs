@@ -291,7 +291,7 @@ fn check_algorithms(path: &Path<'_>, names: Option<&[String]>) -> Result<Algorit
     Algorithms::new(algorithms).ok_or_else(|| path.wrong("empty", want(), "no token could be verified"))
 }
 
-fn check_typ(path: &Path<'_>, words: Option<&[String]>) -> Result<AcceptedTyp, ConfigError> {
+pub(super) fn check_typ(path: &Path<'_>, words: Option<&[String]>) -> Result<AcceptedTyp, ConfigError> {
     const WANT: &str = "token types such as \"at+jwt\", \"JWT\" or \"absent\"";
     let Some(words) = words else {
         return Ok(AcceptedTyp::only("at+jwt"));

@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::ScopeSet;
-use crate::exchange::form::ID_JAG;
+use crate::config::{Kind, RequestedTokenType, ScopeSet};
+use crate::exchange::form::{ID_JAG, JWT};
 use crate::exchange::lineage::LineageError;
 use crate::flight::CalloutAnswer;
 use crate::json;
@@ -14,21 +14,62 @@ use crate::limits::{JSON_DEPTH_MAX, TOKEN_BYTES_MAX, TOKEN_RESPONSE_BYTES_MAX};
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 
-/// Which of the two calls was answered; the same word means different things.
+/// Which call was answered; the same word means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hop {
-    /// Hop 7: the identity provider's token exchange.
+    /// Hop 7: token exchange for an identity assertion.
     IdJag,
-    /// Hop 8: the resource authorization server's jwt-bearer grant.
+    /// Hop 7: token exchange for a JWT grant.
+    JwtGrant,
+    /// Hop 8: jwt-bearer grant.
     AccessToken,
+    /// Both hops in one: token exchange for the token itself.
+    TokenExchange(RequestedTokenType),
+    /// Hop 8 without an inbound token.
+    ClientCredentials,
 }
 
 impl Hop {
+    /// The call whose answer is the token.
+    pub(crate) fn for_token(kind: &Kind) -> Self {
+        match kind {
+            Kind::IdJag(_) | Kind::IdentityChaining(_) => Self::AccessToken,
+            Kind::TokenExchange(asked) => Self::TokenExchange(asked.requested),
+            Kind::ClientCredentials { .. } => Self::ClientCredentials,
+        }
+    }
+
+    /// The call whose answer is the grant for the other one.
+    pub(crate) fn for_grant(kind: &Kind) -> Self {
+        match kind {
+            Kind::IdentityChaining(_) => Self::JwtGrant,
+            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => Self::IdJag,
+        }
+    }
+
     /// For records: the blueprint's number.
     pub fn number(self) -> u8 {
         match self {
-            Self::IdJag => 7,
-            Self::AccessToken => 8,
+            Self::IdJag | Self::JwtGrant => 7,
+            Self::AccessToken | Self::TokenExchange(_) | Self::ClientCredentials => 8,
+        }
+    }
+
+    /// The type that the response must state, where it must state one (RFC 8693 §2.2.1).
+    fn issued_token_type(self) -> Option<&'static str> {
+        match self {
+            Self::IdJag => Some(ID_JAG),
+            Self::JwtGrant => Some(JWT),
+            Self::TokenExchange(requested) => Some(requested.urn()),
+            Self::AccessToken | Self::ClientCredentials => None,
+        }
+    }
+
+    /// True where the answer is sent upstream as a bearer token.
+    fn is_bearer(self) -> bool {
+        match self {
+            Self::AccessToken | Self::TokenExchange(_) | Self::ClientCredentials => true,
+            Self::IdJag | Self::JwtGrant => false,
         }
     }
 }
@@ -60,13 +101,13 @@ pub(crate) fn read(hop: Hop, answer: &CalloutAnswer<'_>) -> Result<TokenResponse
     }
 }
 
-/// True where asking again, with a fresh client assertion, is safe: the identity provider can have done nothing but issue an assertion that nobody holds.
+/// True where asking again, with a fresh client assertion, is safe: the server can have done nothing but issue what nobody holds.
 pub(crate) fn may_ask_again(hop: Hop, answer: &CalloutAnswer<'_>) -> bool {
     let transient = match answer {
         CalloutAnswer::Failed => true,
         CalloutAnswer::Response { status, .. } => *status == 503,
     };
-    hop == Hop::IdJag && transient
+    hop != Hop::AccessToken && transient
 }
 
 fn object(content_type: Option<&[u8]>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
@@ -96,18 +137,13 @@ fn success(hop: Hop, object: &Map<String, Value>) -> Result<TokenResponse, Rejec
         return Err(invalid);
     }
     let token_type = text(object, "token_type")?.ok_or(invalid)?;
-    match hop {
-        // Decided by `issued_token_type`: servers differ between `N_A` and `Bearer` in `token_type`.
-        Hop::IdJag => {
-            if text(object, "issued_token_type")? != Some(ID_JAG) {
-                return Err(Rejection::Lineage(LineageError::TokenType));
-            }
-        }
-        Hop::AccessToken => {
-            if !token_type.eq_ignore_ascii_case("bearer") {
-                return Err(Rejection::Lineage(LineageError::TokenType));
-            }
-        }
+    // A grant is decided by `issued_token_type` alone: servers differ between `N_A` and `Bearer` in `token_type`.
+    let typed = match hop.issued_token_type() {
+        Some(wanted) => text(object, "issued_token_type")? == Some(wanted),
+        None => true,
+    };
+    if !typed || (hop.is_bearer() && !token_type.eq_ignore_ascii_case("bearer")) {
+        return Err(Rejection::Lineage(LineageError::TokenType));
     }
     let scopes = match text(object, "scope")? {
         None => None,
@@ -143,8 +179,8 @@ fn refusal(hop: Hop, object: &Map<String, Value>) -> Rejection {
         (Some("insufficient_user_authentication"), _) => Rejection::StepUpRequired,
         (Some("interaction_required" | "consent_required"), _) => Rejection::InteractionRequired,
         (Some("invalid_client" | "unauthorized_client"), _) => Rejection::AgentCredentialRefused,
-        (Some("invalid_grant"), Hop::IdJag) => Rejection::SubjectTokenRefused,
-        (Some("invalid_grant"), Hop::AccessToken) => Rejection::GrantRefused,
+        (Some("invalid_grant"), Hop::IdJag | Hop::JwtGrant | Hop::TokenExchange(_)) => Rejection::SubjectTokenRefused,
+        (Some("invalid_grant"), Hop::AccessToken | Hop::ClientCredentials) => Rejection::GrantRefused,
         (Some("temporarily_unavailable" | "server_error"), _) => Rejection::AuthorizationServerUnavailable,
         (Some(_) | None, _) => Rejection::AuthorizationServerAnswerInvalid,
     }
@@ -228,6 +264,30 @@ mod tests {
     }
 
     #[test]
+    fn an_exchange_must_say_what_it_issued() {
+        let hop = Hop::TokenExchange(RequestedTokenType::AccessToken);
+        let body = |kind: &str, token_type: &str| {
+            format!(
+                r#"{{"access_token":"t","token_type":"{token_type}","issued_token_type":"urn:ietf:params:oauth:token-type:{kind}"}}"#
+            )
+        };
+        assert!(read(hop, &answer(200, JSON, &body("access_token", "bearer"))).is_ok());
+        let wrong_type = Rejection::Lineage(LineageError::TokenType);
+        for (kind, token_type) in [
+            ("access_token", "N_A"),
+            ("access_token", "DPoP"),
+            ("jwt", "Bearer"),
+            ("refresh_token", "Bearer"),
+            ("id-jag", "Bearer"),
+        ] {
+            refused(hop, &answer(200, JSON, &body(kind, token_type)), wrong_type);
+        }
+        refused(hop, &answer(200, JSON, r#"{"access_token":"t","token_type":"Bearer"}"#), wrong_type);
+        refused(Hop::JwtGrant, &answer(200, JSON, &body("id-jag", "N_A")), wrong_type);
+        assert!(read(Hop::JwtGrant, &answer(200, JSON, &body("jwt", "N_A"))).is_ok());
+    }
+
+    #[test]
     fn the_response_is_bounded() {
         let body = |bytes: usize| {
             let start = r#"{"access_token":"t","token_type":"Bearer","pad":""#;
@@ -242,12 +302,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_hop_is_ever_asked_again() {
+    fn what_spends_a_grant_is_never_asked_again() {
         assert!(may_ask_again(Hop::IdJag, &CalloutAnswer::Failed));
         assert!(may_ask_again(Hop::IdJag, &answer(503, JSON, "")));
         assert!(!may_ask_again(Hop::IdJag, &answer(504, JSON, "")));
         assert!(!may_ask_again(Hop::IdJag, &answer(400, JSON, "")));
         assert!(!may_ask_again(Hop::AccessToken, &CalloutAnswer::Failed));
         assert!(!may_ask_again(Hop::AccessToken, &answer(503, JSON, "")));
+        assert!(may_ask_again(Hop::TokenExchange(RequestedTokenType::Jwt), &answer(503, JSON, "")));
     }
 }

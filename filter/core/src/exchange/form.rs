@@ -11,6 +11,8 @@ use crate::request::{Ambient, hex};
 
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+pub(crate) const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 pub(crate) const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 const CLIENT_ASSERTION_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 

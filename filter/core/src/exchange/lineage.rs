@@ -4,7 +4,9 @@
 //! over the inbound chain unchanged, for the resource asked for, with no scope more and no longer life than sane.
 //! The human is compared within namespaces that configuration names: nothing is guessed.
 
-use crate::config::{Acquisition, Grant, SameSubject, ScopeSet};
+use serde_json::Value;
+
+use crate::config::{Acquisition, Grant, IssuedChain, Kind, SameSubject, ScopeSet};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::exchange::request::ExchangeRequest;
 use crate::jwt::{Claims, VerifiedJwt};
@@ -60,25 +62,33 @@ impl LineageError {
     }
 }
 
-/// Says that the assertion is the one asked for.
+/// Says that the grant is the one asked for.
 #[derive(Debug)]
-pub(crate) struct LineageOfIdJag(());
+pub(crate) struct LineageOfGrant(());
 
 /// Says that the access token is the one asked for.
 #[derive(Debug)]
 pub(crate) struct LineageOfAccessToken(());
 
-/// Checks the identity assertion of hop 7. Its signature, issuer, type, audience and times were verified before.
-pub(crate) fn of_id_jag(
+/// Checks the grant of hop 7. Its signature, issuer, type, audience and times were verified before.
+pub(crate) fn of_grant(
     token: &VerifiedJwt,
     request: &ExchangeRequest,
     grant: &Grant,
-) -> Result<LineageOfIdJag, LineageError> {
+) -> Result<LineageOfGrant, LineageError> {
     let claims = token.claims();
     let exchange = &request.exchange;
     // ID-JAG: `aud` is "a string, or an array of exactly one": the resource's authorization server.
     only_audience(claims, &exchange.server.issuer)?;
-    if claims.client_id().map_err(|_| LineageError::Malformed)? != Some(request.client_id()) {
+    let client = claims.client_id().map_err(|_| LineageError::Malformed)?;
+    let here = request.client_id();
+    let at_idp = request.agent.client_id(&grant.idp.name);
+    let same_client = match &exchange.kind {
+        // Identity chaining has no claim for the client; one that is there names the agent, at either server.
+        Kind::IdentityChaining(_) => client.is_none_or(|client| client == here || client == at_idp),
+        Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => client == Some(here),
+    };
+    if !same_client {
         return Err(LineageError::Client);
     }
     same_resource(claims, exchange)?;
@@ -86,25 +96,47 @@ pub(crate) fn of_id_jag(
     same_profile(claims, &request.subject_profiles)?;
     same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
-    Ok(LineageOfIdJag(()))
+    Ok(LineageOfGrant(()))
 }
 
-/// Checks the access token of hop 8. Its signature, issuer, type and times were verified before.
+/// Checks the token that the upstream gets. Its signature, issuer, type and times were verified before.
 pub(crate) fn of_access_token(
     token: &VerifiedJwt,
     request: &ExchangeRequest,
 ) -> Result<LineageOfAccessToken, LineageError> {
     let claims = token.claims();
     only_audience(claims, &request.exchange.resource)?;
-    match claims.client_id().map_err(|_| LineageError::Malformed)? {
-        Some(client) if client != request.client_id() => return Err(LineageError::Client),
-        Some(_) | None => {}
+    let client = claims.client_id().map_err(|_| LineageError::Malformed)?;
+    if client.is_some_and(|client| client != request.client_id()) {
+        return Err(LineageError::Client);
     }
-    same_human(claims, request, &request.exchange.same_subject)?;
-    same_profile(claims, &request.subject_profiles)?;
+    match &request.exchange.kind {
+        Kind::IdJag(_) | Kind::IdentityChaining(_) | Kind::TokenExchange(_) => {
+            same_human(claims, request, &request.exchange.same_subject)?;
+            same_profile(claims, &request.subject_profiles)?;
+        }
+        Kind::ClientCredentials { subject } => {
+            // RFC 9068 §2.2: `client_id` is required, and without it nothing says whose token this is.
+            client.ok_or(LineageError::Client)?;
+            the_agent_itself(claims, request, subject.as_deref())?;
+        }
+    }
     same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
     Ok(LineageOfAccessToken(()))
+}
+
+/// RFC 9068 §2.2: with no resource owner, `sub` "SHOULD correspond to an identifier the authorization server uses to indicate the client application".
+fn the_agent_itself(claims: &Claims, request: &ExchangeRequest, subject: Option<&str>) -> Result<(), LineageError> {
+    let wanted = subject.unwrap_or_else(|| request.client_id());
+    if claims.subject().map_err(|_| LineageError::Malformed)? != wanted {
+        return Err(LineageError::Subject);
+    }
+    match claims.text("sub_profile").map_err(|_| LineageError::Malformed)?.map(Profiles::parse) {
+        Some(Ok(profiles)) if profiles.all_in(&request.agent.profiles) => Ok(()),
+        Some(_) => Err(LineageError::SubjectProfile),
+        None => Ok(()),
+    }
 }
 
 fn only_audience(claims: &Claims, wanted: &str) -> Result<(), LineageError> {
@@ -119,7 +151,6 @@ fn only_audience(claims: &Claims, wanted: &str) -> Result<(), LineageError> {
 
 /// ID-JAG: `resource` may be absent, one URI, or an array; every one of them must be the one asked for.
 fn same_resource(claims: &Claims, exchange: &Acquisition) -> Result<(), LineageError> {
-    use serde_json::Value;
     let same = match claims.pointer("/resource") {
         None => true,
         Some(Value::String(resource)) => *resource == exchange.resource,
@@ -135,7 +166,7 @@ fn same_resource(claims: &Claims, exchange: &Acquisition) -> Result<(), LineageE
 fn same_human(claims: &Claims, request: &ExchangeRequest, pairs: &[SameSubject]) -> Result<(), LineageError> {
     let same = |pair: &SameSubject| {
         let inbound = request.inbound_text(&pair.inbound);
-        let issued = claims.pointer(&pair.issued).and_then(serde_json::Value::as_str);
+        let issued = claims.pointer(&pair.issued).and_then(Value::as_str);
         inbound.is_some() && inbound == issued
     };
     if !pairs.is_empty() && pairs.iter().all(same) { Ok(()) } else { Err(LineageError::Subject) }
@@ -151,12 +182,24 @@ fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError>
 }
 
 fn same_chain(claims: &Claims, request: &ExchangeRequest) -> Result<(), LineageError> {
+    let exchange = &request.exchange;
+    match (exchange.chain, claims.act(), &request.inbound_chain) {
+        (IssuedChain::AgentAdded, Some(act), _) => agent_on_top(&read_chain(act)?, request),
+        (IssuedChain::AsInbound, Some(act), Some(inbound)) if read_chain(act)? == *inbound => Ok(()),
+        (IssuedChain::AsInbound, None, None) | (IssuedChain::Nobody, None, _) => Ok(()),
+        (IssuedChain::AgentAdded | IssuedChain::AsInbound | IssuedChain::Nobody, _, _) => Err(LineageError::Chain),
+    }
+}
+
+fn read_chain(act: &Value) -> Result<ActorChain, LineageError> {
+    ActorChain::parse(act, ACTORS_MAX.saturating_add(1)).map_err(|_| LineageError::Chain)
+}
+
+fn agent_on_top(returned: &ActorChain, request: &ExchangeRequest) -> Result<(), LineageError> {
     let (wanted, exchange) = (&request.chain, &request.exchange);
-    let act = claims.act().ok_or(LineageError::Chain)?;
-    let returned = ActorChain::parse(act, ACTORS_MAX.saturating_add(1)).map_err(|_| LineageError::Chain)?;
     let actor = returned.current().actor();
     let acting = wanted.current().actor();
-    // An actor is the pair of `iss` and `sub`: the acting agent is known to the two servers, and an equal name elsewhere is somebody else.
+    // An actor is the pair of `iss` and `sub`: the acting agent is known to the servers asked, and an equal name elsewhere is somebody else.
     let at_home = |iss: &str| match request.agent.issuer.as_deref() {
         Some(registered) => iss == registered,
         None => exchange.servers().any(|server| server.issuer == iss) || acting.iss() == Some(iss),

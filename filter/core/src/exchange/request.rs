@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{Acquisition, Agent, AuthorizationServer, Endpoint, Grant, Kind, ScopeSet};
+use crate::config::{Acquisition, Agent, Kind, ScopeSet};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::digest::sha256;
-use crate::exchange::form::{Form, ID_JAG, JWT_BEARER, TOKEN_EXCHANGE};
-use crate::flight::{Callout, FlightId};
 use crate::jwt::Claims;
 use crate::profile::Profiles;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
-use crate::request::{Ambient, TransactionId};
+use crate::request::TransactionId;
 use crate::time::UnixSeconds;
 
 /// Names what may be shared: two requests with equal keys may use one exchanged token.
@@ -32,11 +30,13 @@ pub struct ExchangeRequest {
     pub(crate) scopes: ScopeSet,
     pub(crate) inbound: Claims,
     pub(crate) subject_profiles: Profiles,
+    /// What a server that puts the acting agent on top must return.
     pub(crate) chain: ActorChain,
     pub(crate) unclassified_actors: bool,
+    pub(crate) inbound_chain: Option<ActorChain>,
     pub(crate) subject_expires_at: UnixSeconds,
     pub(crate) txn: TransactionId,
-    subject_token: Redacted<String>,
+    pub(super) subject_token: Redacted<String>,
     key: ExchangeKey,
 }
 
@@ -44,7 +44,10 @@ impl ExchangeRequest {
     /// The only constructor: an exchange cannot be asked for without the delegation that allows it.
     ///
     /// `generation` is the digest of the configuration document, so that no token outlives the rules it was obtained under.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::AgentItselfRequired`] where the token would be the agent's own, and the request is for somebody else.
     pub fn new(
         delegation: &AuthorizedDelegation,
         subject_token: &Redacted<String>,
@@ -52,9 +55,12 @@ impl ExchangeRequest {
         scopes: &ScopeSet,
         generation: &[u8; 32],
         txn: &TransactionId,
-    ) -> Self {
+    ) -> Result<Self, Rejection> {
+        if matches!(exchange.kind, Kind::ClientCredentials { .. }) && !acts_for_itself(delegation) {
+            return Err(Rejection::AgentItselfRequired);
+        }
         let key = key(delegation, subject_token, exchange, scopes, generation);
-        Self {
+        Ok(Self {
             exchange: Arc::clone(exchange),
             agent: Arc::clone(delegation.agent()),
             scopes: scopes.clone(),
@@ -62,11 +68,12 @@ impl ExchangeRequest {
             subject_profiles: delegation.subject_profiles().clone(),
             chain: delegation.chain_to_issue(),
             unclassified_actors: delegation.unclassified_actors(),
+            inbound_chain: delegation.chain().cloned(),
             subject_expires_at: delegation.expires_at(),
             txn: txn.clone(),
             subject_token: subject_token.clone(),
             key,
-        }
+        })
     }
 
     /// Under which the issued token may be found again.
@@ -79,52 +86,15 @@ impl ExchangeRequest {
         self.agent.client_id(&self.exchange.server.name)
     }
 
-    /// The first of two calls (hop 7), RFC 8693 token exchange for a grant that another server takes.
-    pub(crate) fn ask_for_grant(
-        &self,
-        grant: &Grant,
-        flight: FlightId,
-        ambient: &mut Ambient<'_>,
-    ) -> Result<Callout, Rejection> {
-        let endpoint = token_endpoint(&grant.idp)?;
-        Form::new()
-            .field("grant_type", TOKEN_EXCHANGE)
-            .field("requested_token_type", ID_JAG)
-            // ID-JAG: `audience` names the authorization server, `resource` the protected server.
-            .field("audience", &self.exchange.server.issuer)
-            .field("resource", &self.exchange.resource)
-            .field("scope", &self.scopes.to_parameter())
-            .field("subject_token", self.subject_token.expose())
-            .field("subject_token_type", grant.subject_token_type.urn())
-            .authenticated(&self.agent, &grant.idp, endpoint, ambient)?
-            .post(flight, &grant.idp, endpoint)
-    }
-
-    /// The second of two calls (hop 8), RFC 7523 jwt-bearer grant. Takes the grant by value: it is spent by this call.
-    pub(crate) fn spend_grant(
-        &self,
-        grant: Redacted<String>,
-        flight: FlightId,
-        ambient: &mut Ambient<'_>,
-    ) -> Result<Callout, Rejection> {
-        let server = &self.exchange.server;
-        let endpoint = token_endpoint(server)?;
-        Form::new()
-            .field("grant_type", JWT_BEARER)
-            .field("assertion", grant.expose())
-            .field("scope", &self.scopes.to_parameter())
-            .authenticated(&self.agent, server, endpoint, ambient)?
-            .post(flight, server, endpoint)
-    }
-
     /// The text of a configured claim of the inbound token.
     pub(crate) fn inbound_text(&self, pointer: &str) -> Option<&str> {
         self.inbound.pointer(pointer).and_then(Value::as_str)
     }
 }
 
-fn token_endpoint(server: &AuthorizationServer) -> Result<&Endpoint, Rejection> {
-    server.token_endpoint.as_ref().ok_or(Rejection::Internal("authorization server without a token endpoint"))
+/// True where nobody stands behind the acting agent: it is the subject, and there is no chain.
+fn acts_for_itself(delegation: &AuthorizedDelegation) -> bool {
+    delegation.chain().is_none() && delegation.subject() == delegation.agent().id
 }
 
 fn key(
@@ -161,12 +131,16 @@ fn key(
 /// What tells two exchanges apart that ask the same server for the same thing: how, and what is checked of the answer.
 fn rules(exchange: &Acquisition) -> String {
     let kind = match &exchange.kind {
-        Kind::IdJag(grant) => {
-            format!("id_jag {} {:?} {:?}", grant.idp.name, grant.subject_token_type, grant.same_subject)
+        Kind::IdJag(grant) | Kind::IdentityChaining(grant) => {
+            format!("{} {:?} {:?} {:?}", grant.idp.name, grant.subject_token_type, grant.typ, grant.same_subject)
         }
+        // An actor token prints as `[redacted]`; it changes with the generation only.
+        Kind::TokenExchange(asked) => format!("{asked:?}"),
+        Kind::ClientCredentials { subject } => format!("{subject:?}"),
     };
     format!(
-        "{kind} {:?} {} {:?} {:?}",
+        "{} {kind} {:?} {} {:?} {:?}",
+        exchange.kind.word(),
         exchange.issued_token,
         exchange.lifetime_max.get(),
         exchange.same_subject,

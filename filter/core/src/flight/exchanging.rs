@@ -1,17 +1,18 @@
-//! One exchange in the air: ask for the identity assertion, check it, spend it, check the token.
+//! One exchange in the air: ask for the token, by way of a grant where there are two calls, and check what comes back.
 //!
 //! ```text
-//! Queued ──call 7──► Asked ──(keys)──► spent ──call 8──► Spending ──(keys)──► landed
-//!                      └─ once more, on a transient failure of call 7 only
+//! two calls   Queued ──call 7──► AskedForGrant ──(keys)──► spent ──call 8──► AskedForToken ──(keys)──► landed
+//! one call    Queued ───────────────────────────call────────────────────────► AskedForToken ──(keys)──► landed
 //! ```
 //!
-//! Each stage is consumed by what it waited for. An assertion leaves [`Checked`] by value and is spent by the call that carries it.
+//! A call is made once more on a transient failure, but never the one that spends a grant.
+//! Each stage is consumed by what it waited for. A grant leaves [`Flight`] by value and is spent by the call that carries it.
 
 use std::sync::Arc;
 
 use super::table::{Flight, Stage, Waiter};
 use super::{CalloutAnswer, FlightId, Landing, RootStep};
-use crate::config::{AuthorizationServer, Grant, IssuedTokenFormat};
+use crate::config::{AuthorizationServer, Grant, IssuedTokenFormat, Kind};
 use crate::exchange::answer::{self, Hop, TokenResponse};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::lineage::{self, LineageError};
@@ -31,13 +32,24 @@ pub(super) enum Progress {
     /// Nothing sent yet.
     Queued,
     /// Call 7 is out; this many were sent.
-    Asked { attempts: u32 },
-    /// The assertion is here, the identity provider's keys are being fetched.
-    AssertionAwaitsKeys(TokenResponse),
-    /// Call 8 is out; the assertion is spent.
-    Spending { id_jag_jti: Option<String> },
+    AskedForGrant { attempts: u32 },
+    /// The grant is here, the keys of its issuer are being fetched.
+    GrantAwaitsKeys(TokenResponse),
+    /// The call for the token is out; a grant, where there was one, is spent.
+    AskedForToken { attempts: u32, grant_jti: Option<String> },
     /// The token is here, its issuer's keys are being fetched.
-    TokenAwaitsKeys { response: TokenResponse, id_jag_jti: Option<String> },
+    TokenAwaitsKeys { response: TokenResponse, grant_jti: Option<String> },
+}
+
+impl Progress {
+    /// The call that is being made or whose answer is being checked.
+    fn hop(&self, kind: &Kind) -> Hop {
+        match self {
+            Self::Queued if kind.grant().is_none() => Hop::for_token(kind),
+            Self::Queued | Self::AskedForGrant { .. } | Self::GrantAwaitsKeys(_) => Hop::for_grant(kind),
+            Self::AskedForToken { .. } | Self::TokenAwaitsKeys { .. } => Hop::for_token(kind),
+        }
+    }
 }
 
 /// An exchange and where it stands.
@@ -84,34 +96,31 @@ impl Plugin {
             return;
         };
         let Exchanging { request, progress, reuse_max } = *exchanging;
+        let hop = progress.hop(&request.exchange.kind);
         let next = match (progress, arrival) {
-            (Progress::Queued, Arrival::Start) => self.ask(id, &request, 1, ambient, step),
-            (Progress::Asked { attempts }, Arrival::Answer(answer)) => {
-                self.asked(id, &request, attempts, &answer, ambient, step)
+            (Progress::Queued, Arrival::Start) => begin(id, &request, ambient, step),
+            (Progress::AskedForGrant { attempts }, Arrival::Answer(answer)) => {
+                self.take_grant(id, &request, attempts, &answer, ambient, step)
             }
-            (Progress::AssertionAwaitsKeys(response), Arrival::Keys) => {
-                self.check_assertion(id, &request, response, false, ambient, step)
+            (Progress::GrantAwaitsKeys(response), Arrival::Keys) => {
+                self.check_grant(id, &request, response, false, ambient, step)
             }
-            (Progress::Spending { id_jag_jti }, Arrival::Answer(answer)) => {
-                match answer::read(Hop::AccessToken, &answer) {
-                    Ok(response) => self.check_token(id, &request, response, id_jag_jti, true, ambient),
-                    Err(rejection) => Next::Land(Err((Hop::AccessToken, rejection))),
+            (Progress::AskedForToken { attempts, grant_jti }, Arrival::Answer(answer)) => {
+                if answer::may_ask_again(hop, &answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
+                    ask_for_token(id, &request, attempts.saturating_add(1), ambient, step)
+                } else {
+                    match answer::read(hop, &answer) {
+                        Ok(response) => self.check_token(id, &request, response, grant_jti, true, ambient),
+                        Err(rejection) => Next::Land(Err((hop, rejection))),
+                    }
                 }
             }
-            (Progress::TokenAwaitsKeys { response, id_jag_jti }, Arrival::Keys) => {
-                self.check_token(id, &request, response, id_jag_jti, false, ambient)
+            (Progress::TokenAwaitsKeys { response, grant_jti }, Arrival::Keys) => {
+                self.check_token(id, &request, response, grant_jti, false, ambient)
             }
-            (Progress::Queued | Progress::Asked { .. } | Progress::AssertionAwaitsKeys(_), Arrival::Overdue) => {
-                Next::Land(Err((Hop::IdJag, Rejection::AuthorizationServerUnavailable)))
-            }
-            (Progress::Spending { .. } | Progress::TokenAwaitsKeys { .. }, Arrival::Overdue) => {
-                Next::Land(Err((Hop::AccessToken, Rejection::AuthorizationServerUnavailable)))
-            }
-            (Progress::Queued | Progress::Asked { .. } | Progress::AssertionAwaitsKeys(_), _) => {
-                Next::Land(Err((Hop::IdJag, Rejection::Internal("arrival out of turn"))))
-            }
-            (Progress::Spending { .. } | Progress::TokenAwaitsKeys { .. }, _) => {
-                Next::Land(Err((Hop::AccessToken, Rejection::Internal("arrival out of turn"))))
+            (_, Arrival::Overdue) => Next::Land(Err((hop, Rejection::AuthorizationServerUnavailable))),
+            (_, Arrival::Start | Arrival::Answer(_) | Arrival::Keys) => {
+                Next::Land(Err((hop, Rejection::Internal("arrival out of turn"))))
             }
         };
         let shared = flight.shared;
@@ -127,25 +136,7 @@ impl Plugin {
         }
     }
 
-    fn ask(
-        &mut self,
-        id: FlightId,
-        request: &ExchangeRequest,
-        attempts: u32,
-        ambient: &mut Ambient<'_>,
-        step: &mut RootStep,
-    ) -> Next {
-        let asked = grant_of(request).and_then(|grant| request.ask_for_grant(grant, id, ambient));
-        match asked {
-            Ok(call) => {
-                step.calls.push(call);
-                Next::Wait(Progress::Asked { attempts })
-            }
-            Err(rejection) => Next::Land(Err((Hop::IdJag, rejection))),
-        }
-    }
-
-    fn asked(
+    fn take_grant(
         &mut self,
         id: FlightId,
         request: &ExchangeRequest,
@@ -154,16 +145,17 @@ impl Plugin {
         ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) -> Next {
-        if answer::may_ask_again(Hop::IdJag, answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
-            return self.ask(id, request, attempts.saturating_add(1), ambient, step);
+        let hop = Hop::for_grant(&request.exchange.kind);
+        if answer::may_ask_again(hop, answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
+            return ask_for_grant(id, request, attempts.saturating_add(1), ambient, step);
         }
-        match answer::read(Hop::IdJag, answer) {
-            Ok(response) => self.check_assertion(id, request, response, true, ambient, step),
-            Err(rejection) => Next::Land(Err((Hop::IdJag, rejection))),
+        match answer::read(hop, answer) {
+            Ok(response) => self.check_grant(id, request, response, true, ambient, step),
+            Err(rejection) => Next::Land(Err((hop, rejection))),
         }
     }
 
-    fn check_assertion(
+    fn check_grant(
         &mut self,
         id: FlightId,
         request: &ExchangeRequest,
@@ -172,43 +164,43 @@ impl Plugin {
         ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) -> Next {
-        let typ = AcceptedTyp::only("oauth-id-jag+jwt");
+        let hop = Hop::for_grant(&request.exchange.kind);
         let grant = match grant_of(request) {
             Ok(grant) => grant,
-            Err(rejection) => return Next::Land(Err((Hop::IdJag, rejection))),
+            Err(rejection) => return Next::Land(Err((hop, rejection))),
         };
         let idp = Arc::clone(&grant.idp);
         let audience = request.exchange.server.issuer.as_str();
         let lifetime = Seconds::new(ID_JAG_LIFETIME_SECONDS_MAX);
-        let checked = self.verify_returned(&response, &idp, audience, &typ, lifetime, ambient);
+        let checked = self.verify_returned(&response, &idp, audience, &grant.typ, lifetime, ambient);
         let verified = match checked {
             Ok(verified) => verified,
             Err(JwtError::UnknownKid) if may_fetch => {
                 return match self.fetch_for(&idp, Waiter::Flight(id), ambient.now) {
-                    Ok(_) => Next::Wait(Progress::AssertionAwaitsKeys(response)),
-                    Err(_) => refused(Hop::IdJag, LineageError::Unverified),
+                    Ok(_) => Next::Wait(Progress::GrantAwaitsKeys(response)),
+                    Err(_) => refused(hop, LineageError::Unverified),
                 };
             }
-            Err(error) => return refused(Hop::IdJag, lineage_of(error)),
+            Err(error) => return refused(hop, lineage_of(error)),
         };
         if response.scopes.as_ref().is_some_and(|said| !said.is_subset(&request.scopes)) {
-            return refused(Hop::IdJag, LineageError::Scope);
+            return refused(hop, LineageError::Scope);
         }
-        if let Err(error) = lineage::of_id_jag(&verified, request, grant) {
-            return refused(Hop::IdJag, error);
+        if let Err(error) = lineage::of_grant(&verified, request, grant) {
+            return refused(hop, error);
         }
         let Ok(Some(jti)) = verified.claims().text("jti").map(|jti| jti.map(str::to_owned)) else {
-            return refused(Hop::IdJag, LineageError::Malformed);
+            return refused(hop, LineageError::Malformed);
         };
         if !self.spent.spend(&idp.issuer, &jti) {
-            return Next::Land(Err((Hop::IdJag, Rejection::GrantReplayed)));
+            return Next::Land(Err((hop, Rejection::GrantReplayed)));
         }
         match request.spend_grant(response.token, id, ambient) {
             Ok(call) => {
                 step.calls.push(call);
-                Next::Wait(Progress::Spending { id_jag_jti: Some(jti) })
+                Next::Wait(Progress::AskedForToken { attempts: 1, grant_jti: Some(jti) })
             }
-            Err(rejection) => Next::Land(Err((Hop::AccessToken, rejection))),
+            Err(rejection) => Next::Land(Err((Hop::for_token(&request.exchange.kind), rejection))),
         }
     }
 
@@ -217,10 +209,11 @@ impl Plugin {
         id: FlightId,
         request: &ExchangeRequest,
         response: TokenResponse,
-        id_jag_jti: Option<String>,
+        grant_jti: Option<String>,
         may_fetch: bool,
         ambient: &mut Ambient<'_>,
     ) -> Next {
+        let hop = Hop::for_token(&request.exchange.kind);
         let issued = match request.exchange.issued_token {
             IssuedTokenFormat::Opaque => opaque(request, &response, ambient.now),
             IssuedTokenFormat::Jwt => {
@@ -235,8 +228,8 @@ impl Plugin {
                     Ok(verified) => structured(request, &response, &verified),
                     Err(JwtError::UnknownKid) if may_fetch => {
                         return match self.fetch_for(&server, Waiter::Flight(id), ambient.now) {
-                            Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, id_jag_jti }),
-                            Err(_) => refused(Hop::AccessToken, LineageError::Unverified),
+                            Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, grant_jti }),
+                            Err(_) => refused(hop, LineageError::Unverified),
                         };
                     }
                     Err(error) => Err(Rejection::Lineage(lineage_of(error))),
@@ -244,8 +237,8 @@ impl Plugin {
             }
         };
         match issued {
-            Ok(issued) => Next::Land(Ok((issued, id_jag_jti))),
-            Err(rejection) => Next::Land(Err((Hop::AccessToken, rejection))),
+            Ok(issued) => Next::Land(Ok((issued, grant_jti))),
+            Err(rejection) => Next::Land(Err((hop, rejection))),
         }
     }
 
@@ -283,11 +276,11 @@ impl Plugin {
         };
         let request = exchanging.request;
         let outcome = match result {
-            Ok((issued, id_jag_jti)) => {
+            Ok((issued, grant_jti)) => {
                 let issued = Arc::new(issued);
                 let (token, subject_ends) = (Arc::clone(&issued), request.subject_expires_at);
                 self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max);
-                step.events.push(Event::granted(&request, &issued, id_jag_jti));
+                step.events.push(Event::granted(&request, &issued, grant_jti));
                 Ok(issued)
             }
             Err((hop, rejection)) => {
@@ -300,6 +293,45 @@ impl Plugin {
                 step.landings.push((stream, Landing::Token(outcome.clone())));
             }
         }
+    }
+}
+
+fn begin(id: FlightId, request: &ExchangeRequest, ambient: &mut Ambient<'_>, step: &mut RootStep) -> Next {
+    match request.exchange.kind.grant() {
+        Some(_) => ask_for_grant(id, request, 1, ambient, step),
+        None => ask_for_token(id, request, 1, ambient, step),
+    }
+}
+
+fn ask_for_grant(
+    id: FlightId,
+    request: &ExchangeRequest,
+    attempts: u32,
+    ambient: &mut Ambient<'_>,
+    step: &mut RootStep,
+) -> Next {
+    match grant_of(request).and_then(|grant| request.ask_for_grant(grant, id, ambient)) {
+        Ok(call) => {
+            step.calls.push(call);
+            Next::Wait(Progress::AskedForGrant { attempts })
+        }
+        Err(rejection) => Next::Land(Err((Hop::for_grant(&request.exchange.kind), rejection))),
+    }
+}
+
+fn ask_for_token(
+    id: FlightId,
+    request: &ExchangeRequest,
+    attempts: u32,
+    ambient: &mut Ambient<'_>,
+    step: &mut RootStep,
+) -> Next {
+    match request.ask_for_token(id, ambient) {
+        Ok(call) => {
+            step.calls.push(call);
+            Next::Wait(Progress::AskedForToken { attempts, grant_jti: None })
+        }
+        Err(rejection) => Next::Land(Err((Hop::for_token(&request.exchange.kind), rejection))),
     }
 }
 

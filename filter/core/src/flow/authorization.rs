@@ -101,14 +101,17 @@ impl Admitted {
             Exchange::PassThrough { .. } => return self.pass_through(operation, judged),
             Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
-        let request = ExchangeRequest::new(
+        let request = match ExchangeRequest::new(
             &self.delegation,
             self.arrived.credential.token(),
             &exchange,
             &operation.scopes,
             &plugin.config().digest,
             &self.arrived.context.txn,
-        );
+        ) {
+            Ok(request) => request,
+            Err(rejection) => return self.arrived.context.refuse(rejection),
+        };
         let key = request.key();
         if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
             return self.release(Some((key, issued)), Source::Cached, operation, judged);

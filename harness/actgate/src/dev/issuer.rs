@@ -14,6 +14,7 @@ pub mod server;
 pub mod set;
 
 mod client_auth;
+mod client_credentials;
 mod control;
 mod id_jag;
 mod issuing;
@@ -36,7 +37,9 @@ use self::key_ring::KeyRing;
 use self::ledger::{Entry, Ledger};
 use self::misbehaviour::{Break, Endpoint, answer};
 pub(crate) use self::oauth::split_url;
-use self::oauth::{AUTHORIZATION_CODE, Form, JWT_BEARER, Refusal, TOKEN_EXCHANGE, TYPE_ID_JAG};
+use self::oauth::{
+    AUTHORIZATION_CODE, CLIENT_CREDENTIALS, Form, JWT_BEARER, Refusal, TOKEN_EXCHANGE, TYPE_ID_JAG, TYPE_JWT,
+};
 use self::replay::Replays;
 use self::sign_in::PendingCode;
 use super::keys::{Algorithm, PublicJwk, SigningKey, key_set};
@@ -240,6 +243,7 @@ impl Issuer {
             (TOKEN_EXCHANGE, Role::IdentityProvider(policy)) => self.exchange(now, &form, &client, policy),
             (AUTHORIZATION_CODE, Role::IdentityProvider(_)) => self.redeem_code(now, &form, &client),
             (JWT_BEARER, Role::ResourceServer(policy)) => self.redeem_id_jag(now, &form, &client, policy),
+            (CLIENT_CREDENTIALS, Role::ResourceServer(policy)) => self.own_token(now, &form, &client, policy),
             _ => Err(Refusal::grant_type()),
         }
     }
@@ -285,11 +289,11 @@ impl Issuer {
                 document["subject_types_supported"] = json!(["public"]);
                 document["id_token_signing_alg_values_supported"] = json!([self.keys.signer().algorithm().name()]);
                 document["authorization_response_iss_parameter_supported"] = json!(true);
-                document["identity_chaining_requested_token_types_supported"] = json!([TYPE_ID_JAG]);
+                document["identity_chaining_requested_token_types_supported"] = json!([TYPE_ID_JAG, TYPE_JWT]);
             }
             // "RAS MUST NOT publish the list of issuers it trusts": the profile is named, nothing more.
             Role::ResourceServer(_) => {
-                document["grant_types_supported"] = json!([JWT_BEARER]);
+                document["grant_types_supported"] = json!([JWT_BEARER, CLIENT_CREDENTIALS]);
                 document["authorization_grant_profiles_supported"] =
                     json!(["urn:ietf:params:oauth:grant-profile:id-jag"]);
                 document["response_types_supported"] = json!([]);

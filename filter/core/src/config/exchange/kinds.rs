@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use crate::config::accept::{self, Accept, Presenter};
 use crate::config::error::{ConfigError, Path};
-use crate::config::exchange::lineage;
-use crate::config::exchange::{Acquisition, Grant, IssuedChain, IssuedTokenFormat, Kind, SubjectTokenType};
+use crate::config::exchange::{
+    Acquisition, ActorToken, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SubjectTokenType,
+    TokenExchange, lineage,
+};
 use crate::config::resource::Surroundings;
 use crate::config::server::{self, AuthorizationServer};
-use crate::config::{accept, raw, text};
-use crate::limits::URL_BYTES_MAX;
+use crate::config::{raw, secret, text};
+use crate::jwt::verify::AcceptedTyp;
+use crate::limits::{CONFIG_TEXT_BYTES_MAX, TOKEN_BYTES_MAX, URL_BYTES_MAX};
 
 /// Two calls: an identity assertion, and the token for it.
 pub(super) fn id_jag(
@@ -18,7 +22,7 @@ pub(super) fn id_jag(
     warnings: &mut Vec<String>,
 ) -> Result<Acquisition, ConfigError> {
     let issued_token = issued_token(path, raw.issued_token.as_deref(), "only the grant is checked", warnings)?;
-    let (of_grant, of_token) = lineage::of_two(&path.field("lineage"), raw.lineage.as_ref(), issued_token)?;
+    let (of_grant, of_token) = lineage::of_id_jag(&path.field("lineage"), raw.lineage.as_ref(), issued_token)?;
     let idp = server(&path.field("idp"), raw.idp.as_deref(), around, "say who issues the grant")?;
     let advice = "say who takes the grant for an access token";
     Ok(Acquisition {
@@ -26,7 +30,8 @@ pub(super) fn id_jag(
         resource: resource(&path.field("resource"), raw.resource.as_deref())?,
         kind: Kind::IdJag(Grant {
             idp,
-            subject_token_type: subject_token_type(path, raw.subject_token_type.as_deref())?,
+            subject_token_type: subject_token_type(path, raw.subject_token_type.as_deref(), &SUBJECTS)?,
+            typ: AcceptedTyp::only("oauth-id-jag+jwt"),
             same_subject: of_grant,
         }),
         issued_token,
@@ -34,6 +39,157 @@ pub(super) fn id_jag(
         same_subject: of_token,
         chain: IssuedChain::AgentAdded,
     })
+}
+
+/// Two calls, in two domains: a JWT grant, and the token for it.
+pub(super) fn identity_chaining(
+    path: &Path<'_>,
+    raw: &raw::IdentityChaining,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Acquisition, ConfigError> {
+    let issued_token = issued_token(path, raw.issued_token.as_deref(), "only the grant is checked", warnings)?;
+    let (of_grant, of_token) = lineage::of_chaining(&path.field("lineage"), raw.lineage.as_ref(), issued_token)?;
+    let idp = server(&path.field("idp"), raw.idp.as_deref(), around, "say who issues the grant")?;
+    let advice = "say who takes the grant for an access token";
+    // RFC 7523 gives grants no type of their own; one that is known to be another kind of token stays refused.
+    let typ = match raw.grant_typ.as_deref() {
+        Some(words) => server::check_typ(&path.field("grant_typ"), Some(words))?,
+        None => AcceptedTyp::new(["JWT", "absent"]).unwrap_or_else(|| AcceptedTyp::only("JWT")),
+    };
+    Ok(Acquisition {
+        server: server(&path.field("resource_server"), raw.resource_server.as_deref(), around, advice)?,
+        resource: resource(&path.field("resource"), raw.resource.as_deref())?,
+        kind: Kind::IdentityChaining(Grant {
+            idp,
+            subject_token_type: subject_token_type(path, raw.subject_token_type.as_deref(), &SUBJECTS)?,
+            typ,
+            same_subject: of_grant,
+        }),
+        issued_token,
+        lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
+        same_subject: of_token,
+        chain: actor(path, raw.actor.as_deref(), warnings)?,
+    })
+}
+
+/// One call: the inbound token for another.
+pub(super) fn token_exchange(
+    path: &Path<'_>,
+    raw: &raw::TokenExchange,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Acquisition, ConfigError> {
+    let issued_token = issued_token(path, raw.issued_token.as_deref(), "nothing of its lineage is checked", warnings)?;
+    let same_subject = lineage::of_token(&path.field("lineage"), raw.lineage.as_ref(), issued_token)?;
+    let asked = raw.resource.as_deref().map(|value| resource(&path.field("resource"), Some(value))).transpose()?;
+    let audience = raw.audience.as_deref().map(|value| text::text(&path.field("audience"), value, URL_BYTES_MAX));
+    let audience = audience.transpose()?;
+    let for_whom = asked.clone().or_else(|| audience.clone()).ok_or_else(|| {
+        path.wrong("found neither \"resource\" nor \"audience\"", "at least one", "say whom the token is for")
+    })?;
+    const TYPES: [(&str, RequestedTokenType); 2] =
+        [("access_token", RequestedTokenType::AccessToken), ("jwt", RequestedTokenType::Jwt)];
+    let requested = text::word(
+        &path.field("requested_token_type"),
+        raw.requested_token_type.as_deref(),
+        Some(RequestedTokenType::AccessToken),
+        &TYPES,
+        "say what is asked for",
+    )?;
+    const SUBJECTS_AND_JWT: [(&str, SubjectTokenType); 3] = [
+        ("access_token", SubjectTokenType::AccessToken),
+        ("id_token", SubjectTokenType::IdToken),
+        ("jwt", SubjectTokenType::Jwt),
+    ];
+    Ok(Acquisition {
+        server: server(&path.field("server"), raw.server.as_deref(), around, "say who exchanges the token")?,
+        resource: for_whom,
+        kind: Kind::TokenExchange(TokenExchange {
+            subject_token_type: subject_token_type(path, raw.subject_token_type.as_deref(), &SUBJECTS_AND_JWT)?,
+            requested,
+            resource: asked,
+            audience,
+            actor_token: raw
+                .actor_token
+                .as_ref()
+                .map(|raw| actor_token(&path.field("actor_token"), raw, &TYPES, around, warnings))
+                .transpose()?,
+        }),
+        issued_token,
+        lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
+        same_subject,
+        chain: actor(path, raw.actor.as_deref(), warnings)?,
+    })
+}
+
+/// One call, for an agent that acts for nobody but itself.
+pub(super) fn client_credentials(
+    path: &Path<'_>,
+    raw: &raw::ClientCredentials,
+    accept: &Accept,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Acquisition, ConfigError> {
+    const ADVICE: &str =
+        "its token names nobody but the agent, so a request for anybody else would lose its human and its chain";
+    if accept.subject_profiles.contains("user") {
+        return Err(path.wrong(
+            "found beside \"user\" in accept.subject_profiles",
+            "subjects that are no humans",
+            ADVICE,
+        ));
+    }
+    if accept.delegation.required || accept.presenter == Presenter::CurrentActor {
+        return Err(path.wrong("found beside accept.delegation.required", "a resource without delegation", ADVICE));
+    }
+    Ok(Acquisition {
+        server: server(&path.field("server"), raw.server.as_deref(), around, "say who issues the token")?,
+        resource: resource(&path.field("resource"), raw.resource.as_deref())?,
+        kind: Kind::ClientCredentials {
+            subject: raw
+                .subject
+                .as_deref()
+                .map(|value| text::text(&path.field("subject"), value, CONFIG_TEXT_BYTES_MAX))
+                .transpose()?,
+        },
+        issued_token: issued_token(path, raw.issued_token.as_deref(), "nothing of its lineage is checked", warnings)?,
+        lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
+        same_subject: Vec::new(),
+        chain: IssuedChain::Nobody,
+    })
+}
+
+/// RFC 8693 says what an actor token means and not what a self-made one would hold, so it comes from outside, whole.
+fn actor_token(
+    path: &Path<'_>,
+    raw: &raw::ActorToken,
+    types: &[(&str, RequestedTokenType)],
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<ActorToken, ConfigError> {
+    let token_type =
+        text::word(&path.field("token_type"), raw.token_type.as_deref(), None, types, "say what the token is")?;
+    const TOKEN: secret::Wanted = secret::Wanted { name: "token", inline: "TOKEN", content: "a token", short: "token" };
+    let place = path.field("token");
+    let (token, source) = secret::check(&place, raw.token.as_ref(), &TOKEN, around.env, warnings)?;
+    let plain = !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    if !plain || token.expose().len() > TOKEN_BYTES_MAX {
+        return Err(place.field(source).wrong("found something else", "a token", "it is sent exactly as it stands"));
+    }
+    warnings.push(format!("{place}: read once, when the filter is loaded: it must live as long as that"));
+    Ok(ActorToken { token_type, token })
+}
+
+fn actor(path: &Path<'_>, value: Option<&str>, warnings: &mut Vec<String>) -> Result<IssuedChain, ConfigError> {
+    let path = path.field("actor");
+    let words = [("agent_added", IssuedChain::AgentAdded), ("as_inbound", IssuedChain::AsInbound)];
+    let advice = "say whether the server puts the acting agent on top of the chain";
+    let chain = text::word(&path, value, Some(IssuedChain::AgentAdded), &words, advice)?;
+    if chain == IssuedChain::AsInbound {
+        warnings.push(format!("{path}: as_inbound, so the token does not tell the upstream that this agent acts"));
+    }
+    Ok(chain)
 }
 
 fn issued_token(
@@ -52,14 +208,17 @@ fn issued_token(
     Ok(issued)
 }
 
-fn subject_token_type(path: &Path<'_>, value: Option<&str>) -> Result<SubjectTokenType, ConfigError> {
-    text::word(
-        &path.field("subject_token_type"),
-        value,
-        Some(SubjectTokenType::AccessToken),
-        &[("access_token", SubjectTokenType::AccessToken), ("id_token", SubjectTokenType::IdToken)],
-        "say what the inbound token is to the identity provider",
-    )
+const SUBJECTS: [(&str, SubjectTokenType); 2] =
+    [("access_token", SubjectTokenType::AccessToken), ("id_token", SubjectTokenType::IdToken)];
+
+fn subject_token_type(
+    path: &Path<'_>,
+    value: Option<&str>,
+    words: &[(&str, SubjectTokenType)],
+) -> Result<SubjectTokenType, ConfigError> {
+    let path = path.field("subject_token_type");
+    let advice = "say what the inbound token is to the identity provider";
+    text::word(&path, value, Some(SubjectTokenType::AccessToken), words, advice)
 }
 
 fn server(

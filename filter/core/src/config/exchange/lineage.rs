@@ -7,28 +7,56 @@ use crate::limits::SAME_SUBJECT_MAX;
 
 type Pairs = Vec<SameSubject>;
 
-/// The pairs of the grant and of the token.
-pub(super) fn of_two(
+/// The pairs of the assertion and of the token.
+pub(super) fn of_id_jag(
     path: &Path<'_>,
     raw: Option<&raw::Lineage>,
     issued_token: IssuedTokenFormat,
 ) -> Result<(Pairs, Pairs), ConfigError> {
-    let raw = raw.ok_or_else(|| {
-        path.missing(
-            "{\"id_jag\": ..., \"access_token\": ...}",
-            "say by which claims the same subject is recognised in what comes back",
-        )
-    })?;
-    let id_jag = pairs(&path.field("id_jag"), raw.id_jag.as_ref())?;
+    let raw = raw.ok_or_else(|| path.missing("{\"id_jag\": ..., \"access_token\": ...}", ADVICE))?;
+    let of_grant = pairs(&path.field("id_jag"), raw.id_jag.as_ref())?;
+    Ok((of_grant, of_issued(path, raw.access_token.as_ref(), issued_token)?))
+}
+
+/// The pairs of the grant and of the token.
+pub(super) fn of_chaining(
+    path: &Path<'_>,
+    raw: Option<&raw::LineageOfChaining>,
+    issued_token: IssuedTokenFormat,
+) -> Result<(Pairs, Pairs), ConfigError> {
+    let raw = raw.ok_or_else(|| path.missing("{\"grant\": ..., \"access_token\": ...}", ADVICE))?;
+    let of_grant = pairs(&path.field("grant"), raw.grant.as_ref())?;
+    Ok((of_grant, of_issued(path, raw.access_token.as_ref(), issued_token)?))
+}
+
+/// The pairs of the token alone; none where it cannot be read, and then nothing may be said of them.
+pub(super) fn of_token(
+    path: &Path<'_>,
+    raw: Option<&raw::LineageOfToken>,
+    issued_token: IssuedTokenFormat,
+) -> Result<Pairs, ConfigError> {
+    if raw.is_none() && issued_token == IssuedTokenFormat::Opaque {
+        return Ok(Vec::new());
+    }
+    let raw = raw.ok_or_else(|| path.missing("{\"access_token\": ...}", ADVICE))?;
+    of_issued(path, raw.access_token.as_ref(), issued_token)
+}
+
+const ADVICE: &str = "say by which claims the same subject is recognised in what comes back";
+
+fn of_issued(
+    path: &Path<'_>,
+    raw: Option<&raw::LineageOf>,
+    issued_token: IssuedTokenFormat,
+) -> Result<Pairs, ConfigError> {
     let path = path.field("access_token");
-    let access_token = match (issued_token, &raw.access_token) {
-        (IssuedTokenFormat::Jwt, raw) => pairs(&path, raw.as_ref())?,
-        (IssuedTokenFormat::Opaque, None) => Vec::new(),
+    match (issued_token, raw) {
+        (IssuedTokenFormat::Jwt, raw) => pairs(&path, raw),
+        (IssuedTokenFormat::Opaque, None) => Ok(Vec::new()),
         (IssuedTokenFormat::Opaque, Some(_)) => {
-            return Err(path.wrong("found an object", "nothing", "the claims of an opaque token cannot be read"));
+            Err(path.wrong("found an object", "nothing", "the claims of an opaque token cannot be read"))
         }
-    };
-    Ok((id_jag, access_token))
+    }
 }
 
 fn pairs(path: &Path<'_>, raw: Option<&raw::LineageOf>) -> Result<Pairs, ConfigError> {

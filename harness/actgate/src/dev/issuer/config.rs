@@ -100,6 +100,9 @@ pub struct Client {
     /// The resource identifier under which this client is itself called (agents).
     #[serde(default)]
     pub resource: Option<String>,
+    /// The `actor_token` it may send with a token exchange.
+    #[serde(default)]
+    pub actor_token: Option<String>,
 }
 
 /// A human in the directory.
@@ -171,4 +174,7 @@ pub struct RasPolicy {
 pub struct ResourcePolicy {
     /// The scopes each human may be served with, by directory id.
     pub user_scopes: BTreeMap<String, Vec<String>>,
+    /// The scopes each client may have for itself, by client id.
+    #[serde(default)]
+    pub client_scopes: BTreeMap<String, Vec<String>>,
 }

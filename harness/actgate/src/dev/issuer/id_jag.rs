@@ -1,8 +1,9 @@
-//! Hops 3 and 7: token exchange to an ID-JAG (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant).
+//! Hops 3 and 7: token exchange (RFC 8693) to an ID-JAG (draft-ietf-oauth-identity-assertion-authz-grant), to a JWT grant
+//! (draft-ietf-oauth-identity-chaining), or to an access token at once.
 //!
-//! Guaranteed: an ID-JAG names the human of the subject token, the authenticated client as current actor,
+//! Guaranteed: what is issued names the human of the subject token, the authenticated client as current actor,
 //! the inbound chain unchanged below it, and never more scope than asked for or allowed.
-//! Absent on purpose: `actor_token`, refresh tokens, SAML.
+//! Absent on purpose: refresh tokens, SAML. An `actor_token` is taken beside an access token only, and must be the one registered for the client.
 
 use serde_json::{Map, Value, json};
 
@@ -12,10 +13,21 @@ use super::config::{Connection, IdpPolicy, User};
 use super::http::{HttpResponse, UnixSeconds};
 use super::issuing::Issued;
 use super::jws::Jws;
-use super::oauth::{Form, Refusal, TYP_ID_JAG, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, members};
+use super::oauth::{Form, Refusal, TYP_ID_JAG, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, TYPE_JWT, members};
 
 /// Short lived, as every example of the draft is.
 const ID_JAG_LIFETIME: u64 = 300;
+
+/// How long an access token lives.
+const ACCESS_TOKEN_LIFETIME: u64 = 3600;
+
+/// What a token exchange is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    IdJag,
+    JwtGrant,
+    AccessToken,
+}
 
 /// The human and the history a subject token stands for.
 struct Subject {
@@ -36,17 +48,29 @@ impl Issuer {
         if client.client.profile != "ai_agent" {
             return Err(Refusal::unauthorized_client("only agents exchange tokens here"));
         }
-        if form.text("requested_token_type") != Some(TYPE_ID_JAG) {
-            return Err(Refusal::request("requested_token_type is not id-jag"));
-        }
-        // The draft leaves `actor_token` to extensions; the authenticated client is the actor.
-        if form.text("actor_token").is_some() || form.text("actor_token_type").is_some() {
-            return Err(Refusal::request("actor_token is not supported"));
-        }
-        let connection = connection(form, client, policy)?;
+        let wanted = match form.text("requested_token_type") {
+            Some(TYPE_ID_JAG) => Wanted::IdJag,
+            Some(TYPE_JWT) => Wanted::JwtGrant,
+            Some(TYPE_ACCESS_TOKEN) => Wanted::AccessToken,
+            Some(_) | None => return Err(Refusal::request("requested_token_type is not supported")),
+        };
+        let has_actor = self.check_actor_token(form, client, wanted)?;
+        let connection = connection(form, client, policy, wanted)?;
         let subject = self.subject(now, form, client, policy)?;
         let scopes = downscope(&form.scopes(), &connection.scopes)?;
-        Ok(self.issue_id_jag(now, client, &connection, subject, scopes))
+        Ok(self.issue_for(now, client, &connection, subject, scopes, wanted, has_actor))
+    }
+
+    /// The drafts leave `actor_token` to extensions: the authenticated client is the actor. RFC 8693 §2.1 itself has it.
+    fn check_actor_token(&self, form: &Form, client: &AuthenticatedClient, wanted: Wanted) -> Result<bool, Refusal> {
+        match (form.text("actor_token"), form.text("actor_token_type")) {
+            (None, None) => Ok(false),
+            (Some(token), Some(TYPE_JWT)) if wanted == Wanted::AccessToken => {
+                let known = client.client.actor_token.as_deref() == Some(token);
+                if known { Ok(true) } else { Err(Refusal::request("actor_token is not the client's")) }
+            }
+            _ => Err(Refusal::request("actor_token is not supported")),
+        }
     }
 
     fn subject(
@@ -133,52 +157,97 @@ impl Issuer {
         self.config.clients.get(client).map_or_else(|| "service".to_owned(), |client| client.profile.clone())
     }
 
-    fn issue_id_jag(
+    #[expect(clippy::too_many_arguments, reason = "what a grant is made of")]
+    fn issue_for(
         &mut self,
         now: UnixSeconds,
         client: &AuthenticatedClient,
         connection: &Connection,
         subject: Subject,
         scopes: Vec<String>,
+        wanted: Wanted,
+        has_actor: bool,
     ) -> HttpResponse {
         let mut act = json!({ "sub": client.id, "sub_profile": client.client.profile });
         if let Some(inbound) = subject.inbound_act {
             act["act"] = inbound;
         }
         let scope = scopes.join(" ");
+        let at_audience = connection.client_id_at_audience.as_ref().unwrap_or(&client.id);
+        let (typ, kind, lifetime) = match wanted {
+            Wanted::IdJag => (Some(TYP_ID_JAG.to_owned()), TYPE_ID_JAG, ID_JAG_LIFETIME),
+            Wanted::JwtGrant => (Some("JWT".to_owned()), TYPE_JWT, ID_JAG_LIFETIME),
+            Wanted::AccessToken => (self.config.access_token_typ.clone(), TYPE_ACCESS_TOKEN, ACCESS_TOKEN_LIFETIME),
+        };
         let mut claims: Map<String, Value> = members(json!({
-            "jti": self.entropy.id("IDAAG."), "iss": self.config.issuer, "aud": connection.audience,
-            "iat": now.0, "exp": now.plus(ID_JAG_LIFETIME).0,
-            "sub": subject.user.id, "email": subject.user.email, "sub_profile": "user",
-            "client_id": connection.client_id_at_audience.as_ref().unwrap_or(&client.id),
-            "resource": connection.resource, "scope": scope, "act": act,
+            "iss": self.config.issuer, "iat": now.0, "exp": now.plus(lifetime).0, "sub_profile": "user", "act": act,
         }));
+        let more = match wanted {
+            Wanted::IdJag => json!({
+                "jti": self.entropy.id("IDAAG."), "aud": connection.audience, "client_id": at_audience,
+                "sub": subject.user.id, "email": subject.user.email, "resource": connection.resource, "scope": scope,
+            }),
+            Wanted::JwtGrant => json!({
+                "jti": self.entropy.id("GRANT."), "aud": connection.audience,
+                "sub": subject.user.id, "email": subject.user.email, "scope": scope,
+            }),
+            Wanted::AccessToken => json!({
+                "jti": self.entropy.id("AT."), "aud": connection.resource, "client_id": client.id,
+                "sub": subject.user.email, "uid": subject.user.id, "scp": scopes,
+            }),
+        };
+        claims.extend(members(more));
         if let Some(auth_time) = subject.auth_time {
             claims.insert("auth_time".to_owned(), auth_time);
         }
-        let body = members(json!({
-            "issued_token_type": TYPE_ID_JAG, "token_type": "N_A", "expires_in": ID_JAG_LIFETIME,
-            "scope": scope, "resource": connection.resource,
+        let token_type = if wanted == Wanted::AccessToken { "Bearer" } else { "N_A" };
+        let mut body = members(json!({
+            "issued_token_type": kind, "token_type": token_type, "expires_in": lifetime, "scope": scope,
         }));
-        self.respond(now, Issued { typ: Some(TYP_ID_JAG.to_owned()), claims, body })
+        if wanted == Wanted::IdJag {
+            body.insert("resource".to_owned(), json!(connection.resource));
+        }
+        if has_actor {
+            claims.insert("actor_token_seen".to_owned(), json!(true));
+        }
+        self.respond(now, Issued { typ, claims, body })
     }
 }
 
 /// The one connection this request is about.
-fn connection(form: &Form, client: &AuthenticatedClient, policy: &IdpPolicy) -> Result<Connection, Refusal> {
-    let mut audiences = form.all("audience");
-    let audience = audiences.next().ok_or_else(|| Refusal::request("no audience"))?;
-    let mut resources = form.all("resource");
-    let resource = resources.next().ok_or_else(|| Refusal::target("no resource"))?;
-    if audiences.next().is_some() || resources.next().is_some() {
-        return Err(Refusal::target("one audience and one resource at a time"));
+///
+/// An ID-JAG names both server and resource, a grant for another domain the server, an access token the resource.
+fn connection(
+    form: &Form,
+    client: &AuthenticatedClient,
+    policy: &IdpPolicy,
+    wanted: Wanted,
+) -> Result<Connection, Refusal> {
+    let single = |name: &'static str| -> Result<Option<&str>, Refusal> {
+        let mut values = form.all(name);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Refusal::target("one audience and one resource at a time"));
+        }
+        Ok(first)
+    };
+    let (audience, resource) = (single("audience")?, single("resource")?);
+    if wanted != Wanted::AccessToken && audience.is_none() {
+        return Err(Refusal::request("no audience"));
     }
-    let governed = policy.resource_servers.get(audience).ok_or_else(|| Refusal::target("unknown audience"))?;
-    if !governed.iter().any(|known| known == resource) {
-        return Err(Refusal::target("the audience does not govern this resource"));
+    if wanted != Wanted::JwtGrant && resource.is_none() {
+        return Err(Refusal::target("no resource"));
+    }
+    if let Some(audience) = audience {
+        let governed = policy.resource_servers.get(audience).ok_or_else(|| Refusal::target("unknown audience"))?;
+        if resource.is_some_and(|resource| !governed.iter().any(|known| known == resource)) {
+            return Err(Refusal::target("the audience does not govern this resource"));
+        }
     }
     let found = policy.connections.iter().find(|connection| {
-        connection.client == client.id && connection.audience == audience && connection.resource == resource
+        connection.client == client.id
+            && audience.is_none_or(|audience| connection.audience == audience)
+            && resource.is_none_or(|resource| connection.resource == resource)
     });
     found.cloned().ok_or_else(|| Refusal::denied("no connection from this client to the resource"))
 }

@@ -48,7 +48,9 @@ impl Issuer {
         policy: &RasPolicy,
     ) -> Result<(), Refusal> {
         let grant = Refusal::grant;
-        if id_jag.typ() != Some(TYP_ID_JAG) {
+        // Identity chaining gives its grants no type of their own.
+        let is_chained = id_jag.typ() == Some("JWT");
+        if id_jag.typ() != Some(TYP_ID_JAG) && !is_chained {
             return Err(grant("assertion typ is not oauth-id-jag+jwt"));
         }
         if id_jag.text("iss") != Some(&policy.identity_provider) {
@@ -62,7 +64,7 @@ impl Issuer {
         if id_jag.audiences() != [self.config.issuer.as_str()] {
             return Err(grant("assertion aud is not this server"));
         }
-        if id_jag.text("client_id") != Some(&client.id) {
+        if !is_chained && id_jag.text("client_id") != Some(&client.id) {
             return Err(grant("assertion was issued to another client"));
         }
         if id_jag.instant("exp").is_none_or(|expires| expires <= now) {
@@ -109,6 +111,8 @@ impl Issuer {
 /// The resource of the ID-JAG, when this server governs it and the request does not ask for another.
 fn governed<'a>(id_jag: &Jws, form: &Form, policy: &'a RasPolicy) -> Result<(&'a str, &'a ResourcePolicy), Refusal> {
     let resource = match id_jag.claims.get("resource") {
+        // A chained grant names the server alone, so the request says which of its resources is meant.
+        None if id_jag.typ() == Some("JWT") => form.required("resource", "no resource")?,
         Some(Value::String(one)) => one.as_str(),
         Some(Value::Array(many)) if many.len() == 1 => many.first().and_then(Value::as_str).unwrap_or_default(),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) | None => {

@@ -10,6 +10,8 @@ use super::http::{HttpRequest, HttpResponse};
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 pub(crate) const AUTHORIZATION_CODE: &str = "authorization_code";
+pub(crate) const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub(crate) const TYPE_JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 pub(crate) const TYPE_ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 pub(crate) const TYPE_ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 pub(crate) const TYPE_ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";

@@ -65,6 +65,9 @@ pub const REDIRECT_URI: &str = "http://127.0.0.1/callback";
 /// The variable that holds the knowledge agent's key in the filter's VM.
 pub const KNOWLEDGE_KEY_VARIABLE: &str = "CORP_KNOWLEDGE_KEY";
 
+/// The token that says at the identity provider that the knowledge agent acts; an example, so it may be known.
+pub const KNOWLEDGE_ACTOR_TOKEN: &str = "opaque-actor-token-of-the-knowledge-agent";
+
 /// The three authorization servers; `key_of` gives a client's public key.
 pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
     let client = |id: &str| -> (String, Client) {
@@ -77,6 +80,7 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
             keys: vec![key_of(id)],
             redirect_uris: if is_chat_app { vec![REDIRECT_URI.to_owned()] } else { Vec::new() },
             resource: agent.resource,
+            actor_token: (id == KNOWLEDGE_AGENT).then(|| KNOWLEDGE_ACTOR_TOKEN.to_owned()),
         };
         (id.to_owned(), registration)
     };
@@ -139,7 +143,9 @@ fn governs(resource: &str, rights: &[(&str, &[&str])]) -> Role {
     let rights = rights
         .iter()
         .map(|(user, scopes)| ((*user).to_owned(), scopes.iter().map(|scope| (*scope).to_owned()).collect()));
-    let policy = ResourcePolicy { user_scopes: rights.collect() };
+    let own =
+        if resource == AURORADB_RESOURCE { vec![(KNOWLEDGE_AGENT.to_owned(), vec![READ.to_owned()])] } else { vec![] };
+    let policy = ResourcePolicy { user_scopes: rights.collect(), client_scopes: own.into_iter().collect() };
     Role::ResourceServer(RasPolicy {
         identity_provider: IDP_ISSUER.to_owned(),
         resources: BTreeMap::from([(resource.to_owned(), policy)]),

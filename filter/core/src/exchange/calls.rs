@@ -1,0 +1,103 @@
+//! The calls of each kind of exchange, made of what the request says and nothing else.
+
+use crate::config::{AuthorizationServer, Endpoint, Grant, Kind, TokenExchange};
+use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE};
+use crate::exchange::request::ExchangeRequest;
+use crate::flight::{Callout, FlightId};
+use crate::redacted::Redacted;
+use crate::rejection::Rejection;
+use crate::request::Ambient;
+
+impl ExchangeRequest {
+    /// The first of two calls (hop 7): RFC 8693 token exchange for a grant that another server takes.
+    pub(crate) fn ask_for_grant(
+        &self,
+        grant: &Grant,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
+        let endpoint = token_endpoint(&grant.idp)?;
+        let form = Form::new().field("grant_type", TOKEN_EXCHANGE);
+        let form = match &self.exchange.kind {
+            // Identity chaining: `resource` would be "the URI of authorization server B" too, so it is left out.
+            Kind::IdentityChaining(_) => {
+                form.field("requested_token_type", JWT).field("audience", &self.exchange.server.issuer)
+            }
+            // ID-JAG: `audience` names the authorization server, `resource` the protected server.
+            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => form
+                .field("requested_token_type", ID_JAG)
+                .field("audience", &self.exchange.server.issuer)
+                .field("resource", &self.exchange.resource),
+        };
+        form.field("scope", &self.scopes.to_parameter())
+            .field("subject_token", self.subject_token.expose())
+            .field("subject_token_type", grant.subject_token_type.urn())
+            .authenticated(&self.agent, &grant.idp, endpoint, ambient)?
+            .post(flight, &grant.idp, endpoint)
+    }
+
+    /// The second of two calls (hop 8): RFC 7523 jwt-bearer grant. Takes the grant by value: it is spent by this call.
+    pub(crate) fn spend_grant(
+        &self,
+        grant: Redacted<String>,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
+        let form = Form::new()
+            .field("grant_type", JWT_BEARER)
+            .field("assertion", grant.expose())
+            .field("scope", &self.scopes.to_parameter());
+        let form = match &self.exchange.kind {
+            // The grant names the server only, so the request names the resource (RFC 8707).
+            Kind::IdentityChaining(_) => form.field("resource", &self.exchange.resource),
+            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => form,
+        };
+        self.send(form, flight, ambient)
+    }
+
+    /// The only call of the other kinds.
+    pub(crate) fn ask_for_token(&self, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
+        let form = match &self.exchange.kind {
+            Kind::TokenExchange(asked) => self.exchange_form(asked),
+            Kind::ClientCredentials { .. } => Form::new()
+                .field("grant_type", CLIENT_CREDENTIALS)
+                .field("resource", &self.exchange.resource)
+                .field("scope", &self.scopes.to_parameter()),
+            Kind::IdJag(_) | Kind::IdentityChaining(_) => {
+                return Err(Rejection::Internal("token asked for before its grant"));
+            }
+        };
+        self.send(form, flight, ambient)
+    }
+
+    /// RFC 8693 §2.1.
+    fn exchange_form(&self, asked: &TokenExchange) -> Form {
+        let mut form = Form::new()
+            .field("grant_type", TOKEN_EXCHANGE)
+            .field("requested_token_type", asked.requested.urn())
+            .field("scope", &self.scopes.to_parameter())
+            .field("subject_token", self.subject_token.expose())
+            .field("subject_token_type", asked.subject_token_type.urn());
+        for (name, value) in [("resource", &asked.resource), ("audience", &asked.audience)] {
+            if let Some(value) = value {
+                form = form.field(name, value);
+            }
+        }
+        match &asked.actor_token {
+            Some(actor) => {
+                form.field("actor_token", actor.token.expose()).field("actor_token_type", actor.token_type.urn())
+            }
+            None => form,
+        }
+    }
+
+    fn send(&self, form: Form, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
+        let server = &self.exchange.server;
+        let endpoint = token_endpoint(server)?;
+        form.authenticated(&self.agent, server, endpoint, ambient)?.post(flight, server, endpoint)
+    }
+}
+
+fn token_endpoint(server: &AuthorizationServer) -> Result<&Endpoint, Rejection> {
+    server.token_endpoint.as_ref().ok_or(Rejection::Internal("authorization server without a token endpoint"))
+}
