@@ -43,6 +43,44 @@ fn assert_common(steps: &Steps) {
     steps.saw("close", &Value::Null);
 }
 
+const OLD_METHODS: [&str; 6] =
+    ["initialize", "notifications/initialized", "notifications/cancelled", "tools/list", "resources/read", "ping"];
+
+/// A client that tries the new era first takes the gateway's refusal for an answer, and goes on in the old one.
+#[test]
+fn the_new_sdk_in_the_old_era() {
+    let server = Server::start(&["server-v2.mjs"]);
+    let gateway = gateway(&server, None, |document| policy(document, &TOOLS, &OLD_METHODS));
+    for mode in ["legacy", "auto"] {
+        let steps = run(&gateway, "client-v2.mjs", json!(mode));
+        steps.saw("connect", &json!("2025-11-25"));
+        assert_common(&steps);
+    }
+}
+
+/// `server-everything` as it was published: sessions, the server's own stream, its questions to the client, the end.
+#[test]
+fn the_old_sdk_with_a_session() {
+    let everything = "node_modules/@modelcontextprotocol/server-everything/dist/index.js";
+    let server = Server::start(&["--import", "./serve.mjs", everything, "streamableHttp"]);
+    let tools = ["echo", "trigger-long-running-operation", "trigger-sampling-request"];
+    let methods = [&OLD_METHODS[..], &["resources/subscribe"]].concat();
+    let gateway = gateway(&server, Some("/mcp"), |document| {
+        policy(document, &tools, &methods);
+        document["resources"][1]["mcp"]["session"] = json!(["stream", "end", "answer"]);
+    });
+    let steps = run(&gateway, "client-v1.mjs", Value::Null);
+    steps.saw("connect", &json!({ "version": "2025-11-25", "session": true }));
+    steps.saw("call", &json!("Echo: grüße"));
+    steps.saw("stream", &json!({ "result": "Long running operation completed. Duration: 0.3 seconds, Steps: 3.", "progress": [1, 2, 3] }));
+    steps.saw("subscribe", &json!([{ "status": 200, "type": "text/event-stream" }]));
+    assert!(steps.seen("answer").as_str().is_some_and(|said| said.contains("sampled")), "{steps:?}");
+    steps.saw("cancel", &json!("cancelled"));
+    steps.failed("refused tool", "tool_not_mapped");
+    steps.failed("refused method", "method_not_mapped");
+    steps.saw("end", &json!([200]));
+}
+
 #[test]
 fn the_new_sdk_in_the_new_era() {
     let server = Server::start(&["server-v2.mjs"]);

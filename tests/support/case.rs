@@ -59,7 +59,7 @@ pub struct Step {
     /// What the upstream answers.
     #[serde(default = "ok")]
     pub upstream: u16,
-    /// `allowed`, or the code of the refusal.
+    /// `allowed`, `metadata`, or the code of the refusal.
     pub want: String,
     /// The status, where the code alone does not say it.
     pub status: Option<u16>,

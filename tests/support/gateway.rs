@@ -59,9 +59,12 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// The filter's own word: the code of the refusal, or `allowed`.
+    /// The filter's own word: the code of the refusal, `metadata` for the document that tells of a resource, or `allowed`.
     pub fn code(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        if body.get("bearer_methods_supported").is_some() {
+            return "metadata".to_owned();
+        }
         let code = body.pointer("/error/data/code").or_else(|| body.get("code"));
         match code.and_then(Value::as_str) {
             Some(code) => code.to_owned(),

@@ -14,6 +14,8 @@ pub mod endpoint;
 pub mod error;
 pub mod exchange;
 pub mod mcp;
+pub mod metadata;
+mod origin;
 pub mod protocol;
 mod raw;
 pub mod resource;
@@ -22,6 +24,7 @@ pub mod rules;
 pub mod scope;
 mod secret;
 pub mod server;
+pub mod session;
 mod size;
 mod text;
 mod value_rules;
@@ -46,11 +49,13 @@ pub use exchange::{
     SubjectTokenType, TokenExchange,
 };
 pub use mcp::{McpPolicy, Tool};
+pub use metadata::Metadata;
 pub use protocol::{A2aMethod, A2aPolicy, Demand, Protocol};
 pub use resource::{PathPrefix, Resource};
 pub use rest::{QueryRules, RestOperation, RestPolicy};
 pub use scope::{ScopePattern, ScopeSet};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
+pub use session::SessionAct;
 
 /// The checked configuration. Its `Debug` form has no secrets.
 #[derive(Debug)]

@@ -101,6 +101,12 @@ pub const RESOURCES_MAX: usize = 256;
 /// Most hosts of one resource.
 pub const HOSTS_PER_RESOURCE_MAX: usize = 16;
 
+/// Most web pages that may call one resource.
+pub const ORIGINS_MAX: usize = 16;
+
+/// Longest MCP session identifier in bytes: a UUID takes 36, a signed token some hundred.
+pub const SESSION_ID_BYTES_MAX: usize = 1024;
+
 /// Most tools of one resource: the largest MCP servers list a few hundred.
 pub const TOOLS_PER_RESOURCE_MAX: usize = 512;
 

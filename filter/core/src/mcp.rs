@@ -16,6 +16,9 @@ const TOOLS_CALL: &str = "tools/call";
 const RESOURCES_READ: &str = "resources/read";
 const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// The revisions known here, as they are named to a client that speaks another.
+pub(crate) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
+
 /// A protocol revision known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revision {
@@ -23,6 +26,14 @@ pub(crate) enum Revision {
     Sessions,
     /// 2026-07-28: stateless, routing headers required.
     Routed,
+}
+
+/// The version that a client asked for, where it looks like one: it is repeated in the refusal.
+pub(crate) fn version_asked_for(head: &RequestHead<'_>) -> Option<String> {
+    let version = head.single_text("mcp-protocol-version").ok().flatten()?;
+    let plain =
+        version.len() <= "2026-07-28".len() && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    plain.then(|| version.to_owned())
 }
 
 /// What the request headers say of the call.
@@ -52,8 +63,8 @@ impl Hints {
         Ok(Self { version, revision, method: text("mcp-method")?, name: text("mcp-name")? })
     }
 
-    /// Which routing headers must not reach the upstream: in older revisions they mean nothing and could mislead.
-    pub(crate) fn must_strip(&self) -> bool {
+    /// Whether the revision has sessions; one without ignores their headers, and so nothing behind the gateway may read them.
+    pub(crate) fn has_sessions(&self) -> bool {
         self.revision == Revision::Sessions
     }
 

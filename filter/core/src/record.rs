@@ -50,8 +50,14 @@ pub struct Record {
 #[derive(Debug, Clone)]
 enum Outcome {
     Undecided,
-    Allowed { source: Source, scopes: Vec<String>, jti: Option<String> },
+    Allowed {
+        source: Source,
+        scopes: Vec<String>,
+        jti: Option<String>,
+    },
     Refused(Rejection),
+    /// Nothing was decided: a public document was told.
+    Told,
 }
 
 impl Record {
@@ -91,6 +97,11 @@ impl Record {
         self
     }
 
+    pub(crate) fn told(mut self) -> Self {
+        self.outcome = Outcome::Told;
+        self
+    }
+
     pub(crate) fn allowed(mut self, source: Source, issued: Option<&IssuedToken>) -> Self {
         self.outcome = Outcome::Allowed {
             source,
@@ -106,6 +117,7 @@ impl Record {
             Outcome::Undecided => "undecided",
             Outcome::Allowed { .. } => "allowed",
             Outcome::Refused(rejection) => rejection.code(),
+            Outcome::Told => "metadata",
         }
     }
 
@@ -142,6 +154,7 @@ impl Record {
     fn decision(&self) -> &'static str {
         match self.outcome {
             Outcome::Allowed { .. } => "allow",
+            Outcome::Told => "answer",
             Outcome::Refused(_) | Outcome::Undecided => "deny",
         }
     }
@@ -170,7 +183,7 @@ impl Record {
             Outcome::Refused(Rejection::Internal(place)) => {
                 line.insert("place".into(), json!(place));
             }
-            Outcome::Refused(_) | Outcome::Undecided => {}
+            Outcome::Refused(_) | Outcome::Undecided | Outcome::Told => {}
         }
         Value::Object(line).to_string()
     }

@@ -84,10 +84,14 @@ pub enum Rejection {
     ContentTypeRefused,
     /// A routing header says something else than the body.
     HeaderMismatch,
-    /// Another method than what is called has.
+    /// The HTTP method is not served here.
     HttpMethodRefused,
+    /// A web page that may not call.
+    OriginRefused,
     /// The path can be read in more than one way.
     PathAmbiguous,
+    /// An MCP session is named twice, not at all where it must be, or in no proper form.
+    SessionIdInvalid,
     /// An MCP protocol version that is not known here.
     ProtocolVersionUnsupported,
     /// The query has a parameter that the operation does not list, or can be read in more than one way.
@@ -221,7 +225,9 @@ impl Rejection {
             Self::ContentTypeRefused => "content_type_refused",
             Self::HeaderMismatch => "header_mismatch",
             Self::HttpMethodRefused => "http_method_refused",
+            Self::OriginRefused => "origin_refused",
             Self::PathAmbiguous => "path_ambiguous",
+            Self::SessionIdInvalid => "session_id_invalid",
             Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
             Self::QueryRefused => "query_refused",
             Self::ResourceUnknown => "resource_unknown",
@@ -262,6 +268,7 @@ impl Rejection {
             | Self::BatchRefused
             | Self::HeaderMismatch
             | Self::PathAmbiguous
+            | Self::SessionIdInvalid
             | Self::ProtocolVersionUnsupported
             | Self::QueryRefused => 400,
             Self::ActorIssuerRefused
@@ -301,6 +308,7 @@ impl Rejection {
             | Self::PriorActorUnregistered
             | Self::MethodNotMapped
             | Self::OperationNotMapped
+            | Self::OriginRefused
             | Self::ToolNotMapped
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired
@@ -373,7 +381,9 @@ impl Rejection {
             | Self::ContentTypeRefused
             | Self::HeaderMismatch
             | Self::HttpMethodRefused
+            | Self::OriginRefused
             | Self::PathAmbiguous
+            | Self::SessionIdInvalid
             | Self::ProtocolVersionUnsupported
             | Self::QueryRefused
             | Self::ResourceUnknown

@@ -37,6 +37,13 @@ pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Resul
     Ok(Arc::clone(found))
 }
 
+/// Host and path of a request as they are compared everywhere; `None` where they cannot be read.
+pub(crate) fn place<'a>(head: &RequestHead<'a>) -> Option<(String, &'a str)> {
+    let host = host_of(pseudo(head, ":authority").ok()?);
+    let path = plain_path(pseudo(head, ":path").ok()?).ok()?;
+    Some((host, path))
+}
+
 fn pseudo<'a>(head: &RequestHead<'a>, name: &str) -> Result<&'a str, Rejection> {
     match head.single_text(name) {
         Ok(Some(value)) => Ok(value),

@@ -34,25 +34,66 @@ const OUTLINE_LEVELS: usize = 3;
 
 const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
+/// A message of a client that may also answer: a call, or an answer to a request of the server.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RpcMessage {
+    Call(RpcCall),
+    /// Its content goes to the server, which knows what it asked; nothing here is decided by it.
+    Answer,
+}
+
+impl RpcMessage {
+    /// # Errors
+    ///
+    /// As [`RpcCall::parse`]; also for a message that one reader could take for a call and another for an answer.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
+        let object = read_object(body)?;
+        if !object.contains_key("result") && !object.contains_key("error") {
+            return RpcCall::of_object(object).map(Self::Call);
+        }
+        let whole = object.len() == ANSWER_MEMBERS && object.get("id").is_some_and(|id| checked_id(id.clone()).is_ok());
+        let outcome = match (object.get("result"), object.get("error")) {
+            (Some(Value::Object(_)), None) => true,
+            (None, Some(Value::Object(error))) => {
+                error.get("code").is_some_and(Value::is_i64) && error.get("message").is_some_and(Value::is_string)
+            }
+            _ => false,
+        };
+        if whole && outcome { Ok(Self::Answer) } else { Err(Rejection::BodyInvalid) }
+    }
+}
+
+/// `jsonrpc`, `id`, and `result` or `error`.
+const ANSWER_MEMBERS: usize = 3;
+
+/// One strict JSON object that says it is JSON-RPC 2.0.
+fn read_object(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+    let value = json::parse_outline(body, JSON_DEPTH_MAX, OUTLINE_LEVELS).map_err(|_| Rejection::BodyInvalid)?;
+    let object = match value {
+        Value::Object(object) => object,
+        Value::Array(_) => return Err(Rejection::BatchRefused),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            return Err(Rejection::BodyInvalid);
+        }
+    };
+    refuse_look_alikes(&object, &MEMBERS)?;
+    if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+        return Err(Rejection::BodyInvalid);
+    }
+    Ok(object)
+}
+
 impl RpcCall {
     /// # Errors
     ///
     /// [`Rejection::BodyInvalid`] for anything but one well-formed request or notification,
     /// [`Rejection::BatchRefused`] for an array.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        let value = json::parse_outline(body, JSON_DEPTH_MAX, OUTLINE_LEVELS).map_err(|_| Rejection::BodyInvalid)?;
-        let mut object = match value {
-            Value::Object(object) => object,
-            Value::Array(_) => return Err(Rejection::BatchRefused),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                return Err(Rejection::BodyInvalid);
-            }
-        };
-        refuse_look_alikes(&object, &MEMBERS)?;
-        if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0")
-            || object.contains_key("result")
-            || object.contains_key("error")
-        {
+        Self::of_object(read_object(body)?)
+    }
+
+    fn of_object(mut object: Map<String, Value>) -> Result<Self, Rejection> {
+        if object.contains_key("result") || object.contains_key("error") {
             return Err(Rejection::BodyInvalid);
         }
         let id = match object.remove("id") {

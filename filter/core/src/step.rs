@@ -3,10 +3,15 @@
 //! `Forward` and `Reply` end the decision; `then` is consumed by what it waits for.
 //! There is no step that forwards an undecided request, and no way to write a header after the request was released.
 
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
 use crate::flow::{Answer, AwaitBody, CheckBody, Joined};
+use crate::mcp;
 use crate::record::Record;
 use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
@@ -135,12 +140,17 @@ pub struct Reply {
 }
 
 /// In whose terms a refusal is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// `{"error", "code", "txn"}`: before a resource is known, and where it has no envelope of its own for errors.
     OAuth,
     /// A JSON-RPC error object.
     Rpc,
+    /// The same as MCP writes it: without an id where there is none, and with the versions where they are the matter.
+    Mcp {
+        /// What the client asked for, where it looks like a version.
+        version: Option<String>,
+    },
 }
 
 /// What a refusal needs to know of the request to answer in its own terms.
@@ -154,6 +164,7 @@ pub(crate) struct RefusalContext {
     pub(crate) sign_in_needed: String,
     /// RFC 9110 §15.5.6: what `Allow` says where the method is refused.
     pub(crate) allow: String,
+    pub(crate) metadata_url: Option<Arc<str>>,
     pub(crate) record: Record,
 }
 
@@ -187,20 +198,47 @@ impl RefusalContext {
         }
     }
 
+    /// A document about a resource, told to whoever asks.
+    pub(crate) fn tell(self, document: &Value) -> Step {
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("cache-control", "max-age=300".to_owned()),
+            // Public, and without any credential: a page may read it too.
+            ("access-control-allow-origin", "*".to_owned()),
+            (TRANSACTION_HEADER, self.txn.as_str().to_owned()),
+        ];
+        Step::Reply(Box::new(Reply {
+            status: 200,
+            headers,
+            body: document.to_string().into_bytes(),
+            details: "metadata",
+            record: self.record.told(),
+        }))
+    }
+
     fn body(&self, rejection: Rejection) -> String {
-        use serde_json::{Value, json};
         let code = rejection.code();
         let txn = self.txn.as_str();
-        let body = match self.shape {
-            Shape::Rpc => json!({
-                "jsonrpc": "2.0",
-                "id": self.rpc_id.as_ref().map_or(&Value::Null, RpcId::value),
-                "error": {
-                    "code": rejection.rpc_code(),
-                    "message": code,
-                    "data": { "code": code, "txn": txn },
-                },
-            }),
+        let mut error = json!({
+            "code": rejection.rpc_code(),
+            "message": code,
+            "data": { "code": code, "txn": txn },
+        });
+        let id = self.rpc_id.as_ref().map(RpcId::value);
+        let body = match &self.shape {
+            Shape::Rpc => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+            Shape::Mcp { version } => {
+                if rejection == Rejection::ProtocolVersionUnsupported
+                    && let Some(Value::Object(data)) = error.get_mut("data")
+                {
+                    data.insert("supported".into(), json!(mcp::VERSIONS));
+                    data.insert("requested".into(), json!(version));
+                }
+                match id {
+                    Some(id) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+                    None => json!({ "jsonrpc": "2.0", "error": error }),
+                }
+            }
             Shape::OAuth => {
                 let error = rejection.oauth_error().word().unwrap_or("access_denied");
                 json!({ "error": error, "code": code, "txn": txn })
@@ -223,7 +261,8 @@ fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
         challenge.push_str(word);
         challenge.push('"');
     }
-    let names_scopes = error == OauthError::InsufficientScope || error == OauthError::Absent;
+    // MCP: a client asks for these and no others; where scope is not the matter it must not be told to ask for more.
+    let names_scopes = matches!(error, OauthError::InsufficientScope | OauthError::Absent | OauthError::InvalidToken);
     if names_scopes && !scopes_needed.is_empty() {
         challenge.push_str(", scope=\"");
         challenge.push_str(scopes_needed);
@@ -232,6 +271,12 @@ fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
     // RFC 9470 §3. Not for an authorization server's own wish, which is about something else.
     if matches!(rejection, Rejection::AuthenticationTooOld | Rejection::AuthenticationTooWeak) {
         challenge.push_str(&context.sign_in_needed);
+    }
+    // RFC 9728 §5.1. A configured URL cannot hold a quote or a backslash either.
+    if let Some(url) = &context.metadata_url {
+        challenge.push_str(", resource_metadata=\"");
+        challenge.push_str(url);
+        challenge.push('"');
     }
     Some(challenge)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::config::agent::{self, AgentStatus};
 use crate::config::error::{ConfigError, Path, quoted};
+use crate::config::origin;
 use crate::config::resource::Surroundings;
 use crate::config::rules::{self, Rules};
 use crate::config::scope::{ScopePattern, ScopeSet};
@@ -23,6 +24,8 @@ pub struct Accept {
     pub server: Arc<AuthorizationServer>,
     /// The `aud` they must name.
     pub audience: String,
+    /// The web pages that may call; a request that names none of them as its origin is refused.
+    pub origins: BTreeSet<String>,
     /// Who presents them.
     pub presenter: Presenter,
     /// How the presenter is proven to be the one on the line.
@@ -114,6 +117,7 @@ pub(super) fn check(
             "say whose tokens are accepted",
         )?,
         audience: check_audience(&path.field("audience"), raw.audience.as_deref())?,
+        origins: origin::check_all(&path.field("origins"), raw.origins.as_deref())?,
         presenter,
         caller,
         forbidden_scopes: check_forbidden_scopes(&path.field("forbidden_scopes"), raw, &required_scopes)?,

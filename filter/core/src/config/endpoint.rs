@@ -119,7 +119,7 @@ fn is_url_byte(byte: u8) -> bool {
 }
 
 /// The host of `authority`, without brackets.
-fn host_of(authority: &str) -> Result<&str, UrlError> {
+pub(super) fn host_of(authority: &str) -> Result<&str, UrlError> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, port) = rest.split_once(']').ok_or(UrlError::Host)?;
         host.parse::<Ipv6Addr>().map_err(|_| UrlError::Host)?;

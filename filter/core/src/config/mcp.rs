@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::error::{ConfigError, Path};
 use crate::config::protocol::{Demand, check_demands};
 use crate::config::scope::ScopeSet;
+use crate::config::session::{self, SessionAct};
 use crate::config::{raw, text};
 use crate::limits::{CONFIG_TEXT_BYTES_MAX, METHODS_PER_RESOURCE_MAX, TOOLS_PER_RESOURCE_MAX};
 
@@ -17,7 +18,9 @@ pub struct McpPolicy {
     pub tools: BTreeMap<String, Tool>,
     /// The other methods that may be called; never `tools/call`.
     pub methods: BTreeSet<String>,
-    /// What those other methods need; empty only where there are none.
+    /// What a client may do to its session besides calling.
+    pub session: BTreeSet<SessionAct>,
+    /// What those other methods and acts need; empty only where there are none.
     pub method_scopes: ScopeSet,
     /// What a request needs whose tool is not known when its headers must go.
     pub resource_wide_scopes: Option<ScopeSet>,
@@ -43,11 +46,12 @@ pub(super) fn check(
 ) -> Result<McpPolicy, ConfigError> {
     let tools = check_tools(&path.field("tools"), raw.tools.as_ref())?;
     let methods = check_methods(&path.field("methods"), raw.methods.as_deref().unwrap_or_default())?;
+    let session = session::check(&path.field("session"), raw.session.as_deref())?;
     if tools.is_empty() && methods.is_empty() {
         return Err(path.wrong("found no tools and no methods", "at least one", "what is not listed is refused"));
     }
     let scopes = path.field("method_scopes");
-    let method_scopes = if methods.is_empty() && raw.method_scopes.is_none() {
+    let method_scopes = if methods.is_empty() && session.is_empty() && raw.method_scopes.is_none() {
         ScopeSet::default()
     } else {
         text::some_scopes(
@@ -68,7 +72,7 @@ pub(super) fn check(
              so clients that do not send `Mcp-Name` are refused"
         ));
     }
-    Ok(McpPolicy { tools, methods, method_scopes, resource_wide_scopes })
+    Ok(McpPolicy { tools, methods, session, method_scopes, resource_wide_scopes })
 }
 
 fn check_tools(

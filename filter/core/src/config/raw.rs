@@ -103,6 +103,7 @@ pub(super) struct Resource {
     pub(super) a2a: Option<A2a>,
     pub(super) rest: Option<Rest>,
     pub(super) max_body: Option<String>,
+    pub(super) metadata: Option<Metadata>,
     pub(super) strip_cookies: Option<bool>,
 }
 
@@ -115,8 +116,16 @@ pub(super) struct Match {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Metadata {
+    pub(super) resource: Option<String>,
+    pub(super) scopes_supported: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Accept {
     pub(super) authorization_server: Option<String>,
+    pub(super) origins: Option<Vec<String>>,
     pub(super) audience: Option<String>,
     pub(super) presenter: Option<String>,
     pub(super) caller: Option<String>,
@@ -176,6 +185,7 @@ pub(super) struct Mcp {
     pub(super) tools: Option<BTreeMap<String, Tool>>,
     pub(super) methods: Option<Vec<String>>,
     pub(super) method_scopes: Option<Vec<String>>,
+    pub(super) session: Option<Vec<String>>,
     pub(super) resource_wide_scopes: Option<Vec<String>>,
 }
 

@@ -12,6 +12,7 @@ use crate::config::agent::Agents;
 use crate::config::endpoint::is_host_name;
 use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::exchange::{self, Exchange};
+use crate::config::metadata::{self, Metadata};
 use crate::config::protocol::{self, Protocol};
 use crate::config::server::Servers;
 use crate::config::{raw, size, text};
@@ -32,6 +33,8 @@ pub struct Resource {
     pub exchange: Exchange,
     /// What the requests say, and which of them are allowed.
     pub protocol: Protocol,
+    /// What it tells of itself to whoever asks how to get a token.
+    pub metadata: Option<Metadata>,
     /// The longest request body that is read for a decision; a longer one is refused.
     pub body_bytes_max: usize,
     /// Whether cookies are removed from what is sent on.
@@ -166,8 +169,11 @@ fn check(
             "an A2A method names no scopes to ask for, and a token of any scope is too much",
         ));
     }
+    let place = metadata::Place { hosts: &hosts, prefix: &path_prefix };
+    let metadata = metadata::check(&path.field("metadata"), raw.metadata.as_ref(), place, &accept, warnings)?;
     Ok(Resource {
         name,
+        metadata,
         hosts,
         path_prefix,
         accept,

@@ -9,8 +9,8 @@ use crate::plugin::Plugin;
 use crate::record::Record;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
-use crate::routing;
 use crate::step::{RefusalContext, Shape, Step};
+use crate::{metadata, routing};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -33,7 +33,7 @@ const STRIPPED: [&str; 13] = [
 ];
 
 /// Headers that were judged under their own name, so that a second spelling of one must not travel beside it.
-const DECIDING: [&str; 7] = [
+const DECIDING: [&str; 10] = [
     "content-type",
     "content-encoding",
     "content-length",
@@ -41,6 +41,9 @@ const DECIDING: [&str; 7] = [
     "mcp-method",
     "mcp-name",
     "mcp-protocol-version",
+    "mcp-session-id",
+    "last-event-id",
+    "origin",
 ];
 
 /// A request as far as its headers go, owned, so that it can wait.
@@ -66,13 +69,24 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         scopes_needed: String::new(),
         sign_in_needed: String::new(),
         allow: "POST".to_owned(),
+        metadata_url: None,
     };
+    if let Some(resource) = metadata::find(&plugin.config().resources, head) {
+        context.record.at_resource(&resource.name);
+        context.allow = "GET, HEAD".to_owned();
+        return match metadata::document(&resource, head) {
+            Ok(document) => context.tell(&document),
+            Err(rejection) => context.refuse(rejection),
+        };
+    }
     let resource = match routing::find(&plugin.config().resources, head) {
         Ok(resource) => resource,
         Err(rejection) => return context.refuse(rejection),
     };
     context.record.at_resource(&resource.name);
-    context.shape = arrival::refusal_shape(&resource);
+    context.shape = arrival::refusal_shape(&resource, head);
+    context.allow = arrival::methods_served(&resource).to_owned();
+    context.metadata_url = resource.metadata.as_ref().map(|metadata| Arc::clone(&metadata.url));
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
     match read_head(&resource, head) {
@@ -94,9 +108,19 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
 
 /// The checks that cost nothing come first: credential, then form.
 fn read_head(resource: &Resource, head: &RequestHead<'_>) -> Result<(Credential, Arrival), Rejection> {
+    check_origin(resource, head)?;
     let credential = Credential::read(head)?;
     let arrival = Arrival::read(resource, head)?;
     Ok((credential, arrival))
+}
+
+/// MCP: "Servers MUST validate the `Origin` header on all incoming connections". Only browsers send one.
+fn check_origin(resource: &Resource, head: &RequestHead<'_>) -> Result<(), Rejection> {
+    match head.single_text("origin") {
+        Ok(None) => Ok(()),
+        Ok(Some(origin)) if resource.accept.origins.contains(origin) => Ok(()),
+        Ok(Some(_)) | Err(_) => Err(Rejection::OriginRefused),
+    }
 }
 
 fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! An operation that its headers tell is decided before the body comes, and the body streams through; one that the body tells is decided on the whole body.
 
 use crate::a2a;
-use crate::config::{Protocol, Resource, ScopeSet};
+use crate::config::{Protocol, Resource, ScopeSet, SessionAct};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::is_json;
 use crate::mcp::{self, Hints};
@@ -12,7 +12,8 @@ use crate::operation::Operation;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::rest::{self, NoTarget};
-use crate::rpc::RpcCall;
+use crate::rpc::{RpcCall, RpcMessage};
+use crate::session;
 use crate::step::{RefusalContext, Shape};
 
 /// A request's headers, read by the protocol of its resource.
@@ -20,6 +21,8 @@ use crate::step::{RefusalContext, Shape};
 pub(super) enum Arrival {
     /// One JSON-RPC message by POST, with MCP's routing headers.
     Mcp(Hints),
+    /// What a client does to its session by another HTTP method.
+    McpSession(SessionAct),
     /// One JSON-RPC message by POST.
     A2a,
     /// An operation by method and path, if it is one.
@@ -36,10 +39,27 @@ pub(super) enum ToldBy {
 }
 
 /// In whose terms a resource refuses; needed before its protocol has read anything.
-pub(super) fn refusal_shape(resource: &Resource) -> Shape {
+pub(super) fn refusal_shape(resource: &Resource, head: &RequestHead<'_>) -> Shape {
     match resource.protocol {
-        Protocol::Mcp(_) | Protocol::A2a(_) => Shape::Rpc,
+        Protocol::Mcp(_) => Shape::Mcp { version: mcp::version_asked_for(head) },
+        Protocol::A2a(_) => Shape::Rpc,
         Protocol::Rest(_) => Shape::OAuth,
+    }
+}
+
+/// The HTTP methods of a resource, for `Allow` (RFC 9110 §10.2.1); a REST path has its own.
+pub(super) fn methods_served(resource: &Resource) -> &'static str {
+    match &resource.protocol {
+        Protocol::Mcp(policy) => {
+            let acts = |act| policy.session.contains(&act);
+            match (acts(SessionAct::Stream), acts(SessionAct::End)) {
+                (true, true) => "POST, GET, DELETE",
+                (true, false) => "POST, GET",
+                (false, true) => "POST, DELETE",
+                (false, false) => "POST",
+            }
+        }
+        Protocol::A2a(_) | Protocol::Rest(_) => "POST",
     }
 }
 
@@ -51,9 +71,16 @@ impl Arrival {
     /// What is wrong with the form: method, content type, protocol version.
     pub(super) fn read(resource: &Resource, head: &RequestHead<'_>) -> Result<Self, Rejection> {
         match &resource.protocol {
-            Protocol::Mcp(_) => {
-                json_by_post(head)?;
-                Hints::read(head).map(Self::Mcp)
+            Protocol::Mcp(policy) => {
+                if head.single(":method") == Ok(Some(b"POST".as_slice())) {
+                    json_by_post(head)?;
+                    let hints = Hints::read(head)?;
+                    session::check_id(head)?;
+                    return Ok(Self::Mcp(hints));
+                }
+                let hints = Hints::read(head)?;
+                session::check_id(head)?;
+                session::act_by_method(policy, hints.has_sessions(), head).map(Self::McpSession)
             }
             Protocol::A2a(_) => {
                 json_by_post(head)?;
@@ -75,14 +102,16 @@ impl Arrival {
         match self {
             Self::Mcp(_) | Self::A2a => ToldBy::Body,
             Self::Rest(Ok(target)) if target.reads_body() => ToldBy::Body,
-            Self::Rest(_) => ToldBy::Head,
+            Self::McpSession(_) | Self::Rest(_) => ToldBy::Head,
         }
     }
 
     /// Whether the header, its name in lower case with hyphens, means nothing in this protocol version and could mislead the upstream.
     pub(super) fn strips(&self, name: &str) -> bool {
         match self {
-            Self::Mcp(hints) => hints.must_strip() && (name == "mcp-method" || name == "mcp-name"),
+            Self::Mcp(hints) if hints.has_sessions() => name == "mcp-method" || name == "mcp-name",
+            Self::Mcp(_) => name == session::SESSION_ID || name == session::LAST_EVENT_ID,
+            Self::McpSession(_) => name == "mcp-method" || name == "mcp-name",
             Self::A2a | Self::Rest(_) => false,
         }
     }
@@ -104,6 +133,7 @@ impl Arrival {
             (Self::A2a, Protocol::A2a(_)) => {
                 Ok(Operation { label: "(resource)".to_owned(), scopes: ScopeSet::default(), reuse_max: None })
             }
+            (Self::McpSession(act), Protocol::Mcp(policy)) => Ok(session::operation(policy, *act)),
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
                 target.judge(delegation)
@@ -113,7 +143,7 @@ impl Arrival {
                 context.allow.clone_from(methods);
                 Err(Rejection::HttpMethodRefused)
             }
-            (Self::Mcp(_) | Self::A2a | Self::Rest(Ok(_)), _) => Err(MISREAD),
+            (Self::Mcp(_) | Self::McpSession(_) | Self::A2a | Self::Rest(Ok(_)), _) => Err(MISREAD),
         };
         permitted(operation?, delegation)
     }
@@ -131,18 +161,30 @@ impl Arrival {
         context: &mut RefusalContext,
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
-            (Self::Mcp(hints), Protocol::Mcp(policy)) => {
-                let call = rpc_call(body, context)?;
-                mcp::judge(policy, hints, &call, delegation)
+            (Self::Mcp(hints), Protocol::Mcp(policy)) => match RpcMessage::parse(body)? {
+                RpcMessage::Call(call) => {
+                    context.calls(&call);
+                    mcp::judge(policy, hints, &call, delegation)
+                }
+                RpcMessage::Answer if hints.has_sessions() && policy.session.contains(&SessionAct::Answer) => {
+                    let operation = session::operation(policy, SessionAct::Answer);
+                    context.record.operation(&operation.label);
+                    Ok(operation)
+                }
+                RpcMessage::Answer => Err(Rejection::BodyInvalid),
+            },
+            (Self::A2a, Protocol::A2a(policy)) => {
+                let call = RpcCall::parse(body)?;
+                context.calls(&call);
+                a2a::judge(policy, &call, delegation)
             }
-            (Self::A2a, Protocol::A2a(policy)) => a2a::judge(policy, &rpc_call(body, context)?, delegation),
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
                 let operation = target.judge(delegation)?;
                 target.judge_body(body, delegation)?;
                 Ok(operation)
             }
-            (Self::Mcp(_) | Self::A2a | Self::Rest(_), _) => Err(MISREAD),
+            (Self::Mcp(_) | Self::McpSession(_) | Self::A2a | Self::Rest(_), _) => Err(MISREAD),
         };
         permitted(operation?, delegation)
     }
@@ -153,12 +195,12 @@ fn permitted(operation: Operation, delegation: &AuthorizedDelegation) -> Result<
     delegation.permission().covers(&operation.scopes).map(|()| operation)
 }
 
-/// Reads a JSON-RPC message, and notes what was called and how to answer it.
-fn rpc_call(body: &[u8], context: &mut RefusalContext) -> Result<RpcCall, Rejection> {
-    let call = RpcCall::parse(body)?;
-    context.rpc_id.clone_from(&call.id);
-    context.record.operation(&label(&call));
-    Ok(call)
+impl RefusalContext {
+    /// Notes what is called, for the record and for a refusal.
+    fn calls(&mut self, call: &RpcCall) {
+        self.rpc_id.clone_from(&call.id);
+        self.record.operation(&label(call));
+    }
 }
 
 const MISREAD: Rejection = Rejection::Internal("a request read by another protocol than its resource's");

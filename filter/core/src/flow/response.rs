@@ -153,6 +153,7 @@ mod tests {
             scopes_needed: String::new(),
             sign_in_needed: String::new(),
             allow: String::new(),
+            metadata_url: None,
         };
         let plan = ResponsePlan { exchanged: None, refusal, answer: Answer::Unread };
         assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);

@@ -14,4 +14,5 @@ mod limits;
 mod refused;
 mod rest;
 mod secrets;
+mod transport;
 mod warned;

@@ -1,0 +1,48 @@
+//! The document by which a client finds out how to get a token for a resource (RFC 9728).
+//!
+//! It is public: no credential is asked for, and it holds nothing but configuration.
+//! It is told by GET and HEAD under the one path that RFC 9728 §3.1 makes of the resource's identifier; a plain path is that of a resource at the root.
+
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+use crate::config::{Metadata, Resource};
+use crate::rejection::Rejection;
+use crate::request::RequestHead;
+use crate::routing;
+
+/// The resource whose document `head` asks for.
+pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Option<Arc<Resource>> {
+    let (host, path) = routing::place(head)?;
+    let named = |metadata: &Metadata| metadata.host == host && metadata.path == path;
+    resources.iter().find(|resource| resource.metadata.as_ref().is_some_and(named)).cloned()
+}
+
+/// The document, where it is asked for as it may be.
+///
+/// # Errors
+///
+/// [`Rejection::HttpMethodRefused`] for anything but GET and HEAD.
+pub(crate) fn document(resource: &Resource, head: &RequestHead<'_>) -> Result<Value, Rejection> {
+    let reads = [Ok(Some(b"GET".as_slice())), Ok(Some(b"HEAD".as_slice()))];
+    if !reads.contains(&head.single(":method")) {
+        return Err(Rejection::HttpMethodRefused);
+    }
+    let metadata = resource.metadata.as_ref().ok_or(Rejection::Internal("metadata of a resource without any"))?;
+    Ok(render(metadata, resource))
+}
+
+fn render(metadata: &Metadata, resource: &Resource) -> Value {
+    let mut document = Map::new();
+    document.insert("resource".into(), json!(metadata.resource));
+    document.insert("authorization_servers".into(), json!([resource.accept.server.issuer]));
+    if !metadata.scopes_supported.is_empty() {
+        document.insert("scopes_supported".into(), json!(metadata.scopes_supported.iter().collect::<Vec<_>>()));
+    }
+    // RFC 6750 §2.1 alone: a token in a form or in the query is refused here.
+    document.insert("bearer_methods_supported".into(), json!(["header"]));
+    if resource.accept.delegation.required {
+        document.insert("actor_profile_required".into(), json!(true));
+    }
+    Value::Object(document)
+}
