@@ -4,18 +4,20 @@
 // It decides nothing about what was seen; the Rust side does.
 
 import { readFileSync } from "node:fs";
-import { Agent, fetch as undiciFetch } from "undici";
+import { Agent, buildConnector, fetch as undiciFetch } from "undici";
 
 export const options = JSON.parse(process.argv[2]);
 
+const connect = buildConnector({
+  ca: readFileSync(options.authority),
+  cert: readFileSync(options.certificate),
+  key: readFileSync(options.key),
+  // Every name leads to this machine.
+  lookup: (_name, { all }, done) => (all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4)),
+});
 const dispatcher = new Agent({
-  connect: {
-    ca: readFileSync(options.authority),
-    cert: readFileSync(options.certificate),
-    key: readFileSync(options.key),
-    // The gateway's name leads to this machine.
-    lookup: (_name, { all }, done) => (all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4)),
-  },
+  // The gateway listens on a port of this run, and is known without one.
+  connect: (to, done) => connect(to.hostname === options.host ? { ...to, port: String(options.port) } : to, done),
   // A stream that is silent is not broken.
   bodyTimeout: 0,
 });
@@ -26,11 +28,12 @@ export const exchanges = [];
 /** `fetch` with the agent's certificate. */
 export async function fetch(url, init = {}) {
   const response = await undiciFetch(url, { ...init, dispatcher });
-  exchanges.push({ method: init.method ?? "GET", status: response.status, type: response.headers.get("content-type") });
+  const { pathname: path } = new URL(url);
+  exchanges.push({ method: init.method ?? "GET", path, status: response.status, type: response.headers.get("content-type") });
   return response;
 }
 
-export const url = new URL(`https://${options.host}:${options.port}${options.path}`);
+export const url = new URL(`https://${options.host}${options.path}`);
 export const headers = { authorization: `Bearer ${options.token}` };
 
 export const pause = (millis) => new Promise((done) => setTimeout(done, millis));

@@ -46,16 +46,15 @@ fn assert_common(steps: &Steps) {
 const OLD_METHODS: [&str; 6] =
     ["initialize", "notifications/initialized", "notifications/cancelled", "tools/list", "resources/read", "ping"];
 
-/// A client that tries the new era first takes the gateway's refusal for an answer, and goes on in the old one.
 #[test]
 fn the_new_sdk_in_the_old_era() {
     let server = Server::start(&["server-v2.mjs"]);
     let gateway = gateway(&server, None, |document| policy(document, &TOOLS, &OLD_METHODS));
-    for mode in ["legacy", "auto"] {
-        let steps = run(&gateway, "client-v2.mjs", json!(mode));
-        steps.saw("connect", &json!("2025-11-25"));
-        assert_common(&steps);
-    }
+    let steps = run(&gateway, "client-v2.mjs", json!("legacy"));
+    steps.saw("connect", &json!("2025-11-25"));
+    assert_common(&steps);
+    // A client that would take either era asks by `server/discover`, and gives up where that is denied.
+    run(&gateway, "client-v2.mjs", json!("auto")).failed("connect", "method_not_mapped");
 }
 
 /// `server-everything` as it was published: sessions, the server's own stream, its questions to the client, the end.
@@ -87,10 +86,50 @@ fn the_new_sdk_in_the_new_era() {
     let methods =
         ["server/discover", "tools/list", "resources/read", "subscriptions/listen", "notifications/cancelled"];
     let gateway = gateway(&server, None, |document| policy(document, &TOOLS, &methods));
-    let steps = run(&gateway, "client-v2.mjs", json!({ "pin": "2026-07-28" }));
+    for (mode, heard) in [(json!({ "pin": "2026-07-28" }), "1"), (json!("auto"), "2")] {
+        let steps = run(&gateway, "client-v2.mjs", mode);
+        steps.saw("connect", &json!("2026-07-28"));
+        assert_common(&steps);
+        // 2026-07-28: to close the response stream is to cancel.
+        steps.saw("cancel heard", &json!(heard));
+        steps.saw("subscribe", &json!({ "honored": { "toolsListChanged": true }, "closed": "local" }));
+    }
+}
+
+/// RFC 9728 to RFC 7636: a client that knows nothing but a URL gets a token for a human, and calls.
+#[test]
+fn the_new_sdk_logs_in_by_itself() {
+    const IDENTIFIER: &str = "https://gateway.streamward.com/auroradb/mcp";
+    const SCOPE: &str = "tools:call";
+    let issuer = Server::start(&["issuer.mjs", SCOPE]);
+    let issuer_url = format!("http://127.0.0.1:{}", issuer.port);
+    let server = Server::start(&["server-v2.mjs"]);
+    let gateway = gateway(&server, None, |document| {
+        policy(document, &["echo"], &["server/discover"]);
+        document["authorization_servers"]["public"] =
+            json!({ "issuer": issuer_url, "jwks": { "keys": [issuer.told["jwk"]] } });
+        document["agents"][KNOWLEDGE_AGENT]["resource"] = json!(IDENTIFIER);
+        let resource = &mut document["resources"][1];
+        resource["accept"] = json!({
+            "authorization_server": "public", "audience": IDENTIFIER, "presenter": "audience_agent",
+            "required_scopes": [SCOPE], "max_lifetime": "1h", "subject_profiles": ["user"],
+            "delegation": { "required": false, "max_actors": 4 },
+        });
+        resource["exchange"] = json!({ "pass_through": { "audience": IDENTIFIER } });
+        resource["metadata"] = json!({ "resource": IDENTIFIER });
+    });
+    let steps = run(&gateway, "client-login.mjs", json!({ "pin": "2026-07-28" }));
+    steps.failed("without a token", "Unauthorized");
+    steps.saw(
+        "sent to log in",
+        &json!({ "origin": issuer_url, "resource": IDENTIFIER, "scope": SCOPE, "pkce": "S256" }),
+    );
+    steps.saw("login", &json!("Bearer"));
     steps.saw("connect", &json!("2026-07-28"));
-    assert_common(&steps);
-    // 2026-07-28: to close the response stream is to cancel.
-    steps.saw("cancel heard", &json!("1"));
-    steps.saw("subscribe", &json!({ "honored": { "toolsListChanged": true }, "closed": "local" }));
+    steps.saw("call", &json!("in"));
+    let metadata = json!({
+        "method": "GET", "path": "/.well-known/oauth-protected-resource/auroradb/mcp", "status": 200, "type": "application/json",
+    });
+    let read = steps.seen("metadata read").as_array().expect("requests");
+    assert!(!read.is_empty() && read.iter().all(|request| *request == metadata), "{read:?}");
 }

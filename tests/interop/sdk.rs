@@ -43,10 +43,11 @@ fn node(arguments: &[&str]) -> Command {
     command
 }
 
-/// A server script and its port.
+/// A server script, its port, and what it told before it listened.
 pub(crate) struct Server {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
+    pub(crate) told: Value,
 }
 
 impl Server {
@@ -54,13 +55,19 @@ impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = node(arguments).stderr(Stdio::null()).spawn().expect("node runs");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let line: Value = serde_json::from_str(&line).ok()?;
-            u16::try_from(line.get("listening")?.as_u64()?).ok()
-        });
+        let mut told = json!({});
+        for line in lines.by_ref().map_while(Result::ok) {
+            if let Ok(Value::Object(members)) = serde_json::from_str(&line) {
+                told.as_object_mut().expect("an object").extend(members);
+            }
+            if told.get("listening").is_some() {
+                break;
+            }
+        }
+        let port = told["listening"].as_u64().and_then(|port| u16::try_from(port).ok());
         // A pipe that nobody reads would stop the server one day.
         std::thread::spawn(move || for _ in lines {});
-        Self { child, port: port.unwrap_or_else(|| panic!("{arguments:?} does not listen")) }
+        Self { child, port: port.unwrap_or_else(|| panic!("{arguments:?} does not listen")), told }
     }
 }
 
