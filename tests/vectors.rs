@@ -93,6 +93,10 @@ impl Gateway for Searched {
         self.inner.upstream_answers(status);
     }
 
+    fn last_record(&mut self) -> Option<Value> {
+        self.inner.last_record()
+    }
+
     fn send(&mut self, request: &Request) -> Observation {
         self.learn(&request.headers);
         let observation = self.inner.send(request);

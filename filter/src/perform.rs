@@ -3,7 +3,7 @@
 use proxy_wasm::types::Action;
 
 use actgate_core::rejection::Rejection;
-use actgate_core::step::{BodyPlan, Forward, HeaderEdits, Reply, Step};
+use actgate_core::step::{BodyPlan, Forward, HeaderEdits, Observed, Reply, Step};
 
 use crate::host::{self, Map, Refused};
 use crate::report;
@@ -24,6 +24,7 @@ impl Worker {
                 self.keep_time();
                 Action::Pause
             }
+            Step::Observed(observed) => self.observed(stream, *observed),
             Step::Forward(forward) => self.forward(stream, *forward),
             Step::Reply(reply) => self.reply(stream, &reply),
         }
@@ -45,6 +46,20 @@ impl Worker {
                 BodyPlan::HoldUntil { limit, then } => Stage::Checking { limit, then, plan: response },
             },
         );
+        Action::Continue
+    }
+
+    /// Lets an undecided request go on, because its resource observes: edits first here too.
+    fn observed(&self, stream: u32, observed: Observed) -> Action {
+        let Observed { edits, response, record, .. } = observed;
+        if edit(&edits).is_err() {
+            // Another target or an identity of the caller's own making must not reach the upstream.
+            let reply = response.refuse(Rejection::Internal("host refused a header edit"));
+            return self.reply(stream, &reply);
+        }
+        report::decision(self, &record);
+        let _ = host::call_foreign_function("clear_route_cache", &[]);
+        self.put(stream, Stage::Forwarded(response));
         Action::Continue
     }
 

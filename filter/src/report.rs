@@ -14,6 +14,9 @@ pub(crate) fn decision(worker: &Worker, record: &Record) {
     }
     if let Ok(mut metrics) = worker.metrics.try_borrow_mut() {
         metrics.count(&["decision", "resource", record.resource().unwrap_or("none"), "code", record.code()]);
+        for code in record.observations() {
+            metrics.count(&["observed", "resource", record.resource().unwrap_or("none"), "code", code]);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use actgate_core::signatures::Native;
 
 use crate::host::{self, Buffer, Level};
 use crate::stream::Stream;
-use crate::worker::Worker;
+use crate::worker::{Worker, unix_seconds};
 
 pub(crate) struct Root {
     worker: Rc<Worker>,
@@ -61,7 +61,13 @@ impl RootContext for Root {
             host::log(Level::Error, "actgate configuration: the host did not hand it over");
             return false;
         };
-        match Config::from_json(&document, &|name| std::env::var(name).ok()) {
+        let loaded = Config::from_json(&document, &|name| std::env::var(name).ok());
+        // Without a clock nothing can be observed for a time, so everything is enforced.
+        let loaded = match unix_seconds() {
+            Some(now) => loaded.and_then(|config| config.loaded_at(now)),
+            None => loaded,
+        };
+        match loaded {
             Ok(config) => {
                 for warning in &config.warnings {
                     host::log(Level::Warn, &format!("actgate configuration: {warning}"));

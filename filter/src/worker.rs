@@ -21,6 +21,11 @@ use crate::metrics::Metrics;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
+/// The time of the host; none on one without a clock.
+pub(crate) fn unix_seconds() -> Option<UnixSeconds> {
+    host::unix_nanos().ok()?.checked_div(NANOS_PER_SECOND).map(UnixSeconds::new)
+}
+
 /// Where one request stands.
 #[derive(Debug)]
 pub(crate) enum Stage {
@@ -93,7 +98,7 @@ impl Worker {
     /// `None` before a configuration is in force, and on a host without a clock or without randomness: nothing is decided there,
     /// and no moment that never was is remembered.
     pub(crate) fn handle<T>(&self, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> Option<T> {
-        let now = UnixSeconds::new(host::unix_nanos().ok()?.checked_div(NANOS_PER_SECOND)?);
+        let now = unix_seconds()?;
         let mut entropy = self.entropy.try_borrow_mut().ok()?;
         let entropy = match &mut *entropy {
             Some(entropy) => entropy,

@@ -11,6 +11,8 @@ mod http2;
 mod issuers;
 mod keys;
 mod kinds;
+mod observe;
+mod policy;
 mod records;
 mod streams;
 mod two_resources;

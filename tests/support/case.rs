@@ -63,6 +63,11 @@ pub struct Step {
     pub want: String,
     /// The status, where the code alone does not say it.
     pub status: Option<u16>,
+    /// Where the resource observes: what it would have been, and the caller's own credential goes on.
+    pub observed: Option<String>,
+    /// What the record must say, by JSON pointer; null for a member that must be absent.
+    #[serde(default)]
+    pub record: BTreeMap<String, Value>,
     /// Claims that the upstream's token must have, by JSON pointer.
     #[serde(default)]
     pub upstream_claims: BTreeMap<String, Value>,

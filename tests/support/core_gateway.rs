@@ -11,7 +11,7 @@ use actgate_core::flow::{BodyVerdict, Joined, ResponseHead, ResponseStep, handle
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 use actgate_core::signatures::InGuest;
-use actgate_core::step::{BodyPlan, Forward, Reply, Step};
+use actgate_core::step::{BodyPlan, Forward, HeaderEdits, Observed, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
 use serde_json::Value;
 
@@ -35,7 +35,9 @@ impl CoreGateway {
     pub fn new(world: &World, document: &Value, now: u64) -> Result<Self, String> {
         let environment = world.environment();
         let env = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        let config = Config::from_json(document.to_string().as_bytes(), &env).map_err(|error| error.to_string())?;
+        let config = Config::from_json(document.to_string().as_bytes(), &env)
+            .and_then(|config| config.loaded_at(UnixSeconds::new(now)))
+            .map_err(|error| error.to_string())?;
         Ok(Self {
             plugin: Plugin::new(config),
             issuers: world.issuer_set(),
@@ -136,6 +138,7 @@ impl CoreGateway {
                 Step::ReadBody { limit, then } if body.len() > limit => then.handle_too_large(),
                 Step::ReadBody { then, .. } => self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body)),
                 Step::Join { then, .. } => self.land(stream, then),
+                Step::Observed(observed) => return self.observed(request, *observed),
                 Step::Forward(forward) => return self.forward(request, *forward),
                 Step::Reply(reply) => return self.reply(&reply, None),
             };
@@ -149,14 +152,7 @@ impl CoreGateway {
 
     fn forward(&mut self, request: &Request, forward: Forward) -> Observation {
         self.records.push(forward.record.to_json());
-        let mut headers = request.headers.clone();
-        for name in forward.edits.removals() {
-            headers.retain(|(key, _)| key != name);
-        }
-        for (name, value) in forward.edits.replacements() {
-            headers.retain(|(key, _)| key != name);
-            headers.push((name.to_owned(), value.expose().clone()));
-        }
+        let headers = edited(&request.headers, &forward.edits);
         let body = request.body.clone().unwrap_or_default();
         if let BodyPlan::HoldUntil { limit, then } = forward.body {
             let verdict = if body.len() > limit { then.handle_too_large() } else { then.handle_body(&body) };
@@ -164,9 +160,18 @@ impl CoreGateway {
                 return self.reply(&reply, None);
             }
         }
-        let seen = Some(Seen { headers, body });
+        self.upstream(forward.response, Seen { headers, body })
+    }
+
+    fn observed(&mut self, request: &Request, observed: Observed) -> Observation {
+        self.records.push(observed.record.to_json());
+        let headers = edited(&request.headers, &observed.edits);
+        self.upstream(observed.response, Seen { headers, body: request.body.clone().unwrap_or_default() })
+    }
+
+    fn upstream(&mut self, mut plan: ResponsePlan, seen: Seen) -> Observation {
+        let seen = Some(seen);
         let status = self.upstream_status;
-        let mut plan = forward.response;
         let head = ResponseHead { status: Some(status), headers: &[], end_of_stream: false };
         match self.handle(|plugin, _| plan.handle_response_headers(plugin, &head)) {
             ResponseStep::Reply(reply) => self.reply(&reply, seen),
@@ -185,6 +190,18 @@ impl CoreGateway {
             upstream,
         }
     }
+}
+
+fn edited(headers: &[(String, String)], edits: &HeaderEdits) -> Vec<(String, String)> {
+    let mut headers = headers.to_vec();
+    for name in edits.removals() {
+        headers.retain(|(key, _)| key != name);
+    }
+    for (name, value) in edits.replacements() {
+        headers.retain(|(key, _)| key != name);
+        headers.push((name.to_owned(), value.expose().clone()));
+    }
+    headers
 }
 
 /// Clusters are named after the issuers.
@@ -221,6 +238,11 @@ impl Gateway for CoreGateway {
 
     fn upstream_answers(&mut self, status: u16) {
         self.upstream_status = status;
+    }
+
+    fn last_record(&mut self) -> Option<Value> {
+        let decision = self.records.iter().rev().find(|record| record.contains("\"decision\":"));
+        decision.and_then(|record| serde_json::from_str(record).ok())
     }
 
     fn send(&mut self, request: &Request) -> Observation {

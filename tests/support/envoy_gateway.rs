@@ -288,6 +288,12 @@ impl Gateway for EnvoyGateway {
         self.upstream.answer_with(status, if status == 401 { &challenge } else { &[] });
     }
 
+    fn last_record(&mut self) -> Option<Value> {
+        let log = self.envoy.logs();
+        let decision = log.lines().rev().find_map(|line| line.split_once("actgate decision "))?.1;
+        serde_json::from_str(decision).ok()
+    }
+
     fn send(&mut self, request: &Request) -> Observation {
         let started = Instant::now();
         match self.exchange(request) {

@@ -94,6 +94,11 @@ pub trait Gateway {
     /// What the upstream answers from now on.
     fn upstream_answers(&mut self, status: u16);
 
+    /// The record of the last decision, where it can be seen here.
+    fn last_record(&mut self) -> Option<Value> {
+        None
+    }
+
     /// Sends one request and waits for what comes of it.
     fn send(&mut self, request: &Request) -> Observation;
 }

@@ -145,6 +145,12 @@ impl Gateway for HarnessGateway {
         self.upstream_status = status;
     }
 
+    fn last_record(&mut self) -> Option<Value> {
+        let log = self.envoy.log_text();
+        let decision = log.lines().rev().find_map(|line| line.split_once("actgate decision "))?.1;
+        serde_json::from_str(decision).ok()
+    }
+
     fn send(&mut self, request: &Request) -> Observation {
         let id = self.envoy.request(self.request(request));
         for _ in 0..STEPS_MAX {

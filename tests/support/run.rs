@@ -153,7 +153,9 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
         gateway.upstream_answers(step.upstream);
         let token = token::make(world, UnixSeconds(now), &case.id, &step.token, &tokens);
         let observation = gateway.send(&request(world, &step.request, token.as_deref()));
+        let record = if step.record.is_empty() && step.observed.is_none() { None } else { gateway.last_record() };
         check(step, token.as_deref(), &observation)
+            .and_then(|()| check_record(step, record.as_ref()))
             .and_then(|()| check_credential(step, &observation, &seen))
             .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))?;
         seen.push(observation);
@@ -183,6 +185,24 @@ fn check_credential(step: &Step, observation: &Observation, earlier: &[Observati
                 "the credential of step {before} {} again",
                 if same { "did not come" } else { "came" }
             ));
+        }
+    }
+    Ok(())
+}
+
+fn check_record(step: &Step, record: Option<&Value>) -> Result<(), String> {
+    let Some(record) = record else {
+        return Ok(());
+    };
+    let mut wanted = step.record.clone();
+    if let Some(would) = &step.observed {
+        let observed = [("/decision", "observe"), ("/code", "observed"), ("/would", would)];
+        wanted.extend(observed.map(|(pointer, want)| (pointer.to_owned(), want.into())));
+    }
+    for (pointer, want) in wanted {
+        let got = record.pointer(&pointer).unwrap_or(&Value::Null);
+        if *got != want {
+            return Err(format!("the record has {got} at {pointer}, not {want}"));
         }
     }
     Ok(())
@@ -239,6 +259,11 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
         if !upstream.all(name).is_empty() {
             return Err(format!("{name} reached the upstream"));
         }
+    }
+    // What is observed goes on as it came, the caller's own credential included.
+    if step.observed.is_some() {
+        let came = inbound.is_none_or(|token| upstream.all("authorization").iter().any(|value| value.contains(token)));
+        return if came { Ok(()) } else { Err("the caller's own credential did not go on".to_owned()) };
     }
     let transparent = step.request.path.as_deref() == Some("/agents/knowledge");
     let leaked = inbound

@@ -15,6 +15,7 @@ pub mod error;
 pub mod exchange;
 pub mod mcp;
 pub mod metadata;
+pub mod observe;
 mod origin;
 pub mod protocol;
 mod raw;
@@ -38,6 +39,7 @@ use serde_json::Value;
 use crate::digest::sha256;
 use crate::json::{self, JsonError};
 use crate::limits::{CONFIG_BYTES_MAX, CONFIG_JSON_DEPTH_MAX};
+use crate::time::UnixSeconds;
 
 pub use accept::{Accept, CallerProof, DelegationRules, Presenter, Verdict};
 pub use agent::{Agent, AgentStatus, Agents};
@@ -98,6 +100,28 @@ impl Config {
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
         Ok(Self { hold_headers, servers, agents, resources, warnings, digest: sha256(document) })
+    }
+}
+
+impl Config {
+    /// The configuration as it is in force for whoever loads it at `now`: what it observes, it observes from here on.
+    ///
+    /// A configuration that was not told the time observes nothing and enforces everything.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where a resource would observe for too long.
+    pub fn loaded_at(mut self, now: UnixSeconds) -> Result<Self, ConfigError> {
+        let root = Path::Root;
+        let resources = root.field("resources");
+        for (at, resource) in self.resources.iter_mut().enumerate() {
+            // Nobody else has one yet: a shared one could not be changed, and would go on enforcing.
+            let Some(resource) = Arc::get_mut(resource) else { continue };
+            if let Some(observe) = &mut resource.observe {
+                self.warnings.push(observe.arm(&resources.index(at).field("observe"), now)?);
+            }
+        }
+        Ok(self)
     }
 }
 

@@ -143,6 +143,9 @@ pub const SAME_SUBJECT_MAX: usize = 8;
 /// Longest JSON pointer in a configuration in bytes.
 pub const POINTER_BYTES_MAX: usize = 256;
 
+/// Longest time in days that a resource may observe instead of refusing, counted from the load: a quarter, after which habit sets in.
+pub const OBSERVE_DAYS_MAX: u64 = 92;
+
 /// Most rules on claims at one resource: each is looked at in every request.
 pub const CLAIM_RULES_MAX: usize = 32;
 

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::config::observe::Observing;
 use crate::config::{IssuedChain, Kind};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::AuthorizedDelegation;
@@ -44,6 +45,7 @@ pub struct Record {
     resource: Option<String>,
     delegation: Map<String, Value>,
     operation: Option<String>,
+    would_refuse: Vec<Rejection>,
     outcome: Outcome,
 }
 
@@ -58,6 +60,10 @@ enum Outcome {
     Refused(Rejection),
     /// Nothing was decided: a public document was told.
     Told,
+    Observed {
+        would: Option<Rejection>,
+        until: String,
+    },
 }
 
 impl Record {
@@ -67,6 +73,7 @@ impl Record {
             resource: None,
             delegation: Map::new(),
             operation: None,
+            would_refuse: Vec::new(),
             outcome: Outcome::Undecided,
         }
     }
@@ -86,6 +93,7 @@ impl Record {
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
         self.delegation = delegation_members(delegation);
+        self.would_refuse = delegation.would_refuse().to_vec();
     }
 
     pub(crate) fn operation(&mut self, label: &str) {
@@ -111,13 +119,29 @@ impl Record {
         self
     }
 
-    /// The stable word of the outcome: `allowed` or the code of the refusal.
+    pub(crate) fn observed(mut self, would: Option<Rejection>, observing: &Observing) -> Self {
+        self.outcome = Outcome::Observed { would, until: observing.day().to_owned() };
+        self
+    }
+
+    /// What was not refused and would have been: by the resource that observes, or by rules that do.
+    /// A request that its resource observes and would have allowed is told by `allowed`.
+    pub fn observations(&self) -> impl Iterator<Item = &'static str> {
+        let whole = match &self.outcome {
+            Outcome::Observed { would, .. } => Some(would.map_or("allowed", Rejection::code)),
+            Outcome::Undecided | Outcome::Allowed { .. } | Outcome::Refused(_) | Outcome::Told => None,
+        };
+        whole.into_iter().chain(self.would_refuse.iter().map(|rejection| rejection.code()))
+    }
+
+    /// The stable word of the outcome: `allowed`, `observed` or the code of the refusal.
     pub fn code(&self) -> &'static str {
         match &self.outcome {
             Outcome::Undecided => "undecided",
             Outcome::Allowed { .. } => "allowed",
             Outcome::Refused(rejection) => rejection.code(),
             Outcome::Told => "metadata",
+            Outcome::Observed { .. } => "observed",
         }
     }
 
@@ -135,6 +159,9 @@ impl Record {
         ];
         if let Some(resource) = &self.resource {
             state.push(("actgate.resource", resource.clone()));
+        }
+        if let Outcome::Observed { would, .. } = &self.outcome {
+            state.push(("actgate.would", would.map_or("allowed", Rejection::code).to_owned()));
         }
         if let Some(operation) = &self.operation {
             state.push(("actgate.tool", operation.clone()));
@@ -156,6 +183,7 @@ impl Record {
             Outcome::Allowed { .. } => "allow",
             Outcome::Told => "answer",
             Outcome::Refused(_) | Outcome::Undecided => "deny",
+            Outcome::Observed { .. } => "observe",
         }
     }
 
@@ -172,6 +200,10 @@ impl Record {
         if let Some(operation) = &self.operation {
             line.insert("tool".into(), json!(operation));
         }
+        if !self.would_refuse.is_empty() {
+            let codes: Vec<&str> = self.would_refuse.iter().map(|rejection| rejection.code()).collect();
+            line.insert("would_refuse".into(), json!(codes));
+        }
         match &self.outcome {
             Outcome::Allowed { source, scopes, jti } => {
                 line.insert("token".into(), json!(source.word()));
@@ -182,6 +214,10 @@ impl Record {
             }
             Outcome::Refused(Rejection::Internal(place)) => {
                 line.insert("place".into(), json!(place));
+            }
+            Outcome::Observed { would, until } => {
+                line.insert("would".into(), json!(would.map_or("allowed", Rejection::code)));
+                line.insert("observed_until".into(), json!(until));
             }
             Outcome::Refused(_) | Outcome::Undecided | Outcome::Told => {}
         }

@@ -1,12 +1,13 @@
 //! What the host does next with a request. Every entry point of the flow returns exactly one step.
 //!
 //! `Forward` and `Reply` end the decision; `then` is consumed by what it waits for.
-//! There is no step that forwards an undecided request, and no way to write a header after the request was released.
+//! There is no step that forwards an undecided request but `Observed`, which takes a configuration that says so for a time, and no way to write a header after the request was released.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::config::observe::Observing;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
@@ -17,6 +18,7 @@ use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
 use crate::request::TransactionId;
 use crate::rpc::RpcId;
+use crate::time::UnixSeconds;
 
 /// The header that carries the transaction id, upstream and in replies.
 pub const TRANSACTION_HEADER: &str = "x-actgate-txn";
@@ -39,6 +41,8 @@ pub enum Step {
         /// Consumes the landing.
         then: Joined,
     },
+    /// Let the request through as it came, undecided by intent: its resource observes. Never a kind of success.
+    Observed(Box<Observed>),
     /// Let the request through with these edits.
     Forward(Box<Forward>),
     /// Answer downstream; the request goes no further.
@@ -56,6 +60,33 @@ pub struct Forward {
     pub response: ResponsePlan,
     /// The decision.
     pub record: Record,
+}
+
+/// An undecided request on its way to the upstream, with the caller's own credential.
+///
+/// Made by `RefusalContext::observed` only, which takes an [`Observation`].
+#[derive(Debug)]
+pub struct Observed {
+    /// What to change in the request headers, before release.
+    pub edits: HeaderEdits,
+    /// What to do when the upstream answers.
+    pub response: ResponsePlan,
+    /// What would have been decided.
+    pub record: Record,
+    _observing: Observing,
+}
+
+/// Says that the resource of a request observes, and which headers must not reach the upstream even so.
+#[derive(Debug, Clone)]
+pub(crate) struct Observation {
+    observing: Observing,
+    strip: Vec<String>,
+}
+
+impl Observation {
+    pub(crate) fn new(observing: Observing, strip: Vec<String>) -> Self {
+        Self { observing, strip }
+    }
 }
 
 /// Whether the body follows its headers at once.
@@ -165,13 +196,34 @@ pub(crate) struct RefusalContext {
     /// RFC 9110 §15.5.6: what `Allow` says where the method is refused.
     pub(crate) allow: String,
     pub(crate) metadata_url: Option<Arc<str>>,
+    /// Where the resource observes, nothing is refused.
+    pub(crate) observing: Option<Observation>,
     pub(crate) record: Record,
 }
 
 impl RefusalContext {
-    /// The reply that says so, and only so much.
-    pub(crate) fn refuse(self, rejection: Rejection) -> Step {
-        Step::Reply(Box::new(self.reply(rejection)))
+    /// The reply that says so, and only so much; where the resource observes, the request goes on and the record says so.
+    pub(crate) fn refuse(mut self, rejection: Rejection) -> Step {
+        match self.observing.take() {
+            Some(observation) => self.observed(observation, Some(rejection)),
+            None => Step::Reply(Box::new(self.reply(rejection))),
+        }
+    }
+
+    /// A request that waited past the end of the observing is decided.
+    pub(crate) fn observe_no_longer_than(&mut self, now: UnixSeconds) {
+        self.observing = self.observing.take().filter(|observation| observation.observing.holds(now));
+    }
+
+    /// Lets a request go on as it came; `would` is what it would have been refused with.
+    pub(crate) fn observed(self, observation: Observation, would: Option<Rejection>) -> Step {
+        let Observation { observing, strip } = observation;
+        Step::Observed(Box::new(Observed {
+            edits: HeaderEdits::pass_through(strip, &self.txn),
+            record: self.record.clone().observed(would, &observing),
+            response: ResponsePlan { exchanged: None, refusal: self, answer: Answer::Unread },
+            _observing: observing,
+        }))
     }
 
     pub(crate) fn reply(self, rejection: Rejection) -> Reply {

@@ -150,6 +150,7 @@ impl Gateway {
                 self.wait(id, Waiting::Body(then));
             }
             Step::Join { flight, then } => self.wait(id, Waiting::Flight(flight, then)),
+            Step::Observed(observed) => panic!("nothing here observes: {}", observed.record.to_json()),
             Step::Forward(forward) => self.forward(id, *forward),
             Step::Reply(reply) => self.reply(id, &reply),
         }

@@ -105,6 +105,14 @@ pub(super) struct Resource {
     pub(super) max_body: Option<String>,
     pub(super) metadata: Option<Metadata>,
     pub(super) strip_cookies: Option<bool>,
+    pub(super) observe: Option<Observe>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Observe {
+    pub(super) until: Option<String>,
+    pub(super) rules: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

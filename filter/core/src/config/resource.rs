@@ -13,6 +13,7 @@ use crate::config::endpoint::is_host_name;
 use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::exchange::{self, Exchange};
 use crate::config::metadata::{self, Metadata};
+use crate::config::observe::{self, Observe};
 use crate::config::protocol::{self, Protocol};
 use crate::config::server::Servers;
 use crate::config::{raw, size, text};
@@ -39,6 +40,8 @@ pub struct Resource {
     pub body_bytes_max: usize,
     /// Whether cookies are removed from what is sent on.
     pub strip_cookies: bool,
+    /// What refuses nothing yet.
+    pub observe: Option<Observe>,
 }
 
 /// The beginning of a path, in whole segments.
@@ -184,6 +187,7 @@ fn check(
             .as_deref()
             .map_or(Ok(BODY_BYTES_MAX_DEFAULT), |value| size::body_bytes_max(&path.field("max_body"), value))?,
         strip_cookies: raw.strip_cookies.unwrap_or(true),
+        observe: raw.observe.as_ref().map(|raw| observe::check(&path.field("observe"), raw)).transpose()?,
     })
 }
 

@@ -3,8 +3,10 @@
 //! It reads the token's top-level claims and the current actor, as RFC 8693 §4.1 allows; prior actors can only narrow.
 //! [`AuthorizedDelegation`] is the proof that everything below was checked, and no exchange starts without one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::config::observe::Rule;
 use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, Verdict};
 use crate::delegation::caller::{CallerEvidence, Sender};
 use crate::delegation::chain::{Actor, ActorChain};
@@ -25,6 +27,7 @@ pub struct AuthorizedDelegation {
     agent: Arc<Agent>,
     caller: CallerEvidence,
     permission: Permission,
+    would_refuse: Vec<Rejection>,
     unclassified_actors: bool,
     authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
@@ -32,7 +35,7 @@ pub struct AuthorizedDelegation {
 }
 
 impl AuthorizedDelegation {
-    /// Applies `accept` to a verified token.
+    /// Applies `accept` to a verified token; what the rules in `observed` refuse is noted and not done.
     ///
     /// # Errors
     ///
@@ -43,6 +46,7 @@ impl AuthorizedDelegation {
         config: &Config,
         sender: Sender<'_>,
         now: UnixSeconds,
+        observed: &BTreeSet<Rule>,
     ) -> Result<Self, Rejection> {
         let claims = token.claims();
         // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
@@ -59,12 +63,14 @@ impl AuthorizedDelegation {
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
-        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server: &accept.server, now };
-        rules::judge(&accept.rules, facts)?;
+        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server: &accept.server, now, observed };
+        let would_refuse = rules::judge(&accept.rules, facts)?;
+        let age_max = accept.rules.authentication.age_max.filter(|_| !observed.contains(&Rule::Authentication));
         let delegation = Self {
             permission: Permission::of(claims, accept.rules.entitlements.as_deref(), &agent),
             unclassified_actors: accept.delegation.actor_profiles.contains(UNCLASSIFIED),
-            authentication_ends: rules::authentication_ends(accept.rules.authentication.age_max, facts)?,
+            authentication_ends: rules::authentication_ends(age_max, facts)?,
+            would_refuse,
             claims: claims.clone(),
             subject: subject.to_owned(),
             subject_profiles,
@@ -109,6 +115,11 @@ impl AuthorizedDelegation {
     /// What shows that this agent is calling.
     pub fn caller(&self) -> &CallerEvidence {
         &self.caller
+    }
+
+    /// What the rules that are observed would have refused with.
+    pub(crate) fn would_refuse(&self) -> &[Rejection] {
+        &self.would_refuse
     }
 
     /// What may be asked for.

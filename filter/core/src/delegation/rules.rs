@@ -3,8 +3,11 @@
 //! Every function here returns nothing but its consent: a rule refuses or has no effect.
 //! What a rule needs and does not find is a refusal, a claim of an unexpected type included.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use crate::config::observe::Rule;
 use crate::config::rules::{ActorIssuer, ClaimRule, ClientRule, Must, Pair, Pairs, Rules};
 use crate::config::{Agent, AuthorizationServer};
 use crate::delegation::chain::{Actor, ActorChain};
@@ -26,19 +29,32 @@ pub(super) struct Facts<'a> {
     pub(super) server: &'a AuthorizationServer,
     /// The present.
     pub(super) now: UnixSeconds,
+    /// The rules that refuse nothing yet.
+    pub(super) observed: &'a BTreeSet<Rule>,
 }
 
-/// Who acts, for whom, under which claims.
+/// Who acts, for whom, under which claims. Returns what observed rules would have refused with.
 ///
 /// # Errors
 ///
-/// The first rule that is not kept, in the order: actor, pair, client, sign-in, claims.
-pub(super) fn judge(rules: &Rules, facts: Facts<'_>) -> Result<(), Rejection> {
-    current_actor(rules, facts)?;
-    pair(rules.pairs.as_ref(), facts)?;
-    client(rules.client, facts)?;
-    authentication(rules, facts)?;
-    rules.claims.iter().try_for_each(|rule| claim(rule, facts.claims))
+/// The first rule that is not kept and not observed, in the order: actor, pair, client, sign-in, claims.
+pub(super) fn judge(rules: &Rules, facts: Facts<'_>) -> Result<Vec<Rejection>, Rejection> {
+    let claims = rules.claims.iter().try_for_each(|rule| claim(rule, facts.claims));
+    let verdicts = [
+        (Rule::CurrentActors, current_actor(rules, facts)),
+        (Rule::Pairs, pair(rules.pairs.as_ref(), facts)),
+        (Rule::Client, client(rules.client, facts)),
+        (Rule::Authentication, authentication(rules, facts)),
+        (Rule::Claims, claims),
+    ];
+    let mut would_refuse = Vec::new();
+    for (rule, verdict) in verdicts {
+        match verdict {
+            Err(rejection) if facts.observed.contains(&rule) => would_refuse.push(rejection),
+            verdict => verdict?,
+        }
+    }
+    Ok(would_refuse)
 }
 
 /// OAuth actor profile: whether actors say in whose namespace their identifier is.

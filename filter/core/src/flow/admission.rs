@@ -9,19 +9,13 @@ use crate::plugin::Plugin;
 use crate::record::Record;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
-use crate::step::{RefusalContext, Shape, Step};
+use crate::step::{Observation, RefusalContext, Shape, Step};
 use crate::{metadata, routing};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
 /// The inbound proofs are for this gateway; an upstream could only be misled by them.
-/// Those that name another target or method would undo what was judged.
-const STRIPPED: [&str; 13] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
+const STRIPPED: [&str; 8] = [
     "x-forwarded-access-token",
     "proxy-authorization",
     "proxy-connection",
@@ -31,6 +25,10 @@ const STRIPPED: [&str; 13] = [
     "workload-identity-token",
     "workload-proof-token",
 ];
+
+/// Headers that name another target or method, which would undo what was judged.
+const RETARGETING: [&str; 5] =
+    ["x-original-url", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override"];
 
 /// Headers that were judged under their own name, so that a second spelling of one must not travel beside it.
 const DECIDING: [&str; 10] = [
@@ -70,6 +68,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         sign_in_needed: String::new(),
         allow: "POST".to_owned(),
         metadata_url: None,
+        observing: None,
     };
     if let Some(resource) = metadata::find(&plugin.config().resources, head) {
         context.record.at_resource(&resource.name);
@@ -88,6 +87,8 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.allow = arrival::methods_served(&resource).to_owned();
     context.metadata_url = resource.metadata.as_ref().map(|metadata| Arc::clone(&metadata.url));
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
+    let observing = resource.observe.as_ref().and_then(|observe| observe.of_everything(ambient.now));
+    context.observing = observing.map(|observing| Observation::new(observing, misleading(head)));
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
     match read_head(&resource, head) {
         Ok((credential, arrival)) => {
@@ -123,20 +124,30 @@ fn check_origin(resource: &Resource, head: &RequestHead<'_>) -> Result<(), Rejec
     }
 }
 
+/// What no upstream may be told even where nothing is refused: an identity in our name, or another target than the one that was routed.
+fn misleading(head: &RequestHead<'_>) -> Vec<String> {
+    named(head, |read_as, _| read_as.starts_with("x-actgate-") || RETARGETING.contains(&read_as))
+}
+
 fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Vec<String> {
+    named(head, |read_as, name| {
+        STRIPPED.contains(&read_as)
+            || RETARGETING.contains(&read_as)
+            || read_as.starts_with("x-actgate-")
+            || (resource.strip_cookies && read_as == "cookie")
+            || arrival.strips(read_as)
+            || (read_as != name && DECIDING.contains(&read_as))
+    })
+}
+
+/// The names of headers that are chosen by how an upstream reads them, each once.
+fn named(head: &RequestHead<'_>, chosen: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut names: Vec<String> = head
         .headers
         .iter()
         .filter_map(|(name, _)| core::str::from_utf8(name).ok())
-        .filter(|name| {
-            // CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
-            let read_as = name.to_ascii_lowercase().replace('_', "-");
-            STRIPPED.contains(&read_as.as_str())
-                || read_as.starts_with("x-actgate-")
-                || (resource.strip_cookies && read_as == "cookie")
-                || arrival.strips(&read_as)
-                || (read_as != **name && DECIDING.contains(&read_as.as_str()))
-        })
+        // CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
+        .filter(|name| chosen(&name.to_ascii_lowercase().replace('_', "-"), name))
         .map(str::to_owned)
         .collect();
     names.sort_unstable();

@@ -59,6 +59,7 @@ impl AwaitBody {
     /// Takes the whole body.
     pub fn handle_body(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, body: &[u8]) -> Step {
         let mut admitted = *self.0;
+        admitted.arrived.context.observe_no_longer_than(ambient.now);
         // A body may come slowly, and the token end on the way.
         match still_admitted(&admitted, plugin, ambient).and_then(|()| admitted.judge(body)) {
             Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::Wholly),
@@ -112,6 +113,10 @@ impl Admitted {
             Ok(request) => request,
             Err(rejection) => return self.arrived.context.refuse(rejection),
         };
+        // Before anything is asked of anybody: what is observed is not exchanged.
+        if let Some(observation) = self.arrived.context.observing.take() {
+            return self.arrived.context.observed(observation, None);
+        }
         let key = request.key();
         if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
             return self.release(Some((key, issued)), Source::Cached, operation, judged);
@@ -126,13 +131,16 @@ impl Admitted {
     }
 
     /// Nobody is asked for the scopes: the caller's own token must have them.
-    fn pass_through(self, operation: Operation, judged: Judged) -> Step {
+    fn pass_through(mut self, operation: Operation, judged: Judged) -> Step {
         let held = match self.delegation.claims().scopes() {
             Ok(held) => held,
             Err(error) => return self.arrived.context.refuse(Rejection::Token(error)),
         };
         if !operation.scopes.is_subset(&held) {
             return self.arrived.context.refuse(Rejection::ScopeMissing);
+        }
+        if let Some(observation) = self.arrived.context.observing.take() {
+            return self.arrived.context.observed(observation, None);
         }
         // A body that comes later is held against what goes ahead, which is the whole token.
         self.release(None, Source::PassedThrough, Operation { scopes: held, ..operation }, judged)

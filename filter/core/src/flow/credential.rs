@@ -53,7 +53,9 @@ pub struct AwaitKeys(Arrived);
 impl AwaitKeys {
     /// Verifies again, with whatever keys are there now; there is no second wait.
     pub(super) fn handle_keys(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>) -> Step {
-        admit_with(plugin, ambient, self.0, false)
+        let mut arrived = self.0;
+        arrived.context.observe_no_longer_than(ambient.now);
+        admit_with(plugin, ambient, arrived, false)
     }
 }
 
@@ -93,8 +95,10 @@ fn authorize(
     let (shown, resource) = (&arrived.credential, &arrived.resource);
     binding::check(verified.claims(), shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
     let sender = Sender { uri_san: shown.uri_san.as_deref() };
+    let observe = resource.observe.as_ref();
+    let observed = observe.map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
     let delegation =
-        AuthorizedDelegation::authorize(verified, &resource.accept, &plugin.config(), sender, ambient.now)?;
+        AuthorizedDelegation::authorize(verified, &resource.accept, &plugin.config(), sender, ambient.now, &observed)?;
     let may = delegation.agent().resources.as_ref().is_none_or(|names| names.contains(&resource.name));
     if may { Ok(delegation) } else { Err(Rejection::AgentResourceRefused) }
 }

@@ -154,6 +154,7 @@ mod tests {
             sign_in_needed: String::new(),
             allow: String::new(),
             metadata_url: None,
+            observing: None,
         };
         let plan = ResponsePlan { exchanged: None, refusal, answer: Answer::Unread };
         assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);

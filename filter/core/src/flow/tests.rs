@@ -48,10 +48,18 @@ fn id_jag(max_lifetime: &str) -> Value {
 
 /// A worker that knows the keys of one server, and is to fetch those of another.
 fn plugin() -> Plugin {
+    plugin_at(Some(NOW))
+}
+
+/// The same, loaded at that time.
+fn plugin_at(loaded: Option<u64>) -> Plugin {
     let pass_through = json!({"exchange": {"pass_through": {"audience": "https://e.example/agent"}}, "a2a": {"methods": {"message/send": {}}}});
     let mut mtls = resource("mtls", &pass_through);
     mtls["accept"]["caller"] = json!("mtls");
     mtls["accept"]["authorization_server"] = json!("other");
+    // 2026-11-25, a day after `NOW`.
+    let mut observed = resource("observed", &id_jag("1h"));
+    observed["observe"] = json!({"until": "2026-11-25"});
     let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
     let document = json!({
         "allow_on_headers_stop_iteration": true,
@@ -59,10 +67,14 @@ fn plugin() -> Plugin {
             "cluster": "as", "jwks": keys, "clock_skew": format!("{SKEW}s")},
             "other": {"issuer": "https://other.example", "cluster": "other", "jwks": {"uri": "https://other.example/keys"}}},
         "agents": {"agent": agent()},
-        "resources": [resource("a2a", &pass_through), resource("mcp", &id_jag("1h")), resource("strict", &id_jag("1m")), mtls],
+        "resources": [resource("a2a", &pass_through), resource("mcp", &id_jag("1h")), resource("strict", &id_jag("1m")), mtls, observed],
     });
     let env = |_: &str| Some(private_pem(Algorithm::Es256));
-    Plugin::new(Config::from_json(document.to_string().as_bytes(), &env).unwrap())
+    let config = Config::from_json(document.to_string().as_bytes(), &env).unwrap();
+    Plugin::new(match loaded {
+        Some(now) => config.loaded_at(UnixSeconds::new(now)).unwrap(),
+        None => config,
+    })
 }
 
 /// How many calls a tick makes to a cluster.
@@ -111,6 +123,7 @@ fn code(step: &Step) -> &'static str {
     match step {
         Step::Reply(reply) => reply.details,
         Step::Forward(_) => "allowed",
+        Step::Observed(_) => "observed",
         Step::Join { .. } => "waits",
         Step::ReadBody { .. } => "reads",
     }
@@ -125,6 +138,35 @@ fn a_token_that_ends_while_its_body_comes_is_not_released() {
         let step = body(&mut plugin, now, step, "message/send", &json!({}));
         assert_eq!(code(&step), want, "{now}");
     }
+}
+
+#[test]
+fn a_body_that_comes_after_the_end_of_observing_is_decided() {
+    const END: u64 = NOW + 24 * 60 * 60;
+    let mut plugin = plugin();
+    let token = token(&json!({"exp": END + 3000, "iat": END - 60}));
+    for (now, want) in [(END - 1, "observed"), (END, "tool_not_mapped")] {
+        let authorization = format!("Bearer {token}");
+        let headers: [(&[u8], &[u8]); 5] = [
+            (b":method", b"POST"),
+            (b":path", b"/observed"),
+            (b":authority", b"e.example"),
+            (b"content-type", b"application/json"),
+            (b"authorization", authorization.as_bytes()),
+        ];
+        let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: false };
+        let step = at(&mut plugin, END - 1, |plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        let step = body(&mut plugin, now, step, "tools/call", &json!({"name": "none"}));
+        assert_eq!(code(&step), want, "{now}");
+    }
+}
+
+#[test]
+fn a_configuration_that_was_not_told_the_time_observes_nothing() {
+    let token = token(&json!({}));
+    assert_eq!(code(&call(&mut plugin_at(None), 1, "/observed", "none", &token)), "tool_not_mapped");
+    assert_eq!(code(&call(&mut plugin(), 1, "/observed", "none", &token)), "observed");
+    assert_eq!(code(&call(&mut plugin(), 1, "/observed", "free", &token)), "observed");
 }
 
 #[test]
