@@ -45,7 +45,7 @@ impl Worker {
     }
 
     fn dispatch(&self, call: &Callout) -> Result<(), FlightId> {
-        let headers: Vec<(&str, &str)> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers = call.all_headers();
         let body = call.body.expose();
         let body = (!body.is_empty()).then_some(body.as_bytes());
         let timeout = core::time::Duration::from_millis(u64::from(call.timeout.get()));

@@ -99,7 +99,7 @@ impl CoreGateway {
             call.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()).unwrap_or_default()
         };
         let headers: Vec<(String, String)> =
-            call.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            call.all_headers().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let answer = self.issuers.answer(
             &cluster_issuer(&call.cluster),
             &pseudo(":method"),

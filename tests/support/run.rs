@@ -36,8 +36,12 @@ pub fn configuration(world: &World, case: &Case, base: &Value) -> Value {
     document
 }
 
-/// `{"jwk": "<key>", ...}` becomes that public key, with the other members set over it.
+/// `{"jwk": "<key>", ...}` becomes that public key, with the other members set over it; `{"pem": "<key>"}` becomes the private one.
 fn resolve_keys(world: &World, value: &mut Value) {
+    if let Some(name) = value.get("pem").and_then(Value::as_str) {
+        *value = json!(token::key(world, name).to_pem());
+        return;
+    }
     if let Some(name) = value.get("jwk").and_then(Value::as_str) {
         let mut jwk = token::key(world, name).public_jwk().to_json();
         for (member, over) in value.as_object().into_iter().flatten().filter(|(member, _)| *member != "jwk") {

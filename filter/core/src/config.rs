@@ -43,7 +43,7 @@ use crate::time::UnixSeconds;
 
 pub use accept::{Accept, CallerProof, DelegationRules, Presenter, Verdict};
 pub use agent::{Agent, AgentStatus, Agents};
-pub use credential::Credential;
+pub use credential::{AssertionKey, ClientAuthentication, Credential};
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
 pub use exchange::{

@@ -34,10 +34,21 @@ pub struct Callout {
     pub cluster: String,
     /// Pseudo-headers first.
     pub headers: Vec<(&'static str, String)>,
+    /// The `authorization` header, where there is one.
+    pub authorization: Option<Redacted<String>>,
     /// The body; holds tokens.
     pub body: Redacted<String>,
     /// How long to wait, never zero (the host takes zero for ever).
     pub timeout: Millis,
+}
+
+impl Callout {
+    /// Every header as it goes on the wire.
+    #[must_use]
+    pub fn all_headers(&self) -> Vec<(&str, &str)> {
+        let authorization = self.authorization.as_ref().map(|value| ("authorization", value.expose().as_str()));
+        self.headers.iter().map(|(name, value)| (*name, value.as_str())).chain(authorization).collect()
+    }
 }
 
 /// What became of a [`Callout`].

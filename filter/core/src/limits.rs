@@ -86,6 +86,12 @@ pub const CONFIG_TEXT_BYTES_MAX: usize = 256;
 /// Longest URL, audience or SPIFFE ID in bytes (SPIFFE-ID §2.3 allows 2048).
 pub const URL_BYTES_MAX: usize = 2048;
 
+/// Most keys or secrets of an agent at one server: the one in use and the next.
+pub const CLIENT_KEYS_MAX: usize = 2;
+
+/// Longest client secret in bytes: generated ones take 32 to 86.
+pub const CLIENT_SECRET_BYTES_MAX: usize = 512;
+
 /// Most authorization servers: each may hold a key set in every worker.
 pub const SERVERS_MAX: usize = 32;
 
@@ -256,14 +262,14 @@ pub const STARTS_PER_TICK_MAX: usize = 16;
 /// Most waiters of one flight.
 pub const WAITERS_PER_FLIGHT_MAX: usize = 4096;
 
-/// Most calls one flight waits for: call 7 twice, call 8, and one fetch of keys.
-pub const FLIGHT_CALLS_MAX: u32 = 4;
+/// Most calls one flight waits for: call 7 twice and once more with the agent's other key, call 8, both once more with the other key there, and two fetches of keys.
+pub const FLIGHT_CALLS_MAX: u32 = 8;
 
 /// How long a flight may take in seconds before it is given up: its calls at the longest time-out.
-pub const FLIGHT_SECONDS_MAX: u64 = 120;
+pub const FLIGHT_SECONDS_MAX: u64 = 240;
 
 /// [`FLIGHT_SECONDS_MAX`] in the unit of time-outs.
-const FLIGHT_MILLIS_MAX: u32 = 120_000;
+const FLIGHT_MILLIS_MAX: u32 = 240_000;
 
 const _: () = {
     assert!(JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);

@@ -31,14 +31,13 @@ pub trait Signatures {
         key.sign(input)
     }
 
-    /// Those claims, signed as they are; see [`SigningKey::sign_jwt`].
+    /// Those claims, signed as they are, under a header with those members that are there; see [`SigningKey::sign_jwt`].
     fn sign_jwt(
         &self,
         key: &SigningKey,
-        typ: Option<&str>,
-        kid: Option<&str>,
+        members: &[(&str, Option<&str>)],
         claims: &Map<String, Value>,
     ) -> Result<Redacted<String>, SignError> {
-        signing::compact(key.algorithm(), typ, kid, claims, |input| self.sign(key, input))
+        signing::compact(key.algorithm(), members, claims, |input| self.sign(key, input))
     }
 }

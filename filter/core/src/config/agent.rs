@@ -133,6 +133,7 @@ pub(super) fn check_all(
         }
         checked.by_id.insert(id.clone(), agent);
     }
+    check_certificates(path, &checked)?;
     check_client_ids(path, &checked)?;
     Ok(checked)
 }
@@ -143,6 +144,20 @@ fn shared(path: &Path<'_>, value: &str, other: &str) -> ConfigError {
         "a value that no other agent has",
         format!("agent {} has it already, and the two could not be told apart", quoted(other)),
     )
+}
+
+/// Envoy's cluster presents one certificate, which cannot be two agents.
+fn check_certificates(path: &Path<'_>, agents: &Agents) -> Result<(), ConfigError> {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for agent in agents.iter() {
+        for server in agent.credential.iter().flat_map(Credential::certificate_at) {
+            if let Some(other) = known.insert(server, &agent.id) {
+                let path = path.key(&agent.id);
+                return Err(shared(&path.field("credential").field("tls_client_auth"), server, other));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// No two agents may be one client at a server, whether by their ids or by what is configured.
@@ -215,7 +230,7 @@ fn check(
         credential: raw
             .credential
             .as_ref()
-            .map(|raw| credential::check(&path.field("credential"), raw, around.env, warnings))
+            .map(|raw| credential::check(&path.field("credential"), raw, around.servers, around.env, warnings))
             .transpose()?,
         issuer: raw
             .issuer

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::config::accept::{Accept, Presenter};
 use crate::config::agent::{Agent, AgentStatus};
-use crate::config::error::{ConfigError, Path};
+use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::raw;
 use crate::config::resource::Surroundings;
 use crate::config::server::AuthorizationServer;
@@ -256,15 +256,23 @@ fn check_acquisition(
     around: Surroundings<'_>,
 ) -> Result<Exchange, ConfigError> {
     const WANT: &str = "{\"private_key_jwt\": ...}";
-    let able = |agent: &Agent| agent.credential.is_some();
+    let can = |agent: &Agent, server: &AuthorizationServer| {
+        agent.credential.as_ref().is_some_and(|credential| credential.at(&server.name, 0).is_some())
+    };
+    let able = |agent: &Agent| acquisition.servers().all(|server| can(agent, server));
     match accept.presenter {
         Presenter::AudienceAgent => {
             if let Some(agent) = around.agents.by_audience(&accept.audience).filter(|agent| !able(agent)) {
                 let agents = Path::Root.field("agents");
-                return Err(agents
-                    .key(&agent.id)
-                    .field("credential")
-                    .missing(WANT, format!("{path} exchanges tokens as this agent")));
+                let path_of_agent = agents.key(&agent.id);
+                let place = path_of_agent.field("credential");
+                let advice = format!("{path} exchanges tokens as this agent");
+                return Err(match (&agent.credential, acquisition.servers().find(|server| !can(agent, server))) {
+                    (Some(_), Some(server)) => {
+                        place.wrong(format!("found nothing for the server {}", quoted(&server.name)), WANT, advice)
+                    }
+                    (_, _) => place.missing(WANT, advice),
+                });
             }
         }
         Presenter::CurrentActor => {

@@ -4,6 +4,7 @@
 //! Every member is optional here, so that the checks can say why one is needed where it is missing.
 
 mod exchange;
+mod one_or_many;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub(super) use exchange::{
     ActorToken, ClientCredentials, Exchange, IdJag, IdentityChaining, Lineage, LineageOf, LineageOfChaining,
     LineageOfToken, PassThrough, TokenExchange,
 };
+pub(super) use one_or_many::OneOrMany;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,7 +76,10 @@ pub(super) struct Ceiling {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credential {
-    pub(super) private_key_jwt: Option<PrivateKeyJwt>,
+    pub(super) private_key_jwt: Option<OneOrMany<PrivateKeyJwt>>,
+    pub(super) client_secret_basic: Option<BTreeMap<String, OneOrMany<Secret>>>,
+    pub(super) client_secret_post: Option<BTreeMap<String, OneOrMany<Secret>>>,
+    pub(super) tls_client_auth: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +87,7 @@ pub(super) struct Credential {
 pub(super) struct PrivateKeyJwt {
     pub(super) alg: Option<String>,
     pub(super) kid: Option<String>,
+    pub(super) x5t_s256: Option<String>,
     pub(super) key: Option<Secret>,
 }
 

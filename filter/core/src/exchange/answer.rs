@@ -110,6 +110,15 @@ pub(crate) fn may_ask_again(hop: Hop, answer: &CalloutAnswer<'_>) -> bool {
     hop != Hop::AccessToken && transient
 }
 
+/// True where the server refused the agent's credential itself, so that another one may be the one it knows by now.
+pub(crate) fn is_unknown_client(answer: &CalloutAnswer<'_>) -> bool {
+    let CalloutAnswer::Response { status: 400 | 401, content_type, body } = answer else {
+        return false;
+    };
+    object(*content_type, body)
+        .is_ok_and(|object| object.get("error").and_then(Value::as_str) == Some("invalid_client"))
+}
+
 fn object(content_type: Option<&[u8]>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     let invalid = Rejection::AuthorizationServerAnswerInvalid;
     if !content_type.is_some_and(is_json) || body.len() > TOKEN_RESPONSE_BYTES_MAX {

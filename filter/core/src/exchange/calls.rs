@@ -1,4 +1,6 @@
 //! The calls of each kind of exchange, made of what the request says and nothing else.
+//!
+//! `nth` says which of the agent's keys or secrets at the server authenticates it.
 
 use crate::config::{AuthorizationServer, Endpoint, Grant, Kind, TokenExchange};
 use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE};
@@ -9,10 +11,16 @@ use crate::rejection::Rejection;
 use crate::request::Ambient;
 
 impl ExchangeRequest {
+    /// True where the agent has a further key or secret at `server`.
+    pub(crate) fn has_credential(&self, server: &AuthorizationServer, nth: usize) -> bool {
+        self.agent.credential.as_ref().is_some_and(|credential| credential.at(&server.name, nth).is_some())
+    }
+
     /// The first of two calls (hop 7): RFC 8693 token exchange for a grant that another server takes.
     pub(crate) fn ask_for_grant(
         &self,
         grant: &Grant,
+        nth: usize,
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
@@ -32,7 +40,7 @@ impl ExchangeRequest {
         form.field("scope", &self.scopes.to_parameter())
             .field("subject_token", self.subject_token.expose())
             .field("subject_token_type", grant.subject_token_type.urn())
-            .authenticated(&self.agent, &grant.idp, endpoint, ambient)?
+            .authenticated(&self.agent, nth, &grant.idp, endpoint, ambient)?
             .post(flight, &grant.idp, endpoint)
     }
 
@@ -40,6 +48,7 @@ impl ExchangeRequest {
     pub(crate) fn spend_grant(
         &self,
         grant: Redacted<String>,
+        nth: usize,
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
@@ -52,11 +61,16 @@ impl ExchangeRequest {
             Kind::IdentityChaining(_) => form.field("resource", &self.exchange.resource),
             Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => form,
         };
-        self.send(form, flight, ambient)
+        self.send(form, nth, flight, ambient)
     }
 
     /// The only call of the other kinds.
-    pub(crate) fn ask_for_token(&self, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
+    pub(crate) fn ask_for_token(
+        &self,
+        nth: usize,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
         let form = match &self.exchange.kind {
             Kind::TokenExchange(asked) => self.exchange_form(asked),
             Kind::ClientCredentials { .. } => Form::new()
@@ -67,7 +81,7 @@ impl ExchangeRequest {
                 return Err(Rejection::Internal("token asked for before its grant"));
             }
         };
-        self.send(form, flight, ambient)
+        self.send(form, nth, flight, ambient)
     }
 
     /// RFC 8693 §2.1.
@@ -91,10 +105,10 @@ impl ExchangeRequest {
         }
     }
 
-    fn send(&self, form: Form, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
+    fn send(&self, form: Form, nth: usize, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
         let server = &self.exchange.server;
         let endpoint = token_endpoint(server)?;
-        form.authenticated(&self.agent, server, endpoint, ambient)?.post(flight, server, endpoint)
+        form.authenticated(&self.agent, nth, server, endpoint, ambient)?.post(flight, server, endpoint)
     }
 }
 

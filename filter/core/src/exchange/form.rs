@@ -1,8 +1,9 @@
 //! `application/x-www-form-urlencoded` bodies of the token endpoint, and the calls that carry them.
 
+use ct_codecs::{Base64, Encoder as _};
 use serde_json::{Map, Value};
 
-use crate::config::{Agent, AssertionAudience, AuthorizationServer, Endpoint};
+use crate::config::{Agent, AssertionAudience, AssertionKey, AuthorizationServer, ClientAuthentication, Endpoint};
 use crate::flight::{Callout, FlightId};
 use crate::limits::CLIENT_ASSERTION_LIFETIME_SECONDS;
 use crate::redacted::Redacted;
@@ -16,27 +17,30 @@ pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 pub(crate) const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 const CLIENT_ASSERTION_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A form under construction. Its text holds tokens, so it cannot be printed.
+/// A form under construction, and the header that goes with it. Both hold secrets, so neither can be printed.
 #[derive(Debug)]
-pub(crate) struct Form(Redacted<String>);
+pub(crate) struct Form {
+    fields: Redacted<String>,
+    authorization: Option<Redacted<String>>,
+}
 
 impl Form {
     pub(crate) fn new() -> Self {
-        Self(Redacted::new(String::new()))
+        Self { fields: Redacted::new(String::new()), authorization: None }
     }
 
     pub(crate) fn field(self, name: &str, value: &str) -> Self {
-        let mut text = self.0.into_exposed();
+        let mut text = self.fields.into_exposed();
         if !text.is_empty() {
             text.push('&');
         }
         encode(&mut text, name);
         text.push('=');
         encode(&mut text, value);
-        Self(Redacted::new(text))
+        Self { fields: Redacted::new(text), authorization: self.authorization }
     }
 
-    /// Adds `agent`'s authentication at `server`: a client assertion with a fresh `jti`, for this call alone (RFC 7523 §2.2).
+    /// Adds `agent`'s authentication at `server`, by the first of its keys or secrets there or a later one.
     ///
     /// # Errors
     ///
@@ -44,36 +48,29 @@ impl Form {
     pub(crate) fn authenticated(
         self,
         agent: &Agent,
+        nth: usize,
         server: &AuthorizationServer,
         endpoint: &Endpoint,
         ambient: &mut Ambient<'_>,
     ) -> Result<Self, Rejection> {
-        let credential = agent.credential.as_ref().ok_or(Rejection::Internal("acting agent without a credential"))?;
+        let method = agent.credential.as_ref().and_then(|credential| credential.at(&server.name, nth));
         let client = agent.client_id(&server.name);
-        let audience = match &server.client_assertion_audience {
-            AssertionAudience::Issuer => server.issuer.as_str(),
-            AssertionAudience::TokenEndpoint => endpoint.url.as_str(),
-            AssertionAudience::Explicit(audience) => audience.as_str(),
-        };
-        let issued_at = ambient.now.get();
-        let mut claims = Map::new();
-        for (name, value) in [("iss", client), ("sub", client), ("aud", audience)] {
-            claims.insert(name.to_owned(), Value::from(value));
+        match method.ok_or(Rejection::Internal("acting agent without a credential"))? {
+            ClientAuthentication::PrivateKeyJwt(key) => {
+                let assertion = client_assertion(key, client, server, endpoint, ambient)?;
+                Ok(self
+                    .field("client_assertion_type", CLIENT_ASSERTION_JWT)
+                    .field("client_assertion", assertion.expose()))
+            }
+            ClientAuthentication::SecretBasic(secret) => {
+                Ok(Self { authorization: Some(basic(client, secret)?), ..self })
+            }
+            ClientAuthentication::SecretPost(secret) => {
+                Ok(self.field("client_id", client).field("client_secret", secret.expose()))
+            }
+            // RFC 8705 §2: "the client MUST include the "client_id" OAuth 2.0 request parameter".
+            ClientAuthentication::TlsClientAuth => Ok(self.field("client_id", client)),
         }
-        claims.insert("jti".to_owned(), Value::from(hex(&(ambient.draw)())));
-        claims.insert("iat".to_owned(), Value::from(issued_at));
-        let expires_at = issued_at.saturating_add(CLIENT_ASSERTION_LIFETIME_SECONDS);
-        claims.insert("exp".to_owned(), Value::from(expires_at));
-        let assertion = credential
-            .key
-            .sign_jwt(
-                // draft-ietf-oauth-rfc7523bis: the explicit type of a client assertion.
-                Some("client-authentication+jwt"),
-                credential.kid.as_deref(),
-                &claims,
-            )
-            .map_err(|_| Rejection::Internal("client assertion not signed"))?;
-        Ok(self.field("client_assertion_type", CLIENT_ASSERTION_JWT).field("client_assertion", assertion.expose()))
     }
 
     /// The POST of this form to `endpoint` through the cluster of `server`.
@@ -97,10 +94,55 @@ impl Form {
                 ("content-type", "application/x-www-form-urlencoded".to_owned()),
                 ("accept", "application/json".to_owned()),
             ],
-            body: self.0,
+            authorization: self.authorization,
+            body: self.fields,
             timeout: server.timeout,
         })
     }
+}
+
+/// A client assertion with a fresh `jti`, for one call alone (RFC 7523 §2.2).
+fn client_assertion(
+    key: &AssertionKey,
+    client: &str,
+    server: &AuthorizationServer,
+    endpoint: &Endpoint,
+    ambient: &mut Ambient<'_>,
+) -> Result<Redacted<String>, Rejection> {
+    let audience = match &server.client_assertion_audience {
+        AssertionAudience::Issuer => server.issuer.as_str(),
+        AssertionAudience::TokenEndpoint => endpoint.url.as_str(),
+        AssertionAudience::Explicit(audience) => audience.as_str(),
+    };
+    let issued_at = ambient.now.get();
+    let mut claims = Map::new();
+    for (name, value) in [("iss", client), ("sub", client), ("aud", audience)] {
+        claims.insert(name.to_owned(), Value::from(value));
+    }
+    claims.insert("jti".to_owned(), Value::from(hex(&(ambient.draw)())));
+    claims.insert("iat".to_owned(), Value::from(issued_at));
+    let expires_at = issued_at.saturating_add(CLIENT_ASSERTION_LIFETIME_SECONDS);
+    claims.insert("exp".to_owned(), Value::from(expires_at));
+    let header = [
+        ("kid", key.kid.as_deref()),
+        ("x5t#S256", key.x5t_s256.as_deref()),
+        // draft-ietf-oauth-rfc7523bis: the explicit type of a client assertion.
+        ("typ", Some("client-authentication+jwt")),
+    ];
+    ambient
+        .signatures
+        .sign_jwt(&key.key, &header, &claims)
+        .map_err(|_| Rejection::Internal("client assertion not signed"))
+}
+
+/// RFC 6749 §2.3.1: both halves are form-encoded before RFC 7617 joins them, so that a `:` in one cannot move into the other.
+fn basic(client: &str, secret: &Redacted<String>) -> Result<Redacted<String>, Rejection> {
+    let mut pair = String::new();
+    encode(&mut pair, client);
+    pair.push(':');
+    encode(&mut pair, secret.expose());
+    let coded = Base64::encode_to_string(pair).map_err(|_| Rejection::Internal("client secret not encoded"))?;
+    Ok(Redacted::new(format!("Basic {coded}")))
 }
 
 /// WHATWG URL, `application/x-www-form-urlencoded` percent-encode set; a space becomes `+`.
@@ -126,7 +168,16 @@ mod tests {
     #[test]
     fn values_are_encoded_once() {
         let form = Form::new().field("scope", "a:read b+c").field("resource", "https://h/p?q=1&r=é");
-        assert_eq!(form.0.expose(), "scope=a%3Aread+b%2Bc&resource=https%3A%2F%2Fh%2Fp%3Fq%3D1%26r%3D%C3%A9");
+        assert_eq!(form.fields.expose(), "scope=a%3Aread+b%2Bc&resource=https%3A%2F%2Fh%2Fp%3Fq%3D1%26r%3D%C3%A9");
+    }
+
+    /// RFC 6749 §2.3.1 with appendix B: a colon, a space, a plus and a percent sign survive.
+    #[test]
+    fn a_secret_is_form_encoded_before_it_is_joined() {
+        let header = basic("agent:1", &Redacted::new("p+w %:é".to_owned()));
+        let text = header.map(|header| header.expose().clone());
+        let want = Base64::encode_to_string("agent%3A1:p%2Bw+%25%3A%C3%A9").map(|coded| format!("Basic {coded}"));
+        assert_eq!(text.ok(), want.ok());
     }
 
     #[test]

@@ -57,13 +57,27 @@ impl Progress {
 pub(crate) struct Exchanging {
     request: ExchangeRequest,
     progress: Progress,
+    credentials: Credentials,
     reuse_max: Option<u32>,
+}
+
+/// Which of the agent's keys each call is made with. Each may change once in the life of a flight.
+#[derive(Debug, Clone, Copy, Default)]
+struct Credentials {
+    for_grant: usize,
+    for_token: usize,
+}
+
+impl Credentials {
+    fn is_first(self) -> bool {
+        self.for_grant == 0 && self.for_token == 0
+    }
 }
 
 impl Exchanging {
     /// An exchange not yet begun. `reuse_max` is how often its token may serve beyond the request it is for.
     pub(crate) fn new(request: ExchangeRequest, reuse_max: Option<u32>) -> Self {
-        Self { request, progress: Progress::Queued, reuse_max }
+        Self { request, progress: Progress::Queued, credentials: Credentials::default(), reuse_max }
     }
 }
 
@@ -95,19 +109,24 @@ impl Plugin {
         let Flight { stage: Stage::Exchanging(exchanging), .. } = flight else {
             return;
         };
-        let Exchanging { request, progress, reuse_max } = *exchanging;
+        let Exchanging { request, progress, mut credentials, reuse_max } = *exchanging;
         let hop = progress.hop(&request.exchange.kind);
         let next = match (progress, arrival) {
-            (Progress::Queued, Arrival::Start) => begin(id, &request, ambient, step),
+            (Progress::Queued, Arrival::Start) => begin(id, &request, credentials, ambient, step),
+            (Progress::AskedForGrant { .. } | Progress::AskedForToken { .. }, Arrival::Answer(answer))
+                if answer::is_unknown_client(&answer) && next_key(hop, &request, &mut credentials) =>
+            {
+                begin(id, &request, credentials, ambient, step)
+            }
             (Progress::AskedForGrant { attempts }, Arrival::Answer(answer)) => {
-                self.take_grant(id, &request, attempts, &answer, ambient, step)
+                self.take_grant(id, &request, credentials, attempts, &answer, ambient, step)
             }
             (Progress::GrantAwaitsKeys(response), Arrival::Keys) => {
-                self.check_grant(id, &request, response, false, ambient, step)
+                self.check_grant(id, &request, credentials, response, false, ambient, step)
             }
             (Progress::AskedForToken { attempts, grant_jti }, Arrival::Answer(answer)) => {
                 if answer::may_ask_again(hop, &answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
-                    ask_for_token(id, &request, attempts.saturating_add(1), ambient, step)
+                    ask_for_token(id, &request, credentials, attempts.saturating_add(1), ambient, step)
                 } else {
                     match answer::read(hop, &answer) {
                         Ok(response) => self.check_token(id, &request, response, grant_jti, true, ambient),
@@ -126,20 +145,27 @@ impl Plugin {
         let shared = flight.shared;
         match next {
             Next::Wait(progress) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, reuse_max }));
+                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, credentials, reuse_max }));
                 self.flights.put_back(id, Flight { stage, ..flight });
             }
             Next::Land(result) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress: Progress::Queued, reuse_max }));
+                let stage = Stage::Exchanging(Box::new(Exchanging {
+                    request,
+                    progress: Progress::Queued,
+                    credentials,
+                    reuse_max,
+                }));
                 self.land_exchange(Flight { stage, shared, ..flight }, result, step);
             }
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a callback of the root brings")]
     fn take_grant(
         &mut self,
         id: FlightId,
         request: &ExchangeRequest,
+        credentials: Credentials,
         attempts: u32,
         answer: &CalloutAnswer<'_>,
         ambient: &mut Ambient<'_>,
@@ -147,18 +173,20 @@ impl Plugin {
     ) -> Next {
         let hop = Hop::for_grant(&request.exchange.kind);
         if answer::may_ask_again(hop, answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
-            return ask_for_grant(id, request, attempts.saturating_add(1), ambient, step);
+            return ask_for_grant(id, request, credentials, attempts.saturating_add(1), ambient, step);
         }
         match answer::read(hop, answer) {
-            Ok(response) => self.check_grant(id, request, response, true, ambient, step),
+            Ok(response) => self.check_grant(id, request, credentials, response, true, ambient, step),
             Err(rejection) => Next::Land(Err((hop, rejection))),
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a callback of the root brings")]
     fn check_grant(
         &mut self,
         id: FlightId,
         request: &ExchangeRequest,
+        credentials: Credentials,
         response: TokenResponse,
         may_fetch: bool,
         ambient: &mut Ambient<'_>,
@@ -195,7 +223,7 @@ impl Plugin {
         if !self.spent.spend(&idp.issuer, &jti) {
             return Next::Land(Err((hop, Rejection::GrantReplayed)));
         }
-        match request.spend_grant(response.token, id, ambient) {
+        match request.spend_grant(response.token, credentials.for_token, id, ambient) {
             Ok(call) => {
                 step.calls.push(call);
                 Next::Wait(Progress::AskedForToken { attempts: 1, grant_jti: Some(jti) })
@@ -296,21 +324,45 @@ impl Plugin {
     }
 }
 
-fn begin(id: FlightId, request: &ExchangeRequest, ambient: &mut Ambient<'_>, step: &mut RootStep) -> Next {
+/// Turns to the agent's other key at the server that refused the first one; false where there is none, or where it was tried.
+///
+/// A call whose client was not known did nothing, so it may be made anew; a grant that went with it is not sent again, but asked for afresh.
+fn next_key(hop: Hop, request: &ExchangeRequest, credentials: &mut Credentials) -> bool {
+    let (server, nth) = match request.exchange.kind.grant() {
+        Some(grant) if hop.number() == 7 => (&grant.idp, &mut credentials.for_grant),
+        Some(_) | None => (&request.exchange.server, &mut credentials.for_token),
+    };
+    let has_another = *nth == 0 && request.has_credential(server, 1);
+    if has_another {
+        *nth = 1;
+    }
+    has_another
+}
+
+/// With the other key nothing is asked twice.
+fn begin(
+    id: FlightId,
+    request: &ExchangeRequest,
+    credentials: Credentials,
+    ambient: &mut Ambient<'_>,
+    step: &mut RootStep,
+) -> Next {
+    let attempts = if credentials.is_first() { 1 } else { EXCHANGE_ATTEMPTS_MAX };
     match request.exchange.kind.grant() {
-        Some(_) => ask_for_grant(id, request, 1, ambient, step),
-        None => ask_for_token(id, request, 1, ambient, step),
+        Some(_) => ask_for_grant(id, request, credentials, attempts, ambient, step),
+        None => ask_for_token(id, request, credentials, attempts, ambient, step),
     }
 }
 
 fn ask_for_grant(
     id: FlightId,
     request: &ExchangeRequest,
+    credentials: Credentials,
     attempts: u32,
     ambient: &mut Ambient<'_>,
     step: &mut RootStep,
 ) -> Next {
-    match grant_of(request).and_then(|grant| request.ask_for_grant(grant, id, ambient)) {
+    match grant_of(request).and_then(|grant| request.ask_for_grant(grant, credentials.for_grant, id, ambient)) {
         Ok(call) => {
             step.calls.push(call);
             Next::Wait(Progress::AskedForGrant { attempts })
@@ -322,11 +374,12 @@ fn ask_for_grant(
 fn ask_for_token(
     id: FlightId,
     request: &ExchangeRequest,
+    credentials: Credentials,
     attempts: u32,
     ambient: &mut Ambient<'_>,
     step: &mut RootStep,
 ) -> Next {
-    match request.ask_for_token(id, ambient) {
+    match request.ask_for_token(credentials.for_token, id, ambient) {
         Ok(call) => {
             step.calls.push(call);
             Next::Wait(Progress::AskedForToken { attempts, grant_jti: None })

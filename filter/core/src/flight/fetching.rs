@@ -75,6 +75,7 @@ impl Plugin {
                 (":path", remote.endpoint.path.clone()),
                 ("accept", "application/jwk-set+json, application/json".to_owned()),
             ],
+            authorization: None,
             body: Redacted::new(String::new()),
             timeout: server.timeout,
         });

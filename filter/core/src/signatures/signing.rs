@@ -139,7 +139,7 @@ impl SigningKey {
         kid: Option<&str>,
         claims: &Map<String, Value>,
     ) -> Result<Redacted<String>, SignError> {
-        compact(self.algorithm, typ, kid, claims, |input| self.sign(input))
+        compact(self.algorithm, &[("kid", kid), ("typ", typ)], claims, |input| self.sign(input))
     }
 
     /// The signature over those bytes, in the form JWS uses (for ECDSA, RFC 7518 §3.4: r and s side by side).
@@ -159,21 +159,19 @@ impl SigningKey {
     }
 }
 
-/// A compact JWS whose signature `sign` makes.
+/// A compact JWS whose signature `sign` makes, with those members in its header that are there.
 pub(super) fn compact(
     algorithm: Algorithm,
-    typ: Option<&str>,
-    kid: Option<&str>,
+    members: &[(&str, Option<&str>)],
     claims: &Map<String, Value>,
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, SignError>,
 ) -> Result<Redacted<String>, SignError> {
     let mut header = Map::new();
     header.insert("alg".to_owned(), algorithm.name().into());
-    if let Some(kid) = kid {
-        header.insert("kid".to_owned(), kid.into());
-    }
-    if let Some(typ) = typ {
-        header.insert("typ".to_owned(), typ.into());
+    for (name, value) in members {
+        if let Some(value) = value {
+            header.insert((*name).to_owned(), (*value).into());
+        }
     }
     let mut jws = part(&header)?;
     jws.push('.');

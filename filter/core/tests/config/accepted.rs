@@ -35,7 +35,7 @@ fn every_member_arrives() {
     assert_eq!((agent.client_id("auroradb"), agent.client_id("idp")), ("other-id", "wlp2"));
     assert_eq!(config.agents.by_audience("https://example/corp/knowledge").unwrap().id, "wlp2");
     assert_eq!(config.agents.by_spiffe_id("spiffe://example/ns/agents/sa/corp-knowledge").unwrap().id, "wlp2");
-    assert_eq!(agent.credential.as_ref().unwrap().kid.as_deref(), Some("k1"));
+    assert_eq!(agent.credential.as_ref().unwrap().assertion_keys()[0].kid.as_deref(), Some("k1"));
     let resource = resource(&config, "aurora-db");
     assert_eq!(resource.hosts, ["gateway.example"]);
     assert_eq!(resource.path_prefix.as_str(), "/auroradb/mcp");

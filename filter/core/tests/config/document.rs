@@ -116,6 +116,9 @@ fn env(name: &str) -> Option<String> {
         "KEY_P384" => Some(p384_key().to_owned()),
         "KEY_SEC1" => Some(private_key().replace("PRIVATE KEY", "EC PRIVATE KEY")),
         "KEY_EMPTY" => Some(String::new()),
+        "SECRET" => Some("correct horse".to_owned()),
+        "SECRET_AT_THE_BOUND" => Some("x".repeat(512)),
+        "SECRET_PAST_THE_BOUND" => Some("x".repeat(513)),
         _ => None,
     }
 }

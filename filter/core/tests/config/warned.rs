@@ -34,6 +34,14 @@ fn each_relaxation_is_named() {
             "agents.wlp2.credential.private_key_jwt.key.insecure_inline: everyone who can read Envoy's config_dump has this key: use \"env\"",
         ),
         (
+            one("/agents/wlp2/credential/client_secret_post", json!({ "idp": { "env": "SECRET" } })),
+            "agents.wlp2.credential.client_secret_post.idp: a secret is sent with every call, and who sees one call has it: prefer private_key_jwt",
+        ),
+        (
+            one("/agents/wlp2/credential/tls_client_auth", json!(["idp"])),
+            "agents.wlp2.credential.tls_client_auth[0]: the filter proves nothing here: Envoy's cluster must present this agent's certificate",
+        ),
+        (
             one("/resources/0/accept/caller", json!("audience_only")),
             "resources[0].accept.caller: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\"",
         ),

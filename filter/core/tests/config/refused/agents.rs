@@ -82,11 +82,11 @@ fn agents() {
         ),
         (
             &[Edit::Set("/agents/wlp2/credential", json!({}))],
-            "agents.wlp2.credential.private_key_jwt: missing; want {\"alg\": ..., \"kid\": ..., \"key\": ...}: client assertions are the only way an agent authenticates",
+            "agents.wlp2.credential: empty; want \"private_key_jwt\", \"client_secret_basic\", \"client_secret_post\" or \"tls_client_auth\": say how the agent authenticates",
         ),
         (
             &[Edit::Set("/agents/wlp2/credential/client_secret", json!("x"))],
-            "agents.wlp2.credential.client_secret: unknown; want \"private_key_jwt\": correct the name, or remove the member",
+            "agents.wlp2.credential.client_secret: unknown; want \"private_key_jwt\", \"client_secret_basic\", \"client_secret_post\" or \"tls_client_auth\": correct the name, or remove the member",
         ),
         (
             &[Edit::Remove("/agents/wlp2/credential/private_key_jwt/alg")],
@@ -143,6 +143,68 @@ fn agents() {
         (
             &[Edit::Set("/agents/wlp2/credential/private_key_jwt/key", json!({"insecure_inline": "x"}))],
             "agents.wlp2.credential.private_key_jwt.key.insecure_inline: found something else; want a private key for ES256 in unencrypted PKCS#8 PEM: it begins with -----BEGIN PRIVATE KEY-----; `openssl pkcs8 -topk8 -nocrypt` converts others",
+        ),
+    ]);
+}
+
+#[test]
+fn client_authentication() {
+    let at = "/agents/wlp2/credential";
+    let key = json!({"alg": "ES256", "key": {"env": "KEY"}});
+    check(&[
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt", json!([]))],
+            "agents.wlp2.credential.private_key_jwt: empty; want one key, or the one in use and the next: say how the agent authenticates",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt", json!([key, key, key]))],
+            "agents.wlp2.credential.private_key_jwt: found 3 keys; want at most 2: what the filter holds in memory is bounded",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt", json!([key, {"alg": "ES256"}]))],
+            "agents.wlp2.credential.private_key_jwt[1].key: missing; want {\"env\": NAME} or {\"insecure_inline\": PEM}: say where the private key comes from",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/x5t_s256", json!("abc"))],
+            "agents.wlp2.credential.private_key_jwt.x5t_s256: found \"abc\"; want the SHA-256 of the certificate in base64url, 43 characters: `openssl x509 -outform DER | openssl dgst -sha256 -binary` gives its bytes",
+        ),
+        (
+            &[Edit::Set(at, json!({"client_secret_post": {"elsewhere": {"env": "KEY_EMPTY"}}}))],
+            "agents.wlp2.credential.client_secret_post.elsewhere: unknown; want one of authorization_servers: \"auroradb\", \"idp\" or \"knowledge\": a secret or a certificate is for one server",
+        ),
+        (
+            &[Edit::Set(at, json!({"client_secret_post": {"idp": {"env": "KEY_EMPTY"}}}))],
+            "agents.wlp2.credential.client_secret_post.idp.env: found something else; want 1 to 512 visible ASCII characters: it is sent exactly as it stands",
+        ),
+        (
+            &[Edit::Set(
+                at,
+                json!({"client_secret_post": {"idp": {"insecure_inline": "s"}}, "tls_client_auth": ["idp"]}),
+            )],
+            "agents.wlp2.credential.tls_client_auth[0]: found \"idp\"; want each value once: it stands in this list already",
+        ),
+        (
+            &[Edit::Set(
+                "/agents/wlp2/credential/client_secret_basic",
+                json!({"idp": {"env": "SECRET_PAST_THE_BOUND"}}),
+            )],
+            "agents.wlp2.credential.client_secret_basic.idp.env: found something else; want 1 to 512 visible ASCII characters: it is sent exactly as it stands",
+        ),
+        (
+            &[Edit::Set("/agents/wlp2/credential/client_secret_basic", json!({"idp": {"env": "SECRET_AT_THE_BOUND"}}))],
+            "accepted",
+        ),
+        (&[Edit::Set("/agents/wlp2/credential/private_key_jwt", json!([key, key]))], "accepted"),
+        (
+            &[Edit::Set(at, json!({"tls_client_auth": ["idp"]}))],
+            "agents.wlp2.credential: found nothing for the server \"auroradb\"; want {\"private_key_jwt\": ...}: resources[0].exchange.id_jag exchanges tokens as this agent",
+        ),
+        (
+            &[
+                Edit::Set(at, json!({"tls_client_auth": ["idp", "auroradb"]})),
+                Edit::Set("/agents/wlp1/credential", json!({"tls_client_auth": ["idp"]})),
+            ],
+            "agents.wlp2.credential.tls_client_auth: found \"idp\"; want a value that no other agent has: agent \"wlp1\" has it already, and the two could not be told apart",
         ),
     ]);
 }

@@ -1,8 +1,11 @@
-//! Client authentication with `private_key_jwt` (RFC 7523 §2.2 and §3).
+//! Client authentication with `private_key_jwt` (RFC 7523 §2.2 and §3), a secret (RFC 6749 §2.3.1), or a certificate (RFC 8705 §2.1).
 //!
-//! Guaranteed: a returned client proved possession of a registered key for this very server,
-//! with an assertion never seen before.
-//! Absent on purpose: every other method. A client secret is refused like no credential at all.
+//! Guaranteed: a returned client proved possession of a registered key for this very server, with an assertion never seen before,
+//! or knows the secret it was registered with.
+//! Absent on purpose: TLS. A client that was registered with a certificate is believed to have shown it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::Issuer;
 use super::config::Client;
@@ -31,9 +34,23 @@ impl Issuer {
         request: &HttpRequest,
         form: &Form,
     ) -> Result<AuthenticatedClient, Refusal> {
+        let in_header = request.header("authorization").map(basic);
+        let in_form = form.text("client_id").zip(form.text("client_secret"));
+        let methods =
+            [in_header.is_some(), form.text("client_secret").is_some(), form.text("client_assertion").is_some()];
         // RFC 6749 §2.3: "The client MUST NOT use more than one authentication method in each request."
-        if request.header("authorization").is_some() || form.text("client_secret").is_some() {
-            return Err(Refusal::request("more than one credential, or one of the wrong kind"));
+        if methods.into_iter().filter(|used| *used).count() > 1 {
+            return Err(Refusal::request("more than one credential"));
+        }
+        match (in_header, in_form) {
+            (Some(Some((id, secret))), _) => return self.knows_secret(&id, &secret),
+            (_, Some((id, secret))) => return self.knows_secret(id, secret),
+            (_, None) => {}
+        }
+        if let Some(id) = form.text("client_id").filter(|_| form.text("client_assertion").is_none()) {
+            let client = self.config.clients.get(id).filter(|client| client.active && client.has_certificate);
+            let client = client.ok_or_else(|| Refusal::client("client is not known by a certificate"))?;
+            return Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() });
         }
         if form.text("client_assertion_type") != Some(CLIENT_ASSERTION_TYPE) {
             return Err(Refusal::client("client_assertion_type is not jwt-bearer"));
@@ -48,6 +65,13 @@ impl Issuer {
         self.check_assertion(now, &assertion)?;
         self.refuse_replayed_assertion(now, &authenticated.id, &assertion)?;
         Ok(authenticated)
+    }
+
+    fn knows_secret(&self, id: &str, secret: &str) -> Result<AuthenticatedClient, Refusal> {
+        let client = self.config.clients.get(id).filter(|client| client.active);
+        let client = client.filter(|client| client.secret.as_deref() == Some(secret));
+        let client = client.ok_or_else(|| Refusal::client("client and secret do not match"))?;
+        Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() })
     }
 
     /// The registered, active client whose key signed the assertion.
@@ -99,4 +123,16 @@ impl Issuer {
             Err(Refusal::client("assertion was used before"))
         }
     }
+}
+
+/// RFC 6749 §2.3.1: form-encoded halves, joined as RFC 7617 does.
+fn basic(header: &str) -> Option<(String, String)> {
+    let coded = header.strip_prefix("Basic ")?;
+    let pair = String::from_utf8(STANDARD.decode(coded).ok()?).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    let decoded = |half: &str| {
+        let whole = format!("x={half}");
+        form_urlencoded::parse(whole.as_bytes()).next().map(|(_, value)| value.into_owned())
+    };
+    Some((decoded(id)?, decoded(secret)?))
 }

@@ -82,7 +82,7 @@ pub enum Role {
     ResourceServer(RasPolicy),
 }
 
-/// A registered client. All of them authenticate with `private_key_jwt`.
+/// A registered client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
@@ -100,6 +100,12 @@ pub struct Client {
     /// The resource identifier under which this client is itself called (agents).
     #[serde(default)]
     pub resource: Option<String>,
+    /// Its secret, where it may authenticate by one.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// Whether whoever terminates TLS in front of this server is believed to have seen its certificate.
+    #[serde(default)]
+    pub has_certificate: bool,
     /// The `actor_token` it may send with a token exchange.
     #[serde(default)]
     pub actor_token: Option<String>,

@@ -68,6 +68,9 @@ pub const KNOWLEDGE_KEY_VARIABLE: &str = "CORP_KNOWLEDGE_KEY";
 /// The token that says at the identity provider that the knowledge agent acts; an example, so it may be known.
 pub const KNOWLEDGE_ACTOR_TOKEN: &str = "opaque-actor-token-of-the-knowledge-agent";
 
+/// The knowledge agent's client secret, with everything in it that an encoding can spoil; an example, so it may be known.
+pub const KNOWLEDGE_SECRET: &str = "opaque-secret p+w/%:=&";
+
 /// The three authorization servers; `key_of` gives a client's public key.
 pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
     let client = |id: &str| -> (String, Client) {
@@ -80,6 +83,8 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
             keys: vec![key_of(id)],
             redirect_uris: if is_chat_app { vec![REDIRECT_URI.to_owned()] } else { Vec::new() },
             resource: agent.resource,
+            secret: (id == KNOWLEDGE_AGENT).then(|| KNOWLEDGE_SECRET.to_owned()),
+            has_certificate: false,
             actor_token: (id == KNOWLEDGE_AGENT).then(|| KNOWLEDGE_ACTOR_TOKEN.to_owned()),
         };
         (id.to_owned(), registration)
@@ -101,13 +106,21 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
             &[ORCHESTRATOR],
             governs(KNOWLEDGE_RESOURCE, &[(DEMO_USER_ID, &[EXECUTE]), (SECOND_USER_ID, &[EXECUTE])]),
         ),
-        server(
+        with_certificate(server(
             RAS_AURORADB,
             RAS_AURORADB_ISSUER,
             &[KNOWLEDGE_AGENT],
             governs(AURORADB_RESOURCE, &[(DEMO_USER_ID, &[READ, WRITE])]),
-        ),
+        )),
     ]
+}
+
+/// The agent may show a certificate at the database's server.
+fn with_certificate(mut server: IssuerConfig) -> IssuerConfig {
+    for client in server.clients.values_mut() {
+        client.has_certificate = true;
+    }
+    server
 }
 
 fn users() -> Vec<User> {
