@@ -74,6 +74,7 @@ mod import {
         pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
         pub(super) fn proxy_set_effective_context(context: u32) -> u32;
         pub(super) fn proxy_continue_stream(stream: u32) -> u32;
+        pub(super) fn proxy_close_stream(stream: u32) -> u32;
         pub(super) fn proxy_get_buffer_bytes(
             buffer: u32,
             start: usize,
@@ -191,6 +192,12 @@ pub(crate) fn set_tick_millis(period: u32) -> Result<(), Refused> {
 pub(crate) fn set_effective_context(context: u32) -> Result<(), Refused> {
     // SAFETY: no memory is passed.
     checked(unsafe { import::proxy_set_effective_context(context) })
+}
+
+/// Resets the answer of the effective stream: the caller sees it break off.
+pub(crate) fn reset_response() -> Result<(), Refused> {
+    // SAFETY: no memory is passed.
+    checked(unsafe { import::proxy_close_stream(1) })
 }
 
 pub(crate) fn resume_request() -> Result<(), Refused> {

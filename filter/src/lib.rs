@@ -13,4 +13,5 @@ mod perform;
 mod report;
 mod root;
 mod stream;
+mod streams;
 mod worker;

@@ -30,6 +30,7 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
             Event::KeysNotFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "not_fetched"]),
             Event::Granted(_) => metrics.count(&["exchange", "code", "granted"]),
             Event::NotGranted { rejection, .. } => metrics.count(&["exchange", "code", rejection.code()]),
+            Event::StreamEnded { reason, .. } => metrics.count(&["streams", "ended", reason.word()]),
         }
     }
 }

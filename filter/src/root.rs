@@ -93,6 +93,7 @@ impl RootContext for Root {
         if let Some(step) = self.worker.handle(|plugin, ambient| plugin.handle_tick(ambient)) {
             self.worker.perform_root(step);
         }
+        self.worker.end_overdue();
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -52,6 +52,8 @@ pub(crate) struct Worker {
     /// `None` until the host was tried.
     native: RefCell<Option<Native>>,
     tick_millis: Cell<u32>,
+    /// The second in which streams were last looked at.
+    pub(crate) looked: Cell<u64>,
 }
 
 impl Worker {
@@ -65,6 +67,7 @@ impl Worker {
             metrics: RefCell::new(Metrics::default()),
             native: RefCell::new(None),
             tick_millis: Cell::new(0),
+            looked: Cell::new(0),
         })
     }
 
@@ -133,6 +136,18 @@ impl Worker {
         if self.tick_millis.get() != wanted && host::set_tick_millis(wanted).is_ok() {
             self.tick_millis.set(wanted);
         }
+    }
+
+    /// The released requests of which `found` has something to say.
+    pub(crate) fn in_progress<T>(&self, found: impl Fn(&ResponsePlan) -> Option<T>) -> Vec<(u32, T)> {
+        let Ok(stages) = self.stages.try_borrow() else {
+            return Vec::new();
+        };
+        let released = stages.iter().filter_map(|(stream, stage)| match stage {
+            Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some((*stream, found(plan)?)),
+            Stage::Reading { .. } | Stage::Waiting { .. } | Stage::Replied => None,
+        });
+        released.collect()
     }
 
     /// Takes the stage of a stream out, to be consumed by what happened.

@@ -76,7 +76,7 @@ impl CoreGateway {
             let mut steps = VecDeque::from([self.handle(|plugin, ambient| plugin.handle_tick(ambient))]);
             let mut told = None;
             while let Some(step) = steps.pop_front() {
-                let RootStep { calls, landings, events } = step;
+                let RootStep { calls, landings, events, revocations: _ } = step;
                 self.records.extend(events.iter().map(|event| event.to_json()));
                 for (who, landing) in landings {
                     if who == stream {

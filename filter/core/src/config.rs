@@ -27,6 +27,7 @@ mod secret;
 pub mod server;
 pub mod session;
 mod size;
+pub mod streams;
 mod text;
 mod value_rules;
 
@@ -58,6 +59,7 @@ pub use rest::{QueryRules, RestOperation, RestPolicy};
 pub use scope::{ScopePattern, ScopeSet};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
 pub use session::SessionAct;
+pub use streams::StreamRules;
 
 /// The checked configuration. Its `Debug` form has no secrets.
 #[derive(Debug)]

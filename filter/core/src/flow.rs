@@ -13,11 +13,14 @@ mod admission;
 mod arrival;
 mod authorization;
 mod credential;
+mod lease;
 mod response;
 
 pub use admission::handle_request_headers;
 pub use authorization::{AwaitBody, AwaitToken, BodyVerdict, CheckBody};
 pub use credential::AwaitKeys;
+pub use lease::EndReason;
+pub(crate) use lease::Lease;
 pub(crate) use response::Answer;
 pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
 

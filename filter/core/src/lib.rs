@@ -45,6 +45,7 @@ pub mod redacted;
 pub mod rejection;
 pub mod request;
 pub mod rest;
+pub mod revocation;
 mod routing;
 mod rpc;
 mod segmented;

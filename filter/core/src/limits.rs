@@ -110,6 +110,9 @@ pub const HOSTS_PER_RESOURCE_MAX: usize = 16;
 /// Most web pages that may call one resource.
 pub const ORIGINS_MAX: usize = 16;
 
+/// Longest time in seconds that an answer may be allowed to go on: a day, as for a token.
+pub const STREAM_SECONDS_MAX: u64 = LIFETIME_SECONDS_MAX;
+
 /// Longest MCP session identifier in bytes: a UUID takes 36, a signed token some hundred.
 pub const SESSION_ID_BYTES_MAX: usize = 1024;
 

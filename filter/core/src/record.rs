@@ -12,10 +12,12 @@ use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::Hop;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeRequest;
+use crate::flow::EndReason;
 use crate::jwt::Claims;
 use crate::limits::ACTORS_MAX;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
+use crate::revocation::Revocation;
 
 /// How the exchanged token was come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,11 @@ impl Record {
             would_refuse: Vec::new(),
             outcome: Outcome::Undecided,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_members(txn: &TransactionId, members: &Value) -> Self {
+        Self { delegation: members.as_object().cloned().unwrap_or_default(), ..Self::new(txn) }
     }
 
     pub(crate) fn at_resource(&mut self, name: &str) {
@@ -255,7 +262,33 @@ fn chain_subjects(chain: &ActorChain) -> Value {
     chain.iter().map(|actor| Value::from(actor.sub())).collect()
 }
 
-/// What happened at the root, apart from any one request.
+impl Record {
+    /// Whether what is withdrawn stands behind this request.
+    pub(crate) fn is_concerned_by(&self, revocation: &Revocation) -> bool {
+        let is = |member: &str, value: &str| self.delegation.get(member).and_then(Value::as_str) == Some(value);
+        match revocation {
+            Revocation::Subject { issuer, subject } => is("issuer", issuer) && is("subject", subject),
+            Revocation::Token { issuer, jti } => is("issuer", issuer) && is("jti", jti),
+            Revocation::Agent(id) => {
+                let chain = self.delegation.get("chain").and_then(Value::as_array);
+                is("agent", id) || chain.is_some_and(|chain| chain.iter().any(|actor| actor.as_str() == Some(id)))
+            }
+        }
+    }
+
+    /// The event of its end.
+    pub(crate) fn ended(&self, reason: EndReason) -> Event {
+        let mut members = self.delegation.clone();
+        members.insert("event".into(), json!("stream_ended"));
+        members.insert("txn".into(), json!(self.txn));
+        members.insert("reason".into(), json!(reason.word()));
+        members.insert("resource".into(), json!(self.resource));
+        members.insert("tool".into(), json!(self.operation));
+        Event::StreamEnded { members, reason }
+    }
+}
+
+/// What happened apart from any one decision.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A key set was fetched and proven.
@@ -282,6 +315,13 @@ pub enum Event {
         members: Map<String, Value>,
         /// Why.
         rejection: Rejection,
+    },
+    /// A request that was released may not go on.
+    StreamEnded {
+        /// What to write.
+        members: Map<String, Value>,
+        /// Why.
+        reason: EndReason,
     },
 }
 
@@ -311,7 +351,7 @@ impl Event {
         match self {
             Self::KeysFetched { skipped, .. } => *skipped > 0,
             Self::KeysNotFetched { .. } | Self::NotGranted { .. } => true,
-            Self::Granted(_) => false,
+            Self::Granted(_) | Self::StreamEnded { .. } => false,
         }
     }
 
@@ -324,7 +364,9 @@ impl Event {
             Self::KeysNotFetched { server, reason } => {
                 json!({"event": "keys_not_fetched", "authorization_server": server, "reason": reason})
             }
-            Self::Granted(members) | Self::NotGranted { members, .. } => Value::Object(members.clone()),
+            Self::Granted(members) | Self::NotGranted { members, .. } | Self::StreamEnded { members, .. } => {
+                Value::Object(members.clone())
+            }
         }
         .to_string()
     }

@@ -11,7 +11,7 @@ use crate::config::observe::Observing;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
-use crate::flow::{Answer, AwaitBody, CheckBody, Joined};
+use crate::flow::{Answer, AwaitBody, CheckBody, Joined, Lease};
 use crate::mcp;
 use crate::record::Record;
 use crate::redacted::Redacted;
@@ -141,6 +141,7 @@ pub struct ResponsePlan {
     pub(crate) exchanged: Option<ExchangeKey>,
     pub(crate) refusal: RefusalContext,
     pub(crate) answer: Answer,
+    pub(crate) lease: Lease,
 }
 
 impl ResponsePlan {
@@ -221,7 +222,8 @@ impl RefusalContext {
         Step::Observed(Box::new(Observed {
             edits: HeaderEdits::pass_through(strip, &self.txn),
             record: self.record.clone().observed(would, &observing),
-            response: ResponsePlan { exchanged: None, refusal: self, answer: Answer::Unread },
+            // Nothing is refused, so nothing ends by time either.
+            response: ResponsePlan { exchanged: None, refusal: self, answer: Answer::Unread, lease: Lease::default() },
             _observing: observing,
         }))
     }

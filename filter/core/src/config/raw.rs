@@ -110,6 +110,7 @@ pub(super) struct Resource {
     pub(super) rest: Option<Rest>,
     pub(super) max_body: Option<String>,
     pub(super) metadata: Option<Metadata>,
+    pub(super) streams: Option<Streams>,
     pub(super) strip_cookies: Option<bool>,
     pub(super) observe: Option<Observe>,
 }
@@ -119,6 +120,13 @@ pub(super) struct Resource {
 pub(super) struct Observe {
     pub(super) until: Option<String>,
     pub(super) rules: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Streams {
+    pub(super) max_duration: Option<String>,
+    pub(super) end_with_token: Option<bool>,
 }
 
 #[derive(Deserialize)]

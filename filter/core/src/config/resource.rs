@@ -16,6 +16,7 @@ use crate::config::metadata::{self, Metadata};
 use crate::config::observe::{self, Observe};
 use crate::config::protocol::{self, Protocol};
 use crate::config::server::Servers;
+use crate::config::streams::{self, StreamRules};
 use crate::config::{raw, size, text};
 use crate::limits::{HOSTS_PER_RESOURCE_MAX, RESOURCES_MAX, URL_BYTES_MAX};
 
@@ -36,6 +37,8 @@ pub struct Resource {
     pub protocol: Protocol,
     /// What it tells of itself to whoever asks how to get a token.
     pub metadata: Option<Metadata>,
+    /// What ends an answer that goes on.
+    pub streams: StreamRules,
     /// The longest request body that is read for a decision; a longer one is refused.
     pub body_bytes_max: usize,
     /// Whether cookies are removed from what is sent on.
@@ -177,6 +180,7 @@ fn check(
     Ok(Resource {
         name,
         metadata,
+        streams: streams::check(&path.field("streams"), raw.streams.as_ref())?,
         hosts,
         path_prefix,
         accept,

@@ -9,7 +9,7 @@ use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
 use crate::flow::admission::Arrived;
 use crate::flow::arrival::{Arrival, ToldBy};
-use crate::flow::{Answer, Joined};
+use crate::flow::{Answer, Joined, Lease};
 use crate::jwt::JwtError;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
@@ -17,6 +17,7 @@ use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::step::{BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Step};
+use crate::time::UnixSeconds;
 
 /// An admitted request.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ impl Admitted {
             self.arrived.context.record.operation(&operation.label);
         }
         let exchange = match &self.arrived.resource.exchange {
-            Exchange::PassThrough { .. } => return self.pass_through(operation, judged),
+            Exchange::PassThrough { .. } => return self.pass_through(ambient.now, operation, judged),
             Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
         let request = match ExchangeRequest::new(
@@ -119,7 +120,7 @@ impl Admitted {
         }
         let key = request.key();
         if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
-            return self.release(Some((key, issued)), Source::Cached, operation, judged);
+            return self.release(ambient.now, Some((key, issued)), Source::Cached, operation, judged);
         }
         match plugin.join_exchange(request, operation.reuse_max, self.arrived.stream, ambient.now) {
             Ok(flight) => {
@@ -131,7 +132,7 @@ impl Admitted {
     }
 
     /// Nobody is asked for the scopes: the caller's own token must have them.
-    fn pass_through(mut self, operation: Operation, judged: Judged) -> Step {
+    fn pass_through(mut self, now: UnixSeconds, operation: Operation, judged: Judged) -> Step {
         let held = match self.delegation.claims().scopes() {
             Ok(held) => held,
             Err(error) => return self.arrived.context.refuse(Rejection::Token(error)),
@@ -143,11 +144,12 @@ impl Admitted {
             return self.arrived.context.observed(observation, None);
         }
         // A body that comes later is held against what goes ahead, which is the whole token.
-        self.release(None, Source::PassedThrough, Operation { scopes: held, ..operation }, judged)
+        self.release(now, None, Source::PassedThrough, Operation { scopes: held, ..operation }, judged)
     }
 
     fn release(
         self,
+        now: UnixSeconds,
         issued: Option<(ExchangeKey, Arc<IssuedToken>)>,
         source: Source,
         operation: Operation,
@@ -158,6 +160,7 @@ impl Admitted {
             Some((_, token)) => HeaderEdits::authorize(token, strip, &context.txn),
             None => HeaderEdits::pass_through(strip, &context.txn),
         };
+        let lease = Lease::new(resource.streams, now, self.delegation.expires_at());
         let token = issued.as_ref().map(|(_, token)| token.as_ref());
         let record = context.record.clone().allowed(source, token);
         let body = match judged {
@@ -173,7 +176,8 @@ impl Admitted {
                 })),
             },
         };
-        let response = ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context, answer: Answer::Unread };
+        let response =
+            ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context, answer: Answer::Unread, lease };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }
@@ -198,7 +202,13 @@ impl AwaitToken {
             }
         };
         match still_holds(&self.admitted, plugin, ambient, &issued) {
-            Ok(()) => self.admitted.release(Some((self.key, issued)), Source::Exchanged, self.operation, self.judged),
+            Ok(()) => self.admitted.release(
+                ambient.now,
+                Some((self.key, issued)),
+                Source::Exchanged,
+                self.operation,
+                self.judged,
+            ),
             Err(rejection) => self.admitted.arrived.context.refuse(rejection),
         }
     }

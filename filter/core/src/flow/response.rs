@@ -138,6 +138,7 @@ impl ResponsePlan {
 #[cfg(test)]
 mod tests {
     use super::Answer;
+    use crate::flow::Lease;
     use crate::record::Record;
     use crate::request::TransactionId;
     use crate::step::{RefusalContext, ResponsePlan, Shape};
@@ -156,7 +157,7 @@ mod tests {
             metadata_url: None,
             observing: None,
         };
-        let plan = ResponsePlan { exchanged: None, refusal, answer: Answer::Unread };
+        let plan = ResponsePlan { exchanged: None, refusal, answer: Answer::Unread, lease: Lease::default() };
         assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
     }
 }

@@ -107,3 +107,21 @@ fn metadata_names_the_resource_where_it_is() {
         "resources[0].metadata.resource: missing; want the URL of this resource as clients know it: it is never taken from a request (RFC 9728 §2)",
     );
 }
+
+#[test]
+fn streams_end_when_something_is_said_of_it() {
+    let pointer = "/resources/0/streams";
+    let read = |streams: Value| read(&edited(&[Edit::Set(pointer, streams)])).unwrap().resources[0].streams;
+    assert_eq!(read(json!({ "max_duration": "24h" })).duration_max.map(|longest| longest.get()), Some(86400));
+    assert!(read(json!({ "end_with_token": true })).end_with_token);
+    refused(
+        pointer,
+        json!({ "max_duration": "86401s" }),
+        "resources[0].streams.max_duration: found \"86401s\"; want whole seconds from \"1s\" to \"24h\", such as \"30s\": how long an answer may go on before it is cut",
+    );
+    refused(
+        pointer,
+        json!({ "end_with_token": false }),
+        "resources[0].streams: found nothing that ends a stream; want \"max_duration\", or \"end_with_token\": true: how long an answer may go on before it is cut",
+    );
+}

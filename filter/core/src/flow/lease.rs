@@ -1,0 +1,83 @@
+//! How long a released request may go on, and what ends it before.
+//!
+//! The end is told by an event; the adapter then resets the stream, so that the caller sees an answer that broke off and not one that is complete.
+
+use crate::config::StreamRules;
+use crate::record::Event;
+use crate::revocation::Revocation;
+use crate::step::ResponsePlan;
+use crate::time::UnixSeconds;
+
+/// Until when a request may go on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lease {
+    ends: Option<(UnixSeconds, EndReason)>,
+}
+
+/// Why a stream was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// It lasted as long as one may here.
+    MaxDuration,
+    /// The token that opened it has expired.
+    TokenExpired,
+    /// Somebody behind it must not act any more.
+    Revoked,
+}
+
+impl EndReason {
+    /// The stable word for events and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::MaxDuration => "max_duration",
+            Self::TokenExpired => "token_expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Lease {
+    /// For a request that is released now, with a token that ends at `expires_at`.
+    pub(crate) fn new(rules: StreamRules, now: UnixSeconds, expires_at: UnixSeconds) -> Self {
+        let by_duration = rules.duration_max.map(|longest| (now.saturating_add(longest), EndReason::MaxDuration));
+        let by_token = rules.end_with_token.then_some((expires_at, EndReason::TokenExpired));
+        Self { ends: by_duration.into_iter().chain(by_token).min_by_key(|(ends, _)| ends.get()) }
+    }
+}
+
+impl ResponsePlan {
+    /// Whether the request has gone on for long enough.
+    pub fn handle_time(&self, now: UnixSeconds) -> Option<Event> {
+        let (ends, reason) = self.lease.ends?;
+        (now >= ends).then(|| self.refusal.record.ended(reason))
+    }
+
+    /// Whether the request is one that `revocation` ends.
+    pub fn handle_revocation(&self, revocation: &Revocation) -> Option<Event> {
+        let record = &self.refusal.record;
+        record.is_concerned_by(revocation).then(|| record.ended(EndReason::Revoked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Seconds;
+
+    fn ends(duration: Option<u64>, end_with_token: bool) -> Option<(u64, EndReason)> {
+        let rules = StreamRules { duration_max: duration.map(Seconds::new), end_with_token };
+        Lease::new(rules, UnixSeconds::new(1000), UnixSeconds::new(1060))
+            .ends
+            .map(|(ends, reason)| (ends.get(), reason))
+    }
+
+    #[test]
+    fn whatever_ends_first_ends_it() {
+        assert_eq!(ends(None, false), None);
+        assert_eq!(ends(Some(10), false), Some((1010, EndReason::MaxDuration)));
+        assert_eq!(ends(None, true), Some((1060, EndReason::TokenExpired)));
+        assert_eq!(ends(Some(10), true), Some((1010, EndReason::MaxDuration)));
+        assert_eq!(ends(Some(100), true), Some((1060, EndReason::TokenExpired)));
+        assert_eq!(ends(Some(100), false), Some((1100, EndReason::MaxDuration)));
+    }
+}

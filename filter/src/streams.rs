@@ -1,0 +1,39 @@
+//! Requests in progress that must end: reset from the root, each through its own context.
+
+use actgate_core::record::Event;
+use actgate_core::step::ResponsePlan;
+
+use crate::host;
+use crate::report;
+use crate::worker::{Stage, Worker};
+
+impl Worker {
+    /// Ends what has gone on for long enough; looks once a second, however often the root ticks.
+    pub(crate) fn end_overdue(&self) {
+        let Some(now) = self.handle(|_, ambient| ambient.now) else {
+            return;
+        };
+        if self.looked.replace(now.get()) != now.get() {
+            self.end_streams(|plan| plan.handle_time(now));
+        }
+    }
+
+    /// Ends every request in progress that `ending` names.
+    ///
+    /// An answer that has begun cannot be refused any more. It breaks off, so that the caller does not take it for complete.
+    pub(crate) fn end_streams(&self, ending: impl Fn(&ResponsePlan) -> Option<Event>) {
+        for (stream, event) in self.in_progress(ending) {
+            // A stream that is gone is passed by: acting on would act on another one.
+            if host::set_effective_context(stream).is_err() {
+                drop(self.take(stream));
+                continue;
+            }
+            report::event(self, &event);
+            self.put(stream, Stage::Replied);
+            if host::reset_response().is_err() {
+                host::log(host::Level::Error, "actgate: the host does not end a stream");
+            }
+        }
+        let _ = host::set_effective_context(self.root);
+    }
+}

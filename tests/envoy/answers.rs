@@ -1,0 +1,250 @@
+//! Answers that last: streams of events pass at once and unchanged, large ones in constant memory, and all of them end when they must.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actgate::dev::issuer::http::UnixSeconds;
+use actgate::dev::mint;
+use actgate::dev::world::streamward::RAS_KNOWLEDGE;
+use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
+use actgate_tests::tls_client::Connection;
+use actgate_tests::token::good_claims;
+use serde_json::{Value, json};
+
+use crate::client::{assert_no_trap, connect, good_request, send, start_with, token};
+
+/// An upstream whose answers are the test's own, byte by byte; it lives as long as the test process.
+fn upstream(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let answer = Arc::new(answer);
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let answer = Arc::clone(&answer);
+            std::thread::spawn(move || {
+                let mut connection = connection;
+                // Whoever leaves or is cut ends it.
+                let _ = read_request(&connection).and_then(|()| answer(&mut connection));
+            });
+        }
+    });
+    port
+}
+
+fn read_request(connection: &TcpStream) -> std::io::Result<()> {
+    let mut reader = BufReader::new(connection);
+    let (mut line, mut size) = (String::new(), 0);
+    while reader.read_line(&mut line)? > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            size = value.trim().parse().unwrap_or_default();
+        }
+        line.clear();
+    }
+    reader.read_exact(&mut vec![0; size])
+}
+
+fn head(connection: &mut TcpStream, kind: &str) -> std::io::Result<()> {
+    connection.set_nodelay(true)?;
+    write!(connection, "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n")
+}
+
+fn chunk(connection: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    let framed = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+    connection.write_all(&framed)
+}
+
+fn gateway(port: u16, edit: impl FnOnce(&mut Value)) -> EnvoyGateway {
+    start_with(&Options { behind: Some(port), ..Options::default() }, edit)
+}
+
+/// A client's reader over the chunks of one answer, its head passed over.
+struct Chunks<R: std::io::Read>(BufReader<R>);
+
+impl<R: std::io::Read> Chunks<R> {
+    fn after_head(reader: R) -> Self {
+        let mut reader = BufReader::with_capacity(256 * 1024, reader);
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a status line");
+        assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+        while line.trim() != "" {
+            line.clear();
+            reader.read_line(&mut line).expect("a header");
+        }
+        Self(reader)
+    }
+
+    /// The next chunk; none at the proper end, an error where the answer breaks off.
+    fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut size = String::new();
+        if self.0.read_line(&mut size)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let size = usize::from_str_radix(size.trim(), 16).map_err(|_| std::io::ErrorKind::InvalidData)?;
+        let mut chunk = vec![0; size + 2];
+        self.0.read_exact(&mut chunk)?;
+        chunk.truncate(size);
+        Ok((size > 0).then_some(chunk))
+    }
+}
+
+const EVENTS: usize = 50;
+
+/// Events and keep-alive comments, each with the moment it was sent.
+fn events(connection: &mut TcpStream, began: Instant) -> std::io::Result<()> {
+    head(connection, "text/event-stream")?;
+    for _ in 0..EVENTS {
+        chunk(connection, b": keep-alive\n\n")?;
+        std::thread::sleep(Duration::from_millis(10));
+        chunk(connection, format!("data: {}\n\n", began.elapsed().as_micros()).as_bytes())?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    chunk(connection, b"")
+}
+
+/// Microseconds from an event's sending to its arrival, in order of size.
+fn delays<R: std::io::Read>(reader: R, began: Instant) -> Vec<u128> {
+    let mut chunks = Chunks::after_head(reader);
+    let (mut text, mut delays, mut comments) = (String::new(), Vec::new(), 0);
+    while let Some(chunk) = chunks.next().expect("the whole answer") {
+        let now = began.elapsed().as_micros();
+        text.push_str(std::str::from_utf8(&chunk).expect("text"));
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            match event.strip_prefix("data: ") {
+                Some(sent) => delays.push(now - sent.parse::<u128>().expect("a moment")),
+                None => comments += usize::from(event == ": keep-alive"),
+            }
+            text = rest.to_owned();
+        }
+    }
+    assert_eq!((delays.len(), comments, text.as_str()), (EVENTS, EVENTS, ""));
+    delays.sort_unstable();
+    delays
+}
+
+#[test]
+fn events_pass_at_once_and_comments_too() {
+    let began = Instant::now();
+    let port = upstream(move |connection| events(connection, began));
+    let mut direct = TcpStream::connect(("127.0.0.1", port)).expect("the upstream listens");
+    direct.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("it reads");
+    let without = delays(direct, began);
+    let gateway = gateway(port, |_| {});
+    let mut connection = connect(&gateway);
+    send(&mut connection, &good_request(&token(&gateway.world, "events")));
+    let with = delays(connection, began);
+    let middle = EVENTS / 2;
+    println!(
+        "microseconds from sending to arrival: without the gateway {} at the median and {} at most, with it {} and {}",
+        without[middle],
+        without[EVENTS - 1],
+        with[middle],
+        with[EVENTS - 1]
+    );
+    // What is held for the next piece comes 10 ms late or more.
+    assert!(with[middle] < without[middle] + 8_000, "without {without:?}, with {with:?}");
+    assert_no_trap(&gateway);
+}
+
+fn memory(gateway: &EnvoyGateway, line: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.envoy.pid())).expect("a process");
+    let value = status.lines().find_map(|text| text.strip_prefix(line)).expect("a line");
+    value.trim_start_matches(':').trim().trim_end_matches(" kB").trim().parse().expect("a number")
+}
+
+/// 100 MB at least: a thousandth of it held back would be seen.
+const LARGE_BYTES: usize = 100 * 1024 * 1024;
+
+/// Envoy's own buffers are 1 MiB each way; a filter that held the answer would take a hundred times that.
+const GROWTH_KIB_MAX: usize = 24 * 1024;
+
+#[test]
+fn a_large_answer_passes_in_constant_memory() {
+    const PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+    let port = upstream(|connection| {
+        head(connection, "text/event-stream")?;
+        for _ in 0..LARGE_BYTES / PIECE.len() {
+            chunk(connection, &PIECE)?;
+        }
+        chunk(connection, b"")
+    });
+    let gateway = gateway(port, |_| {});
+    let fetch = |connection: &mut Connection, jti: &str| {
+        send(connection, &good_request(&token(&gateway.world, jti)));
+        let mut chunks = Chunks::after_head(&mut *connection);
+        let mut bytes = 0;
+        while let Some(chunk) = chunks.next().expect("the whole answer") {
+            bytes += chunk.len();
+        }
+        bytes
+    };
+    let before = memory(&gateway, "VmRSS");
+    let mut connection = connect(&gateway);
+    assert_eq!(fetch(&mut connection, "large"), LARGE_BYTES);
+    let peak = memory(&gateway, "VmHWM");
+    println!("Envoy held {before} KiB before an answer of {LARGE_BYTES} bytes and {peak} KiB at most during it");
+    assert!(peak.saturating_sub(before) < GROWTH_KIB_MAX, "{before} KiB before, {peak} KiB at most");
+    assert_no_trap(&gateway);
+}
+
+/// Events without end.
+fn endless(connection: &mut TcpStream) -> std::io::Result<()> {
+    head(connection, "text/event-stream")?;
+    loop {
+        chunk(connection, b"data: x\n\n")?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// How long the answer to a request with this token goes on until it breaks off.
+fn lasts(gateway: &EnvoyGateway, token: &str) -> Duration {
+    let mut connection = connect(gateway);
+    send(&mut connection, &good_request(token));
+    let mut chunks = Chunks::after_head(connection);
+    let began = Instant::now();
+    loop {
+        match chunks.next() {
+            Ok(Some(event)) => assert!(began.elapsed() < Duration::from_secs(20), "it goes on: {event:?}"),
+            Ok(None) => panic!("it ended as if it were complete"),
+            Err(_) => return began.elapsed(),
+        }
+    }
+}
+
+/// The root looks once a second, and a busy machine may be late.
+const LATE_MAX: Duration = Duration::from_secs(4);
+
+fn assert_ended(gateway: &EnvoyGateway, lasted: Duration, longest: Duration, reason: &str) {
+    println!("{reason}: ended after {lasted:?}");
+    assert!(lasted < longest + LATE_MAX, "{reason}: {lasted:?}");
+    let logs = gateway.envoy.logs();
+    let event = logs.lines().rfind(|line| line.contains("stream_ended")).expect("an event");
+    assert!(event.contains(&format!("\"reason\":\"{reason}\"")) && event.contains("\"chain\":["), "{event}");
+    let stats = gateway.envoy.admin_get("/stats").expect("admin answers");
+    assert!(stats.contains(&format!("actgate.streams.ended.{reason}: 1")), "{stats}");
+    assert_no_trap(gateway);
+}
+
+#[test]
+fn a_stream_ends_when_it_has_lasted_long_enough() {
+    let gateway = gateway(upstream(endless), |document| {
+        document["resources"][1]["streams"] = json!({ "max_duration": "2s" });
+    });
+    let lasted = lasts(&gateway, &token(&gateway.world, "long"));
+    assert!(lasted > Duration::from_millis(500), "it ended too early: {lasted:?}");
+    assert_ended(&gateway, lasted, Duration::from_secs(2), "max_duration");
+}
+
+#[test]
+fn a_stream_ends_with_its_token() {
+    let gateway = gateway(upstream(endless), |document| {
+        document["resources"][1]["streams"] = json!({ "end_with_token": true });
+    });
+    let now = UnixSeconds::from_system_clock();
+    let mut claims = good_claims(now, "short");
+    claims["exp"] = json!(now.0 + 4);
+    let keys = gateway.world.issuer_keys(RAS_KNOWLEDGE);
+    let lasted = lasts(&gateway, &mint::access_token(keys.first().expect("a key"), &claims));
+    assert_ended(&gateway, lasted, Duration::from_secs(4), "token_expired");
+}
