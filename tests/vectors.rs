@@ -160,6 +160,7 @@ fn refusal_codes() -> BTreeSet<String> {
         include_str!("../filter/core/src/jwt.rs"),
         include_str!("../filter/core/src/jwt/claims.rs"),
         include_str!("../filter/core/src/delegation/binding.rs"),
+        include_str!("../filter/core/src/dpop/proof.rs"),
         include_str!("../filter/core/src/exchange/lineage.rs"),
     ]
     .into_iter()

@@ -15,6 +15,7 @@ mod kinds;
 mod observe;
 mod policy;
 mod records;
+mod senders;
 mod streams;
 mod two_resources;
 mod upstream;

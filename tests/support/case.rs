@@ -47,6 +47,8 @@ pub struct Step {
     /// What differs from the good request.
     #[serde(default)]
     pub request: RequestRecipe,
+    /// How the DPoP proof is made, where there is one.
+    pub dpop: Option<ProofRecipe>,
     /// Misbehaviour of issuers from this step on, by issuer.
     #[serde(default)]
     pub issuers: BTreeMap<String, Vec<String>>,
@@ -123,6 +125,32 @@ pub struct TokenRecipe {
     pub actors: Option<usize>,
     /// The token is padded to exactly so many bytes.
     pub bytes: Option<usize>,
+}
+
+/// How a DPoP proof differs from the good one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProofRecipe {
+    /// The key that signs.
+    pub key: Option<String>,
+    /// The key whose public part stands in the header, where it is another.
+    pub jwk: Option<String>,
+    /// Members to set in that key.
+    pub jwk_members: BTreeMap<String, Value>,
+    /// Header members to set; null removes.
+    pub header: BTreeMap<String, Value>,
+    /// Claims to set; null removes.
+    pub claims: BTreeMap<String, Value>,
+    /// The text whose digest is `ath`, where it is not the token.
+    pub ath_of: Option<String>,
+    /// The earlier step whose reply brought the nonce.
+    pub nonce_of: Option<usize>,
+    /// One of the broken forms, applied last.
+    pub broken: Option<String>,
+    /// The whole proof, verbatim.
+    pub verbatim: Option<String>,
+    /// The proof of that earlier step, byte for byte.
+    pub again: Option<usize>,
 }
 
 /// How a request differs from the good one.

@@ -11,6 +11,7 @@ pub mod fuel;
 pub mod gateway;
 pub mod harness_gateway;
 pub mod peer;
+pub mod proof;
 pub mod reference;
 pub mod run;
 pub mod tls_client;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, RequestRecipe, Step};
 use crate::gateway::{Gateway, Observation, Request};
-use crate::token;
+use crate::{proof, token};
 
 /// The configuration of `world` with the edits of `case`.
 pub fn configuration(world: &World, case: &Case, base: &Value) -> Value {
@@ -36,8 +36,13 @@ pub fn configuration(world: &World, case: &Case, base: &Value) -> Value {
     document
 }
 
-/// `{"jwk": "<key>", ...}` becomes that public key, with the other members set over it; `{"pem": "<key>"}` becomes the private one.
+/// `{"jwk": "<key>", ...}` becomes that public key, with the other members set over it; `{"pem": "<key>"}` becomes the private one,
+/// `{"thumbprint_of": "<key>"}` its thumbprint.
 fn resolve_keys(world: &World, value: &mut Value) {
+    if let Some(name) = value.get("thumbprint_of").and_then(Value::as_str) {
+        *value = json!(proof::thumbprint(world, name));
+        return;
+    }
     if let Some(name) = value.get("pem").and_then(Value::as_str) {
         *value = json!(token::key(world, name).to_pem());
         return;
@@ -139,6 +144,7 @@ pub fn run(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<
 fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, String> {
     let mut seen = Vec::new();
     let mut tokens = Vec::new();
+    let mut proofs: Vec<Option<String>> = Vec::new();
     // Tokens of one case are minted for the same moment, so that equal recipes give equal tokens wherever they run.
     let mut now = gateway.now();
     for (at, step) in case.steps.iter().enumerate() {
@@ -156,7 +162,19 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
         }
         gateway.upstream_answers(step.upstream);
         let token = token::make(world, UnixSeconds(now), &case.id, &step.token, &tokens);
-        let observation = gateway.send(&request(world, &step.request, token.as_deref()));
+        let mut request = request(world, &step.request, token.as_deref());
+        let proof = step.dpop.as_ref().map(|recipe| {
+            let (name, token) = (format!("{}-{at}", case.id), token.as_deref().unwrap_or_default());
+            let around = proof::Around { world, now: UnixSeconds(now), name, token, earlier: &proofs, seen: &seen };
+            proof::make(recipe, &request, &around)
+        });
+        if let Some(proof) = &proof {
+            for (_, value) in &mut request.headers {
+                *value = value.replace("{proof}", proof);
+            }
+            request.headers.push(("dpop".to_owned(), proof.clone()));
+        }
+        let observation = gateway.send(&request);
         let record = if step.record.is_empty() && step.observed.is_none() { None } else { gateway.last_record() };
         check(step, token.as_deref(), &observation)
             .and_then(|()| check_record(step, record.as_ref()))
@@ -164,6 +182,7 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
             .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))?;
         seen.push(observation);
         tokens.push(token);
+        proofs.push(proof);
     }
     Ok(seen)
 }

@@ -8,7 +8,7 @@ use actgate_core::base64url;
 use serde_json::{Value, json};
 
 use crate::case::TokenRecipe;
-use crate::peer;
+use crate::{peer, proof};
 
 /// The claims of T3 as the knowledge agent's authorization server issues them at `now`.
 pub fn good_claims(now: UnixSeconds, case: &str) -> Value {
@@ -203,7 +203,7 @@ fn padded_to(bytes: usize, key: &SigningKey, mut header: Value, mut claims: Valu
 }
 
 /// Sets a claim by name, or by pointer where the name begins with a slash.
-fn set(claims: &mut Value, name: &str, value: &Value) {
+pub(crate) fn set(claims: &mut Value, name: &str, value: &Value) {
     let pointer = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
     let (parent, member) = pointer.rsplit_once('/').expect("a slash");
     let Some(Value::Object(parent)) = claims.pointer_mut(parent) else {
@@ -217,7 +217,7 @@ fn set(claims: &mut Value, name: &str, value: &Value) {
 }
 
 /// `{"now": n}` becomes the number `now + n`.
-fn resolve_times(value: &mut Value, now: UnixSeconds) {
+pub(crate) fn resolve_times(value: &mut Value, now: UnixSeconds) {
     if let Some(offset) =
         value.get("now").and_then(Value::as_i64).filter(|_| value.as_object().is_some_and(|o| o.len() == 1))
     {
@@ -231,12 +231,14 @@ fn resolve_times(value: &mut Value, now: UnixSeconds) {
     }
 }
 
-/// `{"certificate_of": peer}` becomes the digest of that certificate.
-fn resolve_keys(world: &World, value: &mut Value) {
-    let certificate = value.get("certificate_of").and_then(Value::as_str);
-    let digest = certificate.map(|peer| peer::certificate_sha256(world, peer));
-    if let Some(digest) = digest {
-        *value = json!(base64url::encode(&digest));
+/// `{"certificate_of": peer}` becomes the digest of that certificate, `{"thumbprint_of": key}` the thumbprint of that key.
+pub(crate) fn resolve_keys(world: &World, value: &mut Value) {
+    if let Some(peer) = value.get("certificate_of").and_then(Value::as_str) {
+        *value = json!(base64url::encode(&peer::certificate_sha256(world, peer)));
+        return;
+    }
+    if let Some(key) = value.get("thumbprint_of").and_then(Value::as_str) {
+        *value = json!(proof::thumbprint(world, key));
         return;
     }
     match value {

@@ -1,4 +1,4 @@
-//! The one credential of a request: `Authorization: Bearer <token>` (RFC 6750 §2.1).
+//! The one credential of a request: `Authorization: Bearer <token>` (RFC 6750 §2.1), or `DPoP <token>` (RFC 9449 §7.1) where that is taken.
 //!
 //! Exactly one, or the request is refused: two `Authorization` headers, two joined by the host with a comma, or a token in the query,
 //! however its name is escaped there.
@@ -7,6 +7,15 @@
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 
+/// How a token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Whoever holds it may use it.
+    Bearer,
+    /// With a proof of the key it is tied to.
+    Dpop,
+}
+
 /// Reads the token out of the only `Authorization` header.
 ///
 /// # Errors
@@ -14,7 +23,7 @@ use crate::request::RequestHead;
 /// [`Rejection::CredentialMissing`] without the header, [`Rejection::CredentialRepeated`] with several
 /// (Envoy joins duplicates with a comma, which no bearer token contains),
 /// [`Rejection::CredentialMalformed`] for any other scheme or spacing.
-pub(crate) fn read<'a>(head: &RequestHead<'a>) -> Result<&'a str, Rejection> {
+pub(crate) fn read<'a>(head: &RequestHead<'a>, takes_dpop: bool) -> Result<(Scheme, &'a str), Rejection> {
     let mut values = head.all("authorization");
     let Some(value) = values.next() else {
         return Err(Rejection::CredentialMissing);
@@ -33,10 +42,17 @@ pub(crate) fn read<'a>(head: &RequestHead<'a>) -> Result<&'a str, Rejection> {
         return Err(Rejection::CredentialMalformed);
     };
     // RFC 9110 §11.1: the scheme is case-insensitive. One space: a second one would begin the token.
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
+    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if takes_dpop && scheme.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
+        return Err(Rejection::CredentialMalformed);
+    };
+    if token.is_empty() || token.contains(' ') {
         return Err(Rejection::CredentialMalformed);
     }
-    Ok(token)
+    Ok((scheme, token))
 }
 
 fn in_query(head: &RequestHead<'_>) -> bool {
@@ -85,7 +101,7 @@ mod tests {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(b":path", path)];
         headers.extend(values.iter().map(|value| (b"authorization".as_slice(), *value)));
         let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
-        assert_eq!(read(&head), want, "{values:?}");
+        assert_eq!(read(&head, false), want.map(|token| (Scheme::Bearer, token)), "{values:?}");
     }
 
     #[test]
@@ -118,5 +134,21 @@ mod tests {
         ] {
             check(&[malformed], b"/", Err(Rejection::CredentialMalformed));
         }
+    }
+    #[test]
+    fn another_scheme_is_taken_where_it_is_meant() {
+        let check = |value: &str, want| {
+            let headers: [(&[u8], &[u8]); 2] = [(b":path", b"/"), (b"authorization", value.as_bytes())];
+            let head =
+                RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
+            assert_eq!(read(&head, true), want, "{value}");
+        };
+        check("DPoP abc", Ok((Scheme::Dpop, "abc")));
+        check("dpop abc", Ok((Scheme::Dpop, "abc")));
+        check("Bearer abc", Ok((Scheme::Bearer, "abc")));
+        for malformed in ["DPoP", "DPoP ", "DPoP  abc", "DPoP a b", "DPoP\tabc", "Basic abc", "DPoPs abc"] {
+            check(malformed, Err(Rejection::CredentialMalformed));
+        }
+        check("DPoP abc, Bearer abc", Err(Rejection::CredentialRepeated));
     }
 }

@@ -26,6 +26,7 @@ pub mod config;
 pub mod delegation;
 pub mod digest;
 pub mod docs;
+pub mod dpop;
 pub mod entropy;
 pub mod exchange;
 pub mod flight;

@@ -215,6 +215,30 @@ pub const RPC_METHOD_BYTES_MAX: usize = 128;
 /// Longest JSON-RPC id in bytes: a UUID takes 36, and it is repeated in every refusal.
 pub const RPC_ID_BYTES_MAX: usize = 256;
 
+/// Longest DPoP proof in bytes: one with an RSA key of [`RSA_MODULUS_BITS_MAX`] takes about 1800.
+pub const DPOP_PROOF_BYTES_MAX: usize = 4 * 1024;
+
+/// How far in the future a proof may be made, in seconds: clients' clocks are not as good as issuers'.
+pub const DPOP_FUTURE_SECONDS_MAX: u64 = 30;
+
+/// Longest time in seconds that a proof may be used: each is remembered for so long.
+pub const DPOP_AGE_SECONDS_MAX: u64 = 300;
+
+/// Most used proofs that one worker remembers for one agent: 270 requests a second with a `max_age` of 60 seconds.
+pub const DPOP_PROOFS_PER_AGENT_MAX: usize = 16 * 1024;
+
+/// Most used proofs that one worker remembers: about 100 bytes each.
+pub const DPOP_PROOFS_MAX: usize = 64 * 1024;
+
+/// Most keys that one agent may make proofs with: an old one, a new one, and some for instances with keys of their own.
+pub const DPOP_KEYS_PER_AGENT_MAX: usize = 16;
+
+/// How long in seconds a DPoP nonce is the latest; it is taken for as long again.
+pub const DPOP_NONCE_SECONDS: u64 = 300;
+
+/// Shortest secret in bytes that nonces are made of: 128 bits in hexadecimal.
+pub const DPOP_NONCE_SECRET_BYTES_MIN: usize = 32;
+
 /// How long a client assertion lives in seconds: enough for one call with a slow clock, far under the hour that servers accept.
 pub const CLIENT_ASSERTION_LIFETIME_SECONDS: u64 = 60;
 
@@ -285,4 +309,6 @@ const _: () = {
     assert!(KEY_FETCH_INTERVAL_SECONDS_MIN <= JWKS_REFRESH_SECONDS_MIN);
     assert!(FLIGHT_CALLS_MAX * TIMEOUT_MILLIS_MAX <= FLIGHT_MILLIS_MAX);
     assert!(CLIENT_ASSERTION_LIFETIME_SECONDS < 3600);
+    assert!(DPOP_PROOFS_PER_AGENT_MAX < DPOP_PROOFS_MAX);
+    assert!(DPOP_PROOF_BYTES_MAX < TOKEN_BYTES_MAX);
 };

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::dpop::memory::UsedProofs;
 use crate::exchange::cache::IssuedTokens;
 use crate::exchange::spent::SpentGrants;
 use crate::flight::{FlightId, Flights};
@@ -25,6 +26,7 @@ pub struct Plugin {
     pub(crate) known: KnownTokens,
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
+    pub(crate) proofs: UsedProofs,
     pub(crate) flights: Flights,
     pub(crate) fetched_for: VecDeque<FlightId>,
 }
@@ -46,6 +48,7 @@ impl Plugin {
             known: KnownTokens::default(),
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),
+            proofs: UsedProofs::default(),
             flights: Flights::default(),
             fetched_for: VecDeque::new(),
         }

@@ -4,6 +4,7 @@
 //! The enum is closed: a new reason breaks every match until somebody decides what it answers.
 
 use crate::delegation::binding::BindingError;
+use crate::dpop::DpopError;
 use crate::exchange::lineage::LineageError;
 use crate::jwt::JwtError;
 
@@ -118,6 +119,8 @@ pub enum Rejection {
     Token(JwtError),
     /// The token is tied to a key that the caller did not show.
     Binding(BindingError),
+    /// The DPoP proof is refused, or the token beside it.
+    Dpop(DpopError),
     /// No usable keys of the token's issuer.
     KeysUnavailable,
     /// The authorization server refused the exchange by policy.
@@ -167,6 +170,10 @@ pub enum OauthError {
     ActorUnauthorized,
     /// Not an authorization question: no challenge.
     NoChallenge,
+    /// The DPoP proof is no good (RFC 9449 §7.1).
+    InvalidDpopProof,
+    /// The DPoP proof needs a nonce of ours (RFC 9449 §9).
+    UseDpopNonce,
 }
 
 impl OauthError {
@@ -179,6 +186,8 @@ impl OauthError {
             Self::InsufficientScope => Some("insufficient_scope"),
             Self::InsufficientUserAuthentication => Some("insufficient_user_authentication"),
             Self::ActorUnauthorized => Some("actor_unauthorized"),
+            Self::InvalidDpopProof => Some("invalid_dpop_proof"),
+            Self::UseDpopNonce => Some("use_dpop_nonce"),
         }
     }
 }
@@ -241,6 +250,7 @@ impl Rejection {
             Self::ScopeForbidden => "scope_forbidden",
             Self::Token(error) => error.code(),
             Self::Binding(error) => error.code(),
+            Self::Dpop(error) => error.code(),
             Self::KeysUnavailable => "keys_unavailable",
             Self::ExchangeDenied => "exchange_denied",
             Self::SubjectTokenRefused => "subject_token_refused",
@@ -257,6 +267,11 @@ impl Rejection {
             Self::UpstreamRefusedToken => "upstream_refused_token",
             Self::Internal(_) => "internal",
         }
+    }
+
+    /// True where only the scheme `DPoP` could have helped.
+    pub fn is_for_dpop(self) -> bool {
+        matches!(self, Self::Dpop(_) | Self::Binding(BindingError::DpopRequired))
     }
 
     /// The HTTP status of the reply.
@@ -286,6 +301,7 @@ impl Rejection {
             | Self::ScopeForbidden
             | Self::Token(_)
             | Self::Binding(_)
+            | Self::Dpop(_)
             | Self::SubjectTokenRefused
             | Self::StepUpRequired => 401,
             Self::ApprovalRequired
@@ -351,7 +367,10 @@ impl Rejection {
             | Self::ScopeForbidden
             | Self::Token(_)
             | Self::Binding(_)
+            | Self::Dpop(DpopError::KeyMismatch | DpopError::Unbound)
             | Self::SubjectTokenRefused => OauthError::InvalidToken,
+            Self::Dpop(DpopError::Nonce) => OauthError::UseDpopNonce,
+            Self::Dpop(_) => OauthError::InvalidDpopProof,
             Self::ScopeMissing | Self::ScopeNotGranted => OauthError::InsufficientScope,
             Self::StepUpRequired | Self::AuthenticationTooOld | Self::AuthenticationTooWeak => {
                 OauthError::InsufficientUserAuthentication

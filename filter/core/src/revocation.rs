@@ -56,6 +56,7 @@ mod tests {
             shape: Shape::Rpc,
             rpc_id: None,
             scopes_needed: String::new(),
+            dpop: None,
             sign_in_needed: String::new(),
             allow: String::new(),
             metadata_url: None,

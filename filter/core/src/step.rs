@@ -199,7 +199,20 @@ pub(crate) struct RefusalContext {
     pub(crate) metadata_url: Option<Arc<str>>,
     /// Where the resource observes, nothing is refused.
     pub(crate) observing: Option<Observation>,
+    /// Present where the resource takes DPoP proofs.
+    pub(crate) dpop: Option<DpopChallenge>,
     pub(crate) record: Record,
+}
+
+/// What a challenge says of DPoP (RFC 9449 §7.1).
+#[derive(Debug, Clone)]
+pub(crate) struct DpopChallenge {
+    /// The algorithms that proofs may have.
+    pub(crate) algs: String,
+    /// The nonce of now, where proofs need one.
+    pub(crate) nonce: Option<String>,
+    /// True where the request itself came by that scheme, so that its fault is told in it.
+    pub(crate) presented: bool,
 }
 
 impl RefusalContext {
@@ -236,6 +249,11 @@ impl RefusalContext {
         ];
         if let Some(challenge) = challenge(rejection, &self) {
             headers.push(("www-authenticate", challenge));
+        }
+        if rejection.oauth_error() == OauthError::UseDpopNonce
+            && let Some(nonce) = self.dpop.as_ref().and_then(|dpop| dpop.nonce.clone())
+        {
+            headers.push(("dpop-nonce", nonce));
         }
         if rejection.is_retryable() {
             headers.push(("retry-after", "1".to_owned()));
@@ -303,13 +321,21 @@ impl RefusalContext {
 }
 
 /// RFC 6750 §3. Scope values cannot hold a quote or a backslash, so they need no escaping.
+///
+/// RFC 9449 §7.1: where both schemes are taken, both are offered, and the fault is told in the one that it was committed in.
 fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
     let scopes_needed = context.scopes_needed.as_str();
     let error = rejection.oauth_error();
     if error == OauthError::NoChallenge {
         return None;
     }
-    let mut challenge = "Bearer realm=\"actgate\"".to_owned();
+    let dpop = context.dpop.as_ref();
+    let dpop_only = dpop.is_some_and(|dpop| dpop.presented) || rejection.is_for_dpop();
+    let dpop = dpop.filter(|_| dpop_only || rejection.status() == 401);
+    let mut challenge = match dpop {
+        Some(_) if dpop_only => "DPoP realm=\"actgate\"".to_owned(),
+        Some(_) | None => "Bearer realm=\"actgate\"".to_owned(),
+    };
     if let Some(word) = error.word() {
         challenge.push_str(", error=\"");
         challenge.push_str(word);
@@ -330,6 +356,11 @@ fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
     if let Some(url) = &context.metadata_url {
         challenge.push_str(", resource_metadata=\"");
         challenge.push_str(url);
+        challenge.push('"');
+    }
+    if let Some(dpop) = dpop {
+        challenge.push_str(if dpop_only { ", algs=\"" } else { ", DPoP algs=\"" });
+        challenge.push_str(&dpop.algs);
         challenge.push('"');
     }
     Some(challenge)

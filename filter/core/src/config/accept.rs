@@ -11,6 +11,7 @@ use crate::config::origin;
 use crate::config::resource::Surroundings;
 use crate::config::rules::{self, Rules};
 use crate::config::scope::{ScopePattern, ScopeSet};
+use crate::config::sender::{self, CallerProof, DpopRules};
 use crate::config::server::{self, AuthorizationServer};
 use crate::config::{duration, raw, text};
 use crate::limits::{ACTORS_MAX, LIFETIME_SECONDS_MAX, SCOPES_MAX, URL_BYTES_MAX};
@@ -30,6 +31,8 @@ pub struct Accept {
     pub presenter: Presenter,
     /// How the presenter is proven to be the one on the line.
     pub caller: CallerProof,
+    /// What a DPoP proof must be; without it none is looked at, and a token that needs one is refused.
+    pub dpop: Option<Arc<DpopRules>>,
     /// Scopes a token must have, all of them.
     pub required_scopes: ScopeSet,
     /// Scopes a token must not have, any of them.
@@ -51,15 +54,6 @@ pub enum Presenter {
     AudienceAgent,
     /// The outermost actor of the token.
     CurrentActor,
-}
-
-/// How the presenter is proven to be the one on the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallerProof {
-    /// By the SPIFFE ID in its client certificate.
-    Mtls,
-    /// Not at all: everyone who holds the token passes for the agent.
-    AudienceOnly,
 }
 
 /// What a chain of actors may look like.
@@ -101,13 +95,7 @@ pub(super) fn check(
         &[("audience_agent", Presenter::AudienceAgent), ("current_actor", Presenter::CurrentActor)],
         "say who presents the token",
     )?;
-    let caller = text::word(
-        &path.field("caller"),
-        raw.caller.as_deref(),
-        Some(CallerProof::Mtls),
-        &[("mtls", CallerProof::Mtls), ("audience_only", CallerProof::AudienceOnly)],
-        "say how the presenter is proven to be the one on the line",
-    )?;
+    let caller = sender::check_caller(&path.field("caller"), raw.caller.as_ref())?;
     let required_scopes = check_required_scopes(&path.field("required_scopes"), raw, warnings)?;
     let accept = Accept {
         server: server::refer(
@@ -120,6 +108,7 @@ pub(super) fn check(
         origins: origin::check_all(&path.field("origins"), raw.origins.as_deref())?,
         presenter,
         caller,
+        dpop: sender::check_dpop(&path.field("dpop"), raw.dpop.as_ref(), caller, around, warnings)?,
         forbidden_scopes: check_forbidden_scopes(&path.field("forbidden_scopes"), raw, &required_scopes)?,
         required_scopes,
         lifetime_max: lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
@@ -129,7 +118,7 @@ pub(super) fn check(
     };
     check_presenter(path, &accept, around, warnings)?;
     warn_of_unclassified(path, &accept, warnings);
-    if caller == CallerProof::AudienceOnly {
+    if !caller.is_needed() {
         let path = path.field("caller");
         warnings
             .push(format!("{path}: audience_only lets everyone who holds a token pass for the agent: prefer \"mtls\""));
@@ -273,7 +262,6 @@ fn check_presenter(
     warnings: &mut Vec<String>,
 ) -> Result<(), ConfigError> {
     let agents = around.agents;
-    let proof_needed = accept.caller == CallerProof::Mtls;
     match accept.presenter {
         Presenter::AudienceAgent => {
             let agent = agents.by_audience(&accept.audience).ok_or_else(|| {
@@ -283,13 +271,7 @@ fn check_presenter(
                     "presenter \"audience_agent\" is the agent that tokens for this audience are minted for",
                 )
             })?;
-            if proof_needed && agent.spiffe_id.is_none() {
-                let agents = Path::Root.field("agents");
-                return Err(agents.key(&agent.id).field("spiffe_id").missing(
-                    "the SPIFFE ID in this agent's client certificate",
-                    format!("{path}.caller is \"mtls\", and this agent is the presenter"),
-                ));
-            }
+            check_provable(path, accept.caller, agent)?;
             if agent.status != AgentStatus::Active {
                 warnings.push(format!(
                     "{path}.audience: agent {} is not active, so every request is refused",
@@ -298,17 +280,44 @@ fn check_presenter(
             }
         }
         Presenter::CurrentActor => {
-            let able = |agent: &agent::Agent| {
-                agent.status == AgentStatus::Active && (!proof_needed || agent.spiffe_id.is_some())
-            };
+            let able = |agent: &agent::Agent| agent.status == AgentStatus::Active && can_prove(accept.caller, agent);
             if !agents.iter().any(|agent| able(agent)) {
                 return Err(path.field("presenter").found(
                     "current_actor",
-                    if proof_needed { "an active agent with a spiffe_id" } else { "an active agent" },
+                    match (accept.caller.mtls, accept.caller.dpop) {
+                        (true, false) => "an active agent with a spiffe_id",
+                        (false, true) => "an active agent with dpop_keys",
+                        (true, true) => "an active agent with a spiffe_id or dpop_keys",
+                        (false, false) => "an active agent",
+                    },
                     "no registered agent could present a token: see agents",
                 ));
             }
         }
     }
     Ok(())
+}
+
+fn can_prove(caller: CallerProof, agent: &agent::Agent) -> bool {
+    !caller.is_needed() || (caller.mtls && agent.spiffe_id.is_some()) || (caller.dpop && !agent.dpop_keys.is_empty())
+}
+
+/// The presenter is known, so it must be able to prove itself.
+fn check_provable(path: &Path<'_>, caller: CallerProof, agent: &agent::Agent) -> Result<(), ConfigError> {
+    if can_prove(caller, agent) {
+        return Ok(());
+    }
+    let agents = Path::Root.field("agents");
+    let of_agent = agents.key(&agent.id);
+    Err(if caller.mtls {
+        of_agent.field("spiffe_id").missing(
+            "the SPIFFE ID in this agent's client certificate",
+            format!("{path}.caller is \"mtls\", and this agent is the presenter"),
+        )
+    } else {
+        of_agent.field("dpop_keys").missing(
+            "the thumbprints of this agent's keys",
+            format!("{path}.caller is \"dpop\", and this agent is the presenter"),
+        )
+    })
 }

@@ -10,13 +10,13 @@ use crate::config::error::{ConfigError, Path, alternatives, quoted};
 use crate::config::resource::Resource;
 use crate::config::scope::ScopeSet;
 use crate::config::server::Servers;
-use crate::config::{raw, text};
+use crate::config::{raw, sender, text};
 use crate::limits::{AGENTS_MAX, CONFIG_TEXT_BYTES_MAX, NAMES_PER_LIST_MAX, URL_BYTES_MAX};
 use crate::profile::{Profiles, UNCLASSIFIED};
 
 /// Every registered agent, found by each of its names.
 ///
-/// Invariant: no two agents share an id, an audience, a SPIFFE ID, or a client identifier at one server.
+/// Invariant: no two agents share an id, an audience, a SPIFFE ID, a DPoP key, or a client identifier at one server.
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     by_id: BTreeMap<String, Arc<Agent>>,
@@ -66,6 +66,8 @@ pub struct Agent {
     pub audience: Option<String>,
     /// The URI SAN of its client certificate.
     pub spiffe_id: Option<String>,
+    /// The RFC 7638 thumbprints of the keys it makes DPoP proofs with.
+    pub dpop_keys: Vec<[u8; 32]>,
     /// Its client identifier at the servers where that is not its id, by the server's name.
     pub client_ids: BTreeMap<String, String>,
     /// How the gateway authenticates as this agent.
@@ -113,6 +115,7 @@ pub(super) fn check_all(
     warnings: &mut Vec<String>,
 ) -> Result<Agents, ConfigError> {
     let mut checked = Agents::default();
+    let mut keys: BTreeMap<[u8; 32], String> = BTreeMap::new();
     let Some(agents) = agents else {
         return Ok(checked);
     };
@@ -129,6 +132,12 @@ pub(super) fn check_all(
             let Some(name) = name else { continue };
             if let Some(other) = index.insert(name.clone(), Arc::clone(&agent)) {
                 return Err(shared(&path.field(field), name, &other.id));
+            }
+        }
+        for (at, key) in agent.dpop_keys.iter().enumerate() {
+            if let Some(other) = keys.insert(*key, agent.id.clone()) {
+                let value = raw.dpop_keys.as_ref().and_then(|keys| keys.get(at)).map_or("", String::as_str);
+                return Err(shared(&path.field("dpop_keys").index(at), value, &other));
             }
         }
         checked.by_id.insert(id.clone(), agent);
@@ -226,6 +235,7 @@ fn check(
             .as_deref()
             .map(|value| check_spiffe_id(&path.field("spiffe_id"), value))
             .transpose()?,
+        dpop_keys: sender::check_keys(&path.field("dpop_keys"), raw.dpop_keys.as_deref())?,
         client_ids: check_client_id_map(&path.field("client_ids"), raw.client_ids.as_ref(), around.servers)?,
         credential: raw
             .credential

@@ -60,6 +60,7 @@ pub(super) struct Agent {
     pub(super) profiles: Option<Vec<String>>,
     pub(super) resource: Option<String>,
     pub(super) spiffe_id: Option<String>,
+    pub(super) dpop_keys: Option<Vec<String>>,
     pub(super) client_ids: Option<BTreeMap<String, String>>,
     pub(super) credential: Option<Credential>,
     pub(super) issuer: Option<String>,
@@ -150,7 +151,8 @@ pub(super) struct Accept {
     pub(super) origins: Option<Vec<String>>,
     pub(super) audience: Option<String>,
     pub(super) presenter: Option<String>,
-    pub(super) caller: Option<String>,
+    pub(super) caller: Option<Value>,
+    pub(super) dpop: Option<Dpop>,
     pub(super) required_scopes: Option<Vec<String>>,
     pub(super) forbidden_scopes: Option<Vec<String>>,
     pub(super) max_lifetime: Option<String>,
@@ -176,6 +178,15 @@ pub(super) struct ClaimRule {
     pub(super) r#enum: Option<Vec<Value>>,
     pub(super) contains: Option<Value>,
     pub(super) absent: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dpop {
+    pub(super) origin: Option<String>,
+    pub(super) algorithms: Option<Vec<String>>,
+    pub(super) max_age: Option<String>,
+    pub(super) nonce_secret: Option<Secret>,
 }
 
 #[derive(Deserialize)]

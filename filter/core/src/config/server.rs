@@ -275,7 +275,7 @@ fn check_assertion_audience(
     }
 }
 
-fn check_algorithms(path: &Path<'_>, names: Option<&[String]>) -> Result<Algorithms, ConfigError> {
+pub(super) fn check_algorithms(path: &Path<'_>, names: Option<&[String]>) -> Result<Algorithms, ConfigError> {
     const ADVICE: &str = "signatures are asymmetric, and names are case-sensitive";
     let Some(names) = names else {
         return Ok(Algorithms::all());

@@ -65,6 +65,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         shape: Shape::OAuth,
         rpc_id: None,
         scopes_needed: String::new(),
+        dpop: None,
         sign_in_needed: String::new(),
         allow: "POST".to_owned(),
         metadata_url: None,
@@ -89,6 +90,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
     let observing = resource.observe.as_ref().and_then(|observe| observe.of_everything(ambient.now));
     context.observing = observing.map(|observing| Observation::new(observing, misleading(head)));
+    context.dpop = credential::dpop_challenge(&resource, head, ambient.now);
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
     match read_head(&resource, head) {
         Ok((credential, arrival)) => {
@@ -110,7 +112,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
 /// The checks that cost nothing come first: credential, then form.
 fn read_head(resource: &Resource, head: &RequestHead<'_>) -> Result<(Credential, Arrival), Rejection> {
     check_origin(resource, head)?;
-    let credential = Credential::read(head)?;
+    let credential = Credential::read(resource, head)?;
     let arrival = Arrival::read(resource, head)?;
     Ok((credential, arrival))
 }

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::bearer;
-use crate::config::CallerProof;
-use crate::delegation::binding;
+use crate::bearer::{self, Scheme};
+use crate::config::{Accept, Resource};
+use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
 use crate::delegation::policy::AuthorizedDelegation;
+use crate::dpop::{DpopError, Facts, Proof, nonce};
 use crate::flow::admission::Arrived;
 use crate::flow::{Joined, authorization};
 use crate::jwks::KeySet;
@@ -19,22 +20,38 @@ use crate::plugin::Plugin;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
-use crate::step::Step;
+use crate::routing;
+use crate::step::{DpopChallenge, Step};
+use crate::time::UnixSeconds;
 
 /// What a request shows of who sends it, owned, so that it can wait.
 #[derive(Debug)]
 pub(super) struct Credential {
+    scheme: Scheme,
     token: Redacted<String>,
+    proof: Option<Redacted<String>>,
+    method: String,
+    path: String,
     uri_san: Option<String>,
     certificate_sha256: Option<[u8; 32]>,
 }
 
 impl Credential {
-    /// Reads the one token, and what the connection shows.
-    pub(super) fn read(head: &RequestHead<'_>) -> Result<Self, Rejection> {
-        let token = bearer::read(head)?;
+    /// Reads the one token, the one proof where `resource` takes proofs, and what the connection shows.
+    pub(super) fn read(resource: &Resource, head: &RequestHead<'_>) -> Result<Self, Rejection> {
+        let takes_dpop = resource.accept.dpop.is_some();
+        let (scheme, token) = bearer::read(head, takes_dpop)?;
+        let proof = if takes_dpop { read_proof(head).map_err(Rejection::Dpop)? } else { None };
+        if scheme == Scheme::Dpop && proof.is_none() {
+            return Err(Rejection::Dpop(DpopError::Missing));
+        }
+        let text = |name| head.single_text(name).ok().flatten().unwrap_or_default();
         Ok(Self {
+            scheme,
             token: Redacted::new(token.to_owned()),
+            proof: proof.map(|proof| Redacted::new(proof.to_owned())),
+            method: text(":method").to_owned(),
+            path: routing::plain_path(text(":path"))?.to_owned(),
             uri_san: head.peer.uri_san.map(str::to_owned),
             certificate_sha256: head.peer.certificate_sha256,
         })
@@ -44,6 +61,27 @@ impl Credential {
     pub(super) fn token(&self) -> &Redacted<String> {
         &self.token
     }
+}
+
+/// What refusals of `resource` say of DPoP.
+pub(super) fn dpop_challenge(resource: &Resource, head: &RequestHead<'_>, now: UnixSeconds) -> Option<DpopChallenge> {
+    let rules = resource.accept.dpop.as_ref()?;
+    let presented = matches!(bearer::read(head, true), Ok((Scheme::Dpop, _)));
+    let nonce = rules.nonce_secret.as_ref().and_then(|secret| nonce::current(secret, now));
+    Some(DpopChallenge { algs: rules.algs(), nonce, presented })
+}
+
+/// RFC 9449 §4.3: "There is not more than one DPoP HTTP request header field."
+fn read_proof<'a>(head: &RequestHead<'a>) -> Result<Option<&'a str>, DpopError> {
+    let mut values = head.all("dpop");
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    // A host may join what was sent twice.
+    if values.next().is_some() || value.contains(&b',') {
+        return Err(DpopError::Repeated);
+    }
+    core::str::from_utf8(value).map(Some).map_err(|_| DpopError::Malformed)
 }
 
 /// Waits for keys of the token's issuer.
@@ -65,59 +103,97 @@ pub(super) fn admit(plugin: &mut Plugin, ambient: &mut Ambient<'_>, arrived: Arr
 }
 
 fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, may_fetch: bool) -> Step {
-    // Whoever shows no certificate where one is needed costs neither a signature check nor a fetch of keys.
-    if arrived.resource.accept.caller == CallerProof::Mtls && arrived.credential.uri_san.is_none() {
-        return arrived.context.refuse(Rejection::CallerUnproven);
-    }
-    let verified = match verify_inbound(plugin, ambient, &arrived) {
-        Ok(verified) => verified,
-        Err(Unverified::ForNow(rejection)) => {
-            return wait_for_keys(plugin, ambient, arrived, may_fetch, rejection);
-        }
-        Err(Unverified::Refused(error)) => return arrived.context.refuse(Rejection::Token(error)),
-    };
-    arrived.context.record.verified(verified.claims());
-    match authorize(plugin, ambient, &arrived, &verified) {
+    match decide(plugin, ambient, &mut arrived) {
         Ok(delegation) => {
             arrived.context.record.delegated(&delegation);
             authorization::begin(plugin, ambient, arrived, delegation)
         }
-        Err(rejection) => arrived.context.refuse(rejection),
+        Err(Undecided::ForNow(rejection)) => wait_for_keys(plugin, ambient, arrived, may_fetch, rejection),
+        Err(Undecided::Refused(rejection)) => arrived.context.refuse(rejection),
     }
 }
 
-fn authorize(
-    plugin: &Plugin,
-    ambient: &Ambient<'_>,
-    arrived: &Arrived,
-    verified: &VerifiedJwt,
-) -> Result<AuthorizedDelegation, Rejection> {
-    let (shown, resource) = (&arrived.credential, &arrived.resource);
-    binding::check(verified.claims(), shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
-    let sender = Sender { uri_san: shown.uri_san.as_deref() };
-    let observe = resource.observe.as_ref();
-    let observed = observe.map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
-    let delegation =
-        AuthorizedDelegation::authorize(verified, &resource.accept, &plugin.config(), sender, ambient.now, &observed)?;
-    let may = delegation.agent().resources.as_ref().is_none_or(|names| names.contains(&resource.name));
-    if may { Ok(delegation) } else { Err(Rejection::AgentResourceRefused) }
-}
-
-enum Unverified {
+enum Undecided {
     /// Newer keys might help; if they do not come, this is why.
     ForNow(Rejection),
     /// No key could help.
-    Refused(JwtError),
+    Refused(Rejection),
+}
+
+impl From<Rejection> for Undecided {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+/// From cheap to dear: what is shown at all, what a proof says, the token, what it is tied to, the proof's signature, and the policy.
+fn decide(
+    plugin: &mut Plugin,
+    ambient: &Ambient<'_>,
+    arrived: &mut Arrived,
+) -> Result<AuthorizedDelegation, Undecided> {
+    let (shown, resource) = (&arrived.credential, &arrived.resource);
+    let accept = &resource.accept;
+    // Whoever shows nothing where something is needed costs neither a signature check nor a fetch of keys.
+    let shows = (accept.caller.mtls && shown.uri_san.is_some()) || (accept.caller.dpop && shown.proof.is_some());
+    if accept.caller.is_needed() && !shows {
+        return Err(Undecided::Refused(Rejection::CallerUnproven));
+    }
+    let proof = proof_of(shown, accept, ambient).map_err(Rejection::Dpop)?;
+    let verified = verify_inbound(plugin, ambient, shown, accept)?;
+    arrived.context.record.verified(verified.claims());
+    let bound = Confirmation::of(verified.claims()).map_err(Rejection::Binding)?;
+    bound.check_certificate(shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
+    check_key(shown.scheme, &bound, proof.as_ref())?;
+    let key = proof.map(|proof| proof.verify(ambient.signatures)).transpose().map_err(Rejection::Dpop)?;
+    let sender = Sender { uri_san: shown.uri_san.as_deref(), key: key.as_ref() };
+    let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
+    let config = plugin.config();
+    let delegation = AuthorizedDelegation::authorize(&verified, accept, &config, sender, ambient.now, &observed)?;
+    if delegation.agent().resources.as_ref().is_some_and(|names| !names.contains(&resource.name)) {
+        return Err(Undecided::Refused(Rejection::AgentResourceRefused));
+    }
+    // A proof that nothing rests on proves nothing twice either, and takes no room.
+    if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {
+        plugin.proofs.take(&delegation.agent().id, &key, ambient.now)?;
+    }
+    Ok(delegation)
+}
+
+/// What the proof says, where there is one: it is checked even where nothing rests on it.
+fn proof_of<'a>(shown: &'a Credential, accept: &Accept, ambient: &Ambient<'_>) -> Result<Option<Proof<'a>>, DpopError> {
+    let (Some(rules), Some(proof)) = (&accept.dpop, &shown.proof) else {
+        return Ok(None);
+    };
+    let facts = Facts { method: &shown.method, path: &shown.path, token: shown.token.expose() };
+    Proof::read(proof.expose(), facts, rules, ambient.now).map(Some)
+}
+
+/// Holds the key a token is tied to against the scheme and the proof it came with.
+fn check_key(scheme: Scheme, bound: &Confirmation, proof: Option<&Proof<'_>>) -> Result<(), Rejection> {
+    match (scheme, bound.key, proof) {
+        // RFC 9449 §7.2: a DPoP-bound token received as a bearer token must be rejected.
+        (Scheme::Bearer, Some(_), _) => Err(Rejection::Binding(BindingError::DpopRequired)),
+        // RFC 9449 §7.1: no binding is inferred from a proof.
+        (Scheme::Bearer, None, _) => Ok(()),
+        (Scheme::Dpop, None, _) => Err(Rejection::Dpop(DpopError::Unbound)),
+        (Scheme::Dpop, Some(_), None) => Err(Rejection::Dpop(DpopError::Missing)),
+        (Scheme::Dpop, Some(key), Some(proof)) if key != *proof.thumbprint() => {
+            Err(Rejection::Dpop(DpopError::KeyMismatch))
+        }
+        (Scheme::Dpop, Some(_), Some(_)) => Ok(()),
+    }
 }
 
 fn verify_inbound(
     plugin: &mut Plugin,
     ambient: &Ambient<'_>,
-    arrived: &Arrived,
-) -> Result<Arc<VerifiedJwt>, Unverified> {
-    let accept = &arrived.resource.accept;
+    shown: &Credential,
+    accept: &Accept,
+) -> Result<Arc<VerifiedJwt>, Undecided> {
     let server = &accept.server;
-    let token = arrived.credential.token.expose();
+    let token = shown.token.expose();
+    let refused = |error| Undecided::Refused(Rejection::Token(error));
     let rules = TokenRules {
         issuer: &server.issuer,
         audience: &accept.audience,
@@ -133,12 +209,12 @@ fn verify_inbound(
     if let Some(verified) = plugin.known.find(token, set, &rules, ambient.now) {
         return Ok(verified);
     }
-    let jwt = UnverifiedJwt::parse(token).map_err(Unverified::Refused)?;
+    let jwt = UnverifiedJwt::parse(token).map_err(refused)?;
     match verify(&jwt, set, &rules, ambient.now, ambient.signatures) {
         Ok(verified) => Ok(plugin.known.keep(&jwt, verified)),
-        Err(JwtError::UnknownKid) if keys.is_none() => Err(Unverified::ForNow(Rejection::KeysUnavailable)),
-        Err(JwtError::UnknownKid) => Err(Unverified::ForNow(Rejection::Token(JwtError::UnknownKid))),
-        Err(error) => Err(Unverified::Refused(error)),
+        Err(JwtError::UnknownKid) if keys.is_none() => Err(Undecided::ForNow(Rejection::KeysUnavailable)),
+        Err(JwtError::UnknownKid) => Err(Undecided::ForNow(Rejection::Token(JwtError::UnknownKid))),
+        Err(error) => Err(refused(error)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde_json::Value;
+
 use super::{Claims, Header, JwtError};
 use crate::algorithm::Algorithm;
 use crate::base64url;
@@ -28,6 +30,18 @@ impl fmt::Debug for UnverifiedJwt<'_> {
 impl<'a> UnverifiedJwt<'a> {
     /// Takes a token apart.
     pub fn parse(token: &'a str) -> Result<Self, JwtError> {
+        Self::parse_by(token, |bytes| Ok((Header::parse(bytes)?, ()))).map(|(jwt, ())| jwt)
+    }
+
+    /// Takes a token apart whose header carries the key that signed it: a DPoP proof (RFC 9449 §4.2), which proves that key and nothing else.
+    pub(crate) fn parse_with_key(token: &'a str) -> Result<(Self, Option<Value>), JwtError> {
+        Self::parse_by(token, Header::parse_with_key)
+    }
+
+    fn parse_by<T>(
+        token: &'a str,
+        read_header: impl FnOnce(&[u8]) -> Result<(Header, T), JwtError>,
+    ) -> Result<(Self, T), JwtError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(JwtError::TokenTooLong);
         }
@@ -51,12 +65,12 @@ impl<'a> UnverifiedJwt<'a> {
         }
         let decode = |part| base64url::decode(part).ok_or(JwtError::Base64);
         let signature = decode(signature)?;
-        let header = Header::parse(&decode(header)?)?;
+        let (header, more) = read_header(&decode(header)?)?;
         if !signature_fits(signature.len(), header.algorithm()) {
             return Err(JwtError::SignatureLength);
         }
         let claims = Claims::parse(&decode(claims)?)?;
-        Ok(Self { token, signing_input, signature, header, claims })
+        Ok((Self { token, signing_input, signature, header, claims }, more))
     }
 
     /// The whole text, which is a credential.

@@ -23,7 +23,18 @@ pub struct Header {
 impl Header {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
         let header = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::HeaderJson)?;
-        let header = header.as_object().ok_or(JwtError::HeaderNotObject)?;
+        Self::read(header.as_object().ok_or(JwtError::HeaderNotObject)?)
+    }
+
+    /// The same for a header that may carry the key that signed it; what the key says is not looked into.
+    pub(super) fn parse_with_key(bytes: &[u8]) -> Result<(Self, Option<Value>), JwtError> {
+        let mut header = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::HeaderJson)?;
+        let header = header.as_object_mut().ok_or(JwtError::HeaderNotObject)?;
+        let key = header.remove("jwk");
+        Ok((Self::read(header)?, key))
+    }
+
+    fn read(header: &Map<String, Value>) -> Result<Self, JwtError> {
         for (name, error) in REFUSED {
             if header.contains_key(name) {
                 return Err(error);

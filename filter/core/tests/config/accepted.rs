@@ -41,7 +41,7 @@ fn every_member_arrives() {
     assert_eq!(resource.path_prefix.as_str(), "/auroradb/mcp");
     assert_eq!((resource.body_bytes_max, resource.strip_cookies), (1 << 20, true));
     assert_eq!(resource.accept.presenter, Presenter::AudienceAgent);
-    assert_eq!(resource.accept.caller, CallerProof::Mtls);
+    assert_eq!(resource.accept.caller, CallerProof { mtls: true, dpop: false });
     assert!(resource.accept.forbidden_scopes[0].matches("Aurora-DB:write"));
     assert_eq!(resource.accept.delegation.actors_max, 4);
     let Exchange::Acquire(exchange) = &resource.exchange else { unreachable!("the first resource exchanges") };
@@ -78,7 +78,7 @@ fn defaults_never_widen() {
     assert_eq!((keys.refresh, keys.max_stale), (Seconds::new(600), Seconds::new(3600)));
     assert_eq!(keys.cluster, "idp");
     let resource = resource(&config, "aurora-db");
-    assert_eq!(resource.accept.caller, CallerProof::Mtls);
+    assert_eq!(resource.accept.caller, CallerProof { mtls: true, dpop: false });
     let rules = &resource.accept.delegation;
     assert_eq!((rules.unregistered_prior_actors, rules.repeated_actors), (Verdict::Refuse, Verdict::Refuse));
     assert_eq!(rules.actor_profiles.iter().collect::<Vec<_>>(), ["ai_agent"]);

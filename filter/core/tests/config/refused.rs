@@ -4,6 +4,7 @@ mod agents;
 mod exchanges;
 mod resources;
 mod rules;
+mod senders;
 mod servers;
 
 use serde_json::json;

@@ -136,11 +136,7 @@ fn accepted_tokens() {
         ),
         (
             &[Edit::Set("/resources/0/accept/presentr", json!("audience_agent"))],
-            "resources[0].accept.presentr: unknown; want \"authorization_server\", \"origins\", \"audience\", \"presenter\", \"caller\", \"required_scopes\", \"forbidden_scopes\", \"max_lifetime\", \"subject_profiles\", \"delegation\", \"authentication\", \"entitlements\" or \"claims\": correct the name, or remove the member",
-        ),
-        (
-            &[Edit::Set("/resources/0/accept/caller", json!("none"))],
-            "resources[0].accept.caller: found \"none\"; want \"mtls\" or \"audience_only\": say how the presenter is proven to be the one on the line",
+            "resources[0].accept.presentr: unknown; want \"authorization_server\", \"origins\", \"audience\", \"presenter\", \"caller\", \"dpop\", \"required_scopes\", \"forbidden_scopes\", \"max_lifetime\", \"subject_profiles\", \"delegation\", \"authentication\", \"entitlements\" or \"claims\": correct the name, or remove the member",
         ),
         (
             &[Edit::Remove("/agents/wlp2/spiffe_id")],
