@@ -10,7 +10,7 @@ use actgate_tests::run;
 
 /// What the shipped bootstrap refuses before the filter sees it: no certificate, no proper request line, a name that is read in two ways.
 /// The answer to HEAD has no body either, so it carries no code.
-const REFUSED_BY_ENVOY: [&str; 15] = [
+const REFUSED_BY_ENVOY: [&str; 16] = [
     "cache-needs-the-caller-again",
     "caller-dpop-header-without-binding",
     "caller-header-instead-of-certificate",
@@ -26,6 +26,7 @@ const REFUSED_BY_ENVOY: [&str; 15] = [
     "path-no-slash",
     "path-not-ascii",
     "method-head",
+    "session-id-under-another-spelling",
 ];
 
 /// What Envoy brings into its one proper form before the filter sees it: the filter then judges that form, and the upstream gets it.

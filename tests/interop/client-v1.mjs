@@ -31,6 +31,26 @@ await step("subscribe", async () => {
   await until(() => logged.some((line) => String(line).includes("demo://resource/dynamic/text/1")));
   return exchanges.filter(({ method }) => method === "GET").map(({ status, type }) => ({ status, type }));
 });
+// A stream that broke off is taken up again behind the last event that was seen.
+await step("resume", async () => {
+  const seen = [];
+  await client.callTool({ name: "trigger-long-running-operation", arguments: { duration: 0.2, steps: 2 } }, undefined, {
+    onprogress: () => {},
+    onresumptiontoken: (token) => void seen.push(token),
+  });
+  const again = { accept: "text/event-stream", "mcp-session-id": transport.sessionId, "mcp-protocol-version": transport.protocolVersion, "last-event-id": seen[0] };
+  const answer = await fetch(url, { headers: { ...headers, ...again } });
+  const reader = answer.body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  while (!text.includes(seen.at(-1))) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += decoder.decode(value, { stream: true });
+  }
+  await reader.cancel();
+  return { status: answer.status, first: text.includes(seen[0]), later: seen.slice(1).every((id) => text.includes(id)), events: seen.length > 1 };
+});
 // The server asks the client in the middle of a call, and the client answers by POST.
 await step("answer", async () => said(await client.callTool({ name: "trigger-sampling-request", arguments: { prompt: "x", maxTokens: 5 } })));
 await step("cancel", async () => {

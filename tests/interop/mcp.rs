@@ -73,6 +73,7 @@ fn the_old_sdk_with_a_session() {
     steps.saw("call", &json!("Echo: grüße"));
     steps.saw("stream", &json!({ "result": "Long running operation completed. Duration: 0.3 seconds, Steps: 3.", "progress": [1, 2, 3] }));
     steps.saw("subscribe", &json!([{ "status": 200, "type": "text/event-stream" }]));
+    steps.saw("resume", &json!({ "status": 200, "first": false, "later": true, "events": true }));
     assert!(steps.seen("answer").as_str().is_some_and(|said| said.contains("sampled")), "{steps:?}");
     steps.saw("cancel", &json!("cancelled"));
     steps.failed("refused tool", "tool_not_mapped");
@@ -105,7 +106,6 @@ fn the_new_sdk_logs_in_by_itself() {
     let issuer_url = format!("http://127.0.0.1:{}", issuer.port);
     let server = Server::start(&["server-v2.mjs"]);
     let gateway = gateway(&server, None, |document| {
-        policy(document, &["echo"], &["server/discover"]);
         document["authorization_servers"]["public"] =
             json!({ "issuer": issuer_url, "jwks": { "keys": [issuer.told["jwk"]] } });
         document["agents"][KNOWLEDGE_AGENT]["resource"] = json!(IDENTIFIER);
@@ -117,6 +117,11 @@ fn the_new_sdk_logs_in_by_itself() {
         });
         resource["exchange"] = json!({ "pass_through": { "audience": IDENTIFIER } });
         resource["metadata"] = json!({ "resource": IDENTIFIER });
+        resource["mcp"] = json!({
+            "tools": { "echo": { "scopes": [SCOPE] } }, "methods": ["server/discover"], "method_scopes": [SCOPE],
+        });
+        // The others are called with tokens for the agent as it was named before.
+        document["resources"] = json!([resource.take()]);
     });
     let steps = run(&gateway, "client-login.mjs", json!({ "pin": "2026-07-28" }));
     steps.failed("without a token", "Unauthorized");

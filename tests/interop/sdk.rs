@@ -129,6 +129,10 @@ impl Client<'_> {
         let steps =
             lines.into_iter().map(|line| (line["step"].as_str().unwrap_or_default().to_owned(), line)).collect();
         let steps = Steps(steps);
+        // Shown where the test fails: what the gateway decided, next to what the client saw.
+        for line in gateway.envoy.logs().lines().filter(|line| line.contains("actgate decision")) {
+            println!("{line}");
+        }
         assert!(
             steps.0.contains_key("http"),
             "{} did not come to its end: {steps:#?}\n{}",
