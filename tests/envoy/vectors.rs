@@ -10,7 +10,7 @@ use actgate_tests::run;
 
 /// What the shipped bootstrap refuses before the filter sees it: no certificate, no proper request line, a name that is read in two ways.
 /// The answer to HEAD has no body either, so it carries no code.
-const REFUSED_BY_ENVOY: [&str; 16] = [
+const REFUSED_BY_ENVOY: [&str; 18] = [
     "cache-needs-the-caller-again",
     "caller-dpop-header-without-binding",
     "caller-header-instead-of-certificate",
@@ -27,10 +27,12 @@ const REFUSED_BY_ENVOY: [&str; 16] = [
     "path-not-ascii",
     "method-head",
     "session-id-under-another-spelling",
+    "rest-head-not-mapped",
+    "rest-method-lower-case",
 ];
 
 /// What Envoy brings into its one proper form before the filter sees it: the filter then judges that form, and the upstream gets it.
-const TIDIED_BY_ENVOY: [&str; 13] = [
+const TIDIED_BY_ENVOY: [&str; 14] = [
     "credential-empty-second",
     "credential-leading-space",
     "credential-trailing-space",
@@ -44,6 +46,7 @@ const TIDIED_BY_ENVOY: [&str; 13] = [
     "path-encoded-dot",
     "path-encoded-letter",
     "path-leading-double-slash",
+    "rest-path-double-dot-parameter",
 ];
 
 fn cases() -> Vec<Case> {
