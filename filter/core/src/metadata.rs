@@ -44,5 +44,13 @@ fn render(metadata: &Metadata, resource: &Resource) -> Value {
     if resource.accept.delegation.required {
         document.insert("actor_profile_required".into(), json!(true));
     }
+    if let Some(dpop) = &resource.accept.dpop {
+        document.insert("dpop_signing_alg_values_supported".into(), json!(dpop.algs().split(' ').collect::<Vec<_>>()));
+        let caller = resource.accept.caller;
+        // RFC 9728 §2: required only where a proof is the one way to show who calls.
+        if caller.dpop && !caller.mtls {
+            document.insert("dpop_bound_access_tokens_required".into(), json!(true));
+        }
+    }
     Value::Object(document)
 }
