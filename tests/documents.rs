@@ -62,6 +62,22 @@ fn every_documented_configuration_loads_without_a_warning() {
 }
 
 #[test]
+fn every_documented_policy_loads_in_the_first_configuration() {
+    let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
+    let (_, whole) = configurations().into_iter().next().expect("a configuration");
+    let readme = read("README.md");
+    let policies: Vec<&str> =
+        readme.split("<!-- mcp -->\n```json\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
+    assert!(policies.len() >= 2, "{policies:?}");
+    for policy in policies {
+        let mut document: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        document["resources"][0]["mcp"] = serde_json::from_str(policy).unwrap();
+        let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
+        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{policy}");
+    }
+}
+
+#[test]
 fn the_table_of_refusals_has_every_code_and_no_other() {
     let sources =
         ["rejection.rs", "jwt.rs", "jwt/claims.rs", "exchange/lineage.rs", "delegation/binding.rs", "dpop/proof.rs"];

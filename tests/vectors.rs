@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use actgate::dev::world::{Ports, World};
-use actgate_tests::case;
+use actgate_tests::case::{self, UpstreamAnswer};
 use actgate_tests::core_gateway::CoreGateway;
 use actgate_tests::gateway::{Gateway, Observation, Request};
 use actgate_tests::run;
@@ -95,6 +95,10 @@ impl Gateway for Searched {
 
     fn last_record(&mut self) -> Option<Value> {
         self.inner.last_record()
+    }
+
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.inner.upstream_says(answer);
     }
 
     fn send(&mut self, request: &Request) -> Observation {

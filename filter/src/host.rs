@@ -292,9 +292,9 @@ pub(crate) fn define_counter(name: &str) -> Result<u32, Refused> {
     Ok(metric)
 }
 
-pub(crate) fn increment(metric: u32) -> Result<(), Refused> {
+pub(crate) fn increment(metric: u32, by: i64) -> Result<(), Refused> {
     // SAFETY: no memory is passed.
-    checked(unsafe { import::proxy_increment_metric(metric, 1) })
+    checked(unsafe { import::proxy_increment_metric(metric, by) })
 }
 
 /// Reads the serialized form of a header map: a count, the sizes of all names and values, then each text with a closing zero byte.

@@ -14,6 +14,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Counts one under the name made of `parts`.
     pub(crate) fn count(&mut self, parts: &[&str]) {
+        self.count_by(parts, 1);
+    }
+
+    /// Counts so many under the name made of `parts`.
+    pub(crate) fn count_by(&mut self, parts: &[&str], many: usize) {
         let name = name(parts);
         let id = match self.counters.get(&name) {
             Some(id) => *id,
@@ -26,7 +31,7 @@ impl Metrics {
             }
         };
         // A metric that the host refuses changes no decision.
-        let _ = host::increment(id);
+        let _ = host::increment(id, i64::try_from(many).unwrap_or(i64::MAX));
     }
 }
 

@@ -36,13 +36,19 @@ impl Worker {
             let reply = response.refuse(Rejection::Internal("host refused a header edit"));
             return self.reply(stream, &reply);
         }
+        if let BodyPlan::Replace(edit) = &body
+            && host::replace_start(host::Buffer::RequestBody, edit.take, &edit.put).is_err()
+        {
+            let reply = response.refuse(Rejection::Internal("host refused a body edit"));
+            return self.reply(stream, &reply);
+        }
         report::decision(self, &record);
         // The route may have been chosen by a header that has changed; a host without the function never cached it.
         let _ = host::call_foreign_function("clear_route_cache", &[]);
         self.put(
             stream,
             match body {
-                BodyPlan::Release => Stage::Forwarded(response),
+                BodyPlan::Release | BodyPlan::Replace(_) => Stage::Forwarded(response),
                 BodyPlan::HoldUntil { limit, then } => Stage::Checking { limit, then, plan: response },
             },
         );

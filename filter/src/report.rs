@@ -28,6 +28,9 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
         match event {
             Event::KeysFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "fetched"]),
             Event::KeysNotFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "not_fetched"]),
+            Event::Withheld { resource, count, .. } => {
+                metrics.count_by(&["withheld", "resource", resource], *count);
+            }
             Event::Granted(_) => metrics.count(&["exchange", "code", "granted"]),
             Event::NotGranted { rejection, .. } => metrics.count(&["exchange", "code", rejection.code()]),
             Event::StreamEnded { reason, .. } => metrics.count(&["streams", "ended", reason.word()]),

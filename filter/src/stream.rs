@@ -62,20 +62,27 @@ impl Stream {
                     None => self.unreadable(),
                 }
             }
-            Some(Stage::Checking { limit, then, plan }) => {
+            Some(Stage::Checking { limit, then, mut plan }) => {
                 let verdict = if size > limit {
                     then.handle_too_large()
                 } else if complete {
                     let Ok(body) = self.body(size) else {
                         return self.unreadable();
                     };
-                    then.handle_body(&body)
+                    then.handle_body(&body, &mut plan)
                 } else {
                     self.worker.put(self.id, Stage::Checking { limit, then, plan });
                     return Action::Pause;
                 };
                 match verdict {
                     BodyVerdict::Release => {
+                        self.worker.put(self.id, Stage::Forwarded(plan));
+                        Action::Continue
+                    }
+                    BodyVerdict::Replace(edit) => {
+                        if host::replace_start(Buffer::RequestBody, edit.take, &edit.put).is_err() {
+                            return self.unreadable();
+                        }
                         self.worker.put(self.id, Stage::Forwarded(plan));
                         Action::Continue
                     }

@@ -61,6 +61,9 @@ pub struct Step {
     /// What the upstream answers.
     #[serde(default = "ok")]
     pub upstream: u16,
+    /// What else the upstream answers.
+    #[serde(default)]
+    pub upstream_answer: Option<UpstreamAnswer>,
     /// `allowed`, `metadata`, or the code of the refusal.
     pub want: String,
     /// The status, where the code alone does not say it.
@@ -76,6 +79,22 @@ pub struct Step {
     /// Headers that must not have reached the upstream.
     #[serde(default)]
     pub upstream_lacks: Vec<String>,
+    /// What a header must say that reached the upstream; null for one that must not have.
+    #[serde(default)]
+    pub upstream_headers: BTreeMap<String, Option<String>>,
+    /// What the body must have that reached the upstream, by JSON pointer; null for a member that must be null or absent.
+    #[serde(default)]
+    pub upstream_body: BTreeMap<String, Value>,
+    /// The body that must have reached the upstream, byte for byte.
+    pub upstream_raw_body: Option<String>,
+    /// Texts that must be in the answer.
+    #[serde(default)]
+    pub answer_has: Vec<String>,
+    /// Texts that must not be in the answer.
+    #[serde(default)]
+    pub answer_lacks: Vec<String>,
+    /// The whole answer.
+    pub answer: Option<String>,
     /// The earlier step whose upstream credential this one must share.
     pub same_credential_as: Option<usize>,
     /// The earlier step whose upstream credential this one must not share.
@@ -86,6 +105,36 @@ pub struct Step {
     /// What a header of the gateway's own reply must contain; null for one that must be absent.
     #[serde(default)]
     pub reply_headers: BTreeMap<String, Option<String>>,
+}
+
+/// What an upstream answers beside its status.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamAnswer {
+    /// `content-type`; null sends none.
+    #[serde(default = "json")]
+    pub content_type: Option<String>,
+    /// Further headers.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The body, piece by piece as it is sent.
+    pub pieces: Vec<String>,
+    /// A body of so many bytes in place of the last piece's `{padding}`.
+    pub padding: Option<usize>,
+}
+
+impl UpstreamAnswer {
+    /// The pieces as they are sent.
+    pub fn bytes(&self) -> Vec<Vec<u8>> {
+        let padding = "x".repeat(self.padding.unwrap_or_default());
+        self.pieces.iter().map(|piece| piece.replace("{padding}", &padding).into_bytes()).collect()
+    }
+
+    /// All headers.
+    pub fn all_headers(&self) -> Vec<(String, String)> {
+        let content_type = self.content_type.iter().map(|value| ("content-type".to_owned(), value.clone()));
+        content_type.chain(self.headers.iter().cloned()).collect()
+    }
 }
 
 fn ok() -> u16 {

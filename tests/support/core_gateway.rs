@@ -7,14 +7,15 @@ use actgate::dev::issuer::set::IssuerSet;
 use actgate::dev::world::World;
 use actgate_core::config::Config;
 use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
-use actgate_core::flow::{BodyVerdict, Joined, ResponseHead, ResponseStep, handle_request_headers};
+use actgate_core::flow::{BodyStep, BodyVerdict, Joined, Reading, ResponseHead, ResponseStep, handle_request_headers};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 use actgate_core::signatures::InGuest;
-use actgate_core::step::{BodyPlan, Forward, HeaderEdits, Observed, Reply, ResponsePlan, Step};
+use actgate_core::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Observed, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
 use serde_json::Value;
 
+use crate::case::UpstreamAnswer;
 use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::peer;
 
@@ -27,6 +28,7 @@ pub struct CoreGateway {
     drawn: u128,
     next_stream: u32,
     upstream_status: u16,
+    upstream_answer: Option<UpstreamAnswer>,
     records: Vec<String>,
 }
 
@@ -46,6 +48,7 @@ impl CoreGateway {
             drawn: 0,
             next_stream: 0,
             upstream_status: 200,
+            upstream_answer: None,
             records: Vec::new(),
         })
     }
@@ -153,32 +156,72 @@ impl CoreGateway {
     fn forward(&mut self, request: &Request, forward: Forward) -> Observation {
         self.records.push(forward.record.to_json());
         let headers = edited(&request.headers, &forward.edits);
-        let body = request.body.clone().unwrap_or_default();
+        let mut body = request.body.clone().unwrap_or_default();
+        let mut plan = forward.response;
+        if let BodyPlan::Replace(edit) = &forward.body {
+            replace(&mut body, edit);
+        }
         if let BodyPlan::HoldUntil { limit, then } = forward.body {
-            let verdict = if body.len() > limit { then.handle_too_large() } else { then.handle_body(&body) };
-            if let BodyVerdict::Reply(reply) = verdict {
-                return self.reply(&reply, None);
+            let verdict = if body.len() > limit { then.handle_too_large() } else { then.handle_body(&body, &mut plan) };
+            match verdict {
+                BodyVerdict::Release => {}
+                BodyVerdict::Replace(edit) => replace(&mut body, &edit),
+                BodyVerdict::Reply(reply) => return self.reply(&reply, None),
             }
         }
-        self.upstream(forward.response, Seen { headers, body })
+        self.answer_of_upstream(&mut plan, Some(Seen { headers, body }))
     }
 
     fn observed(&mut self, request: &Request, observed: Observed) -> Observation {
         self.records.push(observed.record.to_json());
         let headers = edited(&request.headers, &observed.edits);
-        self.upstream(observed.response, Seen { headers, body: request.body.clone().unwrap_or_default() })
+        let seen = Seen { headers, body: request.body.clone().unwrap_or_default() };
+        let mut plan = observed.response;
+        self.answer_of_upstream(&mut plan, Some(seen))
     }
 
-    fn upstream(&mut self, mut plan: ResponsePlan, seen: Seen) -> Observation {
-        let seen = Some(seen);
+    /// The upstream's answer, piece by piece, as the adapter passes it on.
+    fn answer_of_upstream(&mut self, plan: &mut ResponsePlan, seen: Option<Seen>) -> Observation {
         let status = self.upstream_status;
-        let head = ResponseHead { status: Some(status), headers: &[], end_of_stream: false };
-        match self.handle(|plugin, _| plan.handle_response_headers(plugin, &head)) {
-            ResponseStep::Reply(reply) => self.reply(&reply, seen),
-            ResponseStep::Pass | ResponseStep::Hold => {
-                Observation { status, headers: Vec::new(), body: Vec::new(), upstream: seen }
+        let said = self.upstream_answer.clone();
+        let mut headers = said.as_ref().map_or_else(Vec::new, UpstreamAnswer::all_headers);
+        let pieces = said.as_ref().map_or_else(|| vec![EMPTY_RESULT.to_vec()], UpstreamAnswer::bytes);
+        if said.is_none() {
+            headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
+        let pairs: Vec<(&[u8], &[u8])> =
+            headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let head = ResponseHead { status: Some(status), headers: &pairs, end_of_stream: pieces.is_empty() };
+        if let ResponseStep::Reply(reply) = self.handle(|plugin, _| plan.handle_response_headers(plugin, &head)) {
+            return self.reply(&reply, seen);
+        }
+        headers.retain(|(name, _)| plan.response_headers_to_remove().all(|removed| removed != name));
+        let mut body = Vec::new();
+        let pieces = match plan.reading() {
+            Reading::Whole { .. } => vec![pieces.concat()],
+            Reading::Not | Reading::Pieces => pieces,
+        };
+        for (at, piece) in pieces.iter().enumerate() {
+            let step = match plan.reading() {
+                Reading::Whole { limit } if piece.len() > limit => plan.handle_response_too_large(),
+                Reading::Whole { .. } | Reading::Pieces | Reading::Not => {
+                    plan.handle_response_body(piece, at + 1 == pieces.len())
+                }
+            };
+            match step {
+                BodyStep::Pass => body.extend(piece),
+                BodyStep::Replace { bytes, event } => {
+                    self.records.extend(event.map(|event| event.to_json()));
+                    body.extend(bytes);
+                }
+                BodyStep::Withdraw { bytes, record } => {
+                    self.records.push(record.to_json());
+                    body.extend(bytes);
+                }
+                BodyStep::Reply(reply) => return self.reply(&reply, seen),
             }
         }
+        Observation { status, headers, body, upstream: seen }
     }
 
     fn reply(&mut self, reply: &Reply, upstream: Option<Seen>) -> Observation {
@@ -202,6 +245,12 @@ fn edited(headers: &[(String, String)], edits: &HeaderEdits) -> Vec<(String, Str
         headers.push((name.to_owned(), value.expose().clone()));
     }
     headers
+}
+
+const EMPTY_RESULT: &[u8] = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+
+fn replace(body: &mut Vec<u8>, edit: &BodyEdit) {
+    body.splice(..edit.take, edit.put.iter().copied());
 }
 
 /// Clusters are named after the issuers.
@@ -243,6 +292,10 @@ impl Gateway for CoreGateway {
     fn last_record(&mut self) -> Option<Value> {
         let decision = self.records.iter().rev().find(|record| record.contains("\"decision\":"));
         decision.and_then(|record| serde_json::from_str(record).ok())
+    }
+
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.upstream_answer = answer.cloned();
     }
 
     fn send(&mut self, request: &Request) -> Observation {

@@ -12,6 +12,7 @@ use actgate::dev::world::{Ports, World, streamward};
 use actgate::envoy::{Binary, Launch, LogLevel, RunningEnvoy, Template};
 use serde_json::Value;
 
+use crate::case::UpstreamAnswer;
 use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::tls_client::{self, Connection};
 use crate::upstream::Upstream;
@@ -292,6 +293,10 @@ impl Gateway for EnvoyGateway {
         let log = self.envoy.logs();
         let decision = log.lines().rev().find_map(|line| line.split_once("actgate decision "))?.1;
         serde_json::from_str(decision).ok()
+    }
+
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.upstream.say(answer.cloned());
     }
 
     fn send(&mut self, request: &Request) -> Observation {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use actgate::dev::world::{Ports, World};
 use envoy_harness::{Thread, profile};
 
+use crate::case::UpstreamAnswer;
 use crate::case::{self, Case};
 use crate::gateway::{Gateway, Observation, Request};
 use crate::harness_gateway::HarnessGateway;
@@ -108,6 +109,10 @@ impl Gateway for Metered {
 
     fn upstream_answers(&mut self, status: u16) {
         self.inner.upstream_answers(status);
+    }
+
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.inner.upstream_says(answer);
     }
 
     fn send(&mut self, request: &Request) -> Observation {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::case::UpstreamAnswer;
+
 /// A request as an agent sends it.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -98,6 +100,9 @@ pub trait Gateway {
     fn last_record(&mut self) -> Option<Value> {
         None
     }
+
+    /// What else the upstream answers from now on; `None` for an empty result.
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>);
 
     /// Sends one request and waits for what comes of it.
     fn send(&mut self, request: &Request) -> Observation;

@@ -11,6 +11,7 @@ use envoy_harness::{
 };
 use serde_json::Value;
 
+use crate::case::UpstreamAnswer;
 use crate::envoy_gateway::module;
 use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::peer;
@@ -28,6 +29,7 @@ pub struct HarnessGateway {
     issuers: Arc<Mutex<IssuerSet>>,
     world: World,
     upstream_status: u16,
+    upstream_answer: Option<UpstreamAnswer>,
 }
 
 /// The module, compiled once for each test process.
@@ -61,7 +63,7 @@ impl HarnessGateway {
         let issuers = Arc::new(Mutex::new(world.issuer_set()));
         let answering = Arc::clone(&issuers);
         envoy.on_callout(move |callout| answer(&mut answering.lock().expect("no holder panics"), callout));
-        Ok(Self { envoy, issuers, world: world.clone(), upstream_status: 200 })
+        Ok(Self { envoy, issuers, world: world.clone(), upstream_status: 200, upstream_answer: None })
     }
 
     /// The issuers, to look at what was asked of them.
@@ -151,6 +153,10 @@ impl Gateway for HarnessGateway {
         serde_json::from_str(decision).ok()
     }
 
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.upstream_answer = answer.cloned();
+    }
+
     fn send(&mut self, request: &Request) -> Observation {
         let id = self.envoy.request(self.request(request));
         for _ in 0..STEPS_MAX {
@@ -162,7 +168,20 @@ impl Gateway for HarnessGateway {
         if let Outcome::Forwarded(seen) = self.envoy.outcome(id)
             && seen.complete()
         {
-            let mut response = Response::json(self.upstream_status, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+            let mut response = match &self.upstream_answer {
+                None => Response::json(self.upstream_status, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+                Some(answer) => {
+                    let mut response = Response::new(self.upstream_status);
+                    for (name, value) in answer.all_headers() {
+                        response = response.header(&name, value);
+                    }
+                    let mut pieces = answer.bytes();
+                    match pieces.pop() {
+                        Some(only) if pieces.is_empty() => response.body(only),
+                        last => response.chunks(pieces.into_iter().chain(last)),
+                    }
+                }
+            };
             if self.upstream_status == 401 {
                 response = response.header("www-authenticate", "Bearer error=\"invalid_token\"");
             }

@@ -7,7 +7,7 @@ use actgate::dev::world::{World, streamward};
 use serde_json::{Value, json};
 
 use crate::case::{Case, RequestRecipe, Step};
-use crate::gateway::{Gateway, Observation, Request};
+use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::{proof, token};
 
 /// The configuration of `world` with the edits of `case`.
@@ -138,6 +138,7 @@ pub fn run(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<
     let seen = run_steps(world, case, gateway);
     gateway.behave();
     gateway.upstream_answers(200);
+    gateway.upstream_says(None);
     seen
 }
 
@@ -161,6 +162,7 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
             }
         }
         gateway.upstream_answers(step.upstream);
+        gateway.upstream_says(step.upstream_answer.as_ref());
         let token = token::make(world, UnixSeconds(now), &case.id, &step.token, &tokens);
         let mut request = request(world, &step.request, token.as_deref());
         let proof = step.dpop.as_ref().map(|recipe| {
@@ -252,6 +254,42 @@ fn check_reply(step: &Step, observation: &Observation) -> Result<(), String> {
     Ok(())
 }
 
+fn check_answer(step: &Step, observation: &Observation) -> Result<(), String> {
+    let answer = String::from_utf8_lossy(&observation.body);
+    if let Some(text) = step.answer_has.iter().find(|text| !answer.contains(text.as_str())) {
+        return Err(format!("the answer has no {text}: {answer}"));
+    }
+    if let Some(text) = step.answer_lacks.iter().find(|text| answer.contains(text.as_str())) {
+        return Err(format!("the answer has {text}: {answer}"));
+    }
+    match &step.answer {
+        Some(want) if *want != answer => Err(format!("the answer is {answer}")),
+        _ => Ok(()),
+    }
+}
+
+fn check_upstream(step: &Step, upstream: &Seen) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(&upstream.body).unwrap_or_default();
+    for (pointer, want) in &step.upstream_body {
+        let got = body.pointer(pointer).unwrap_or(&Value::Null);
+        if got != want {
+            return Err(format!("the upstream's body has {got} at {pointer}, not {want}"));
+        }
+    }
+    for (name, want) in &step.upstream_headers {
+        let got = upstream.all(name);
+        if got != want.as_deref().into_iter().collect::<Vec<_>>() {
+            return Err(format!("the upstream got {name}: {got:?}"));
+        }
+    }
+    match &step.upstream_raw_body {
+        Some(want) if want.as_bytes() != upstream.body => {
+            Err(format!("the upstream's body is {}", String::from_utf8_lossy(&upstream.body)))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Result<(), String> {
     let code = observation.code();
     if code != step.want {
@@ -263,9 +301,10 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
         return Err(format!("wanted status {status}, got {}", observation.status));
     }
     check_reply(step, observation)?;
+    check_answer(step, observation)?;
     let allowed = step.want == "allowed";
     // An upstream that refuses the issued token was reached; nobody else is.
-    let reached = allowed || step.want == "upstream_refused_token";
+    let reached = allowed || ["upstream_refused_token", "upstream_answer_refused"].contains(&step.want.as_str());
     if observation.upstream.is_some() != reached {
         return Err(format!("upstream reached: {}", observation.upstream.is_some()));
     }
@@ -278,6 +317,7 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
             return Err(format!("upstream token has {:?} at {pointer}", claims.pointer(pointer)));
         }
     }
+    check_upstream(step, upstream)?;
     for name in &step.upstream_lacks {
         if !upstream.all(name).is_empty() {
             return Err(format!("{name} reached the upstream"));

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::case::UpstreamAnswer;
 use crate::gateway::Seen;
 
 #[derive(Debug)]
@@ -17,6 +18,7 @@ struct State {
     seen: VecDeque<Seen>,
     status: u16,
     headers: Vec<(String, String)>,
+    answer: Option<UpstreamAnswer>,
 }
 
 /// A running upstream.
@@ -32,7 +34,13 @@ impl Upstream {
     pub fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(Mutex::new(State { begun: 0, seen: VecDeque::new(), status: 200, headers: Vec::new() }));
+        let state = Arc::new(Mutex::new(State {
+            begun: 0,
+            seen: VecDeque::new(),
+            status: 200,
+            headers: Vec::new(),
+            answer: None,
+        }));
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
         std::thread::spawn(move || {
@@ -59,6 +67,11 @@ impl Upstream {
         state.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     }
 
+    /// What else it answers from now on; `None` for an empty result.
+    pub fn say(&self, answer: Option<UpstreamAnswer>) {
+        self.state.lock().expect("no holder panics").answer = answer;
+    }
+
     /// How many requests began to arrive, complete or not, since the last call.
     pub fn take_begun(&self) -> usize {
         std::mem::take(&mut self.state.lock().expect("no holder panics").begun)
@@ -82,11 +95,17 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) {
     let _ = connection.set_read_timeout(Some(Duration::from_secs(120)));
     let mut reader = BufReader::new(connection);
     while let Some(seen) = read(&mut reader, state) {
-        let (status, headers) = {
+        let (status, headers, answer) = {
             let mut state = state.lock().expect("no holder panics");
             state.seen.push_back(seen);
-            (state.status, state.headers.clone())
+            (state.status, state.headers.clone(), state.answer.clone())
         };
+        if let Some(said) = answer {
+            if say(connection, status, &said).is_err() {
+                return;
+            }
+            continue;
+        }
         let mut answer = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n");
         for (name, value) in headers {
             answer.push_str(&format!("{name}: {value}\r\n"));
@@ -97,6 +116,30 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) {
             return;
         }
     }
+}
+
+/// In chunks, each sent by itself, where there are several pieces; one piece has its length.
+fn say(mut connection: &TcpStream, status: u16, answer: &UpstreamAnswer) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {status} X\r\n");
+    for (name, value) in answer.all_headers() {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let pieces = answer.bytes();
+    if let [only] = pieces.as_slice() {
+        head.push_str(&format!("content-length: {}\r\n\r\n", only.len()));
+        connection.write_all(head.as_bytes())?;
+        return connection.write_all(only);
+    }
+    head.push_str("transfer-encoding: chunked\r\n\r\n");
+    connection.write_all(head.as_bytes())?;
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        let chunk = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+        connection.write_all(&chunk)?;
+        connection.flush()?;
+        // Long enough that they do not arrive as one.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    connection.write_all(b"0\r\n\r\n")
 }
 
 fn read(reader: &mut BufReader<&TcpStream>, state: &Mutex<State>) -> Option<Seen> {

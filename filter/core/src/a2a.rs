@@ -15,10 +15,10 @@ use crate::rpc::RpcCall;
 /// [`Rejection::MethodNotMapped`], or the unmet demand of the method.
 pub(crate) fn judge(
     policy: &A2aPolicy,
-    call: &RpcCall,
+    call: &RpcCall<'_>,
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
     let method = policy.methods.get(&call.method).ok_or(Rejection::MethodNotMapped)?;
     check_demands(&method.demands, delegation)?;
-    Ok(Operation { label: call.method.clone(), scopes: ScopeSet::default(), reuse_max: None })
+    Ok(Operation::new(&call.method, ScopeSet::default()))
 }

@@ -15,8 +15,10 @@ pub mod error;
 pub mod exchange;
 pub mod mcp;
 pub mod metadata;
+pub mod needs;
 pub mod observe;
 mod origin;
+pub mod pattern;
 pub mod protocol;
 mod raw;
 pub mod resource;
@@ -52,8 +54,10 @@ pub use exchange::{
     Acquisition, ActorToken, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SameSubject,
     SubjectTokenType, TokenExchange,
 };
-pub use mcp::{McpPolicy, Tool};
+pub use mcp::{Called, McpPolicy, Tool};
 pub use metadata::Metadata;
+pub use needs::Needs;
+pub use pattern::Patterns;
 pub use protocol::{A2aMethod, A2aPolicy, Demand, Protocol};
 pub use resource::{PathPrefix, Resource};
 pub use rest::{QueryRules, RestOperation, RestPolicy};

@@ -6,6 +6,8 @@
 //! Memory is bounded by a small multiple of the input's length, which the caller bounds.
 //! Errors carry no part of the input.
 
+pub(crate) mod span;
+
 use core::cell::Cell;
 use core::fmt;
 use std::collections::BTreeMap;

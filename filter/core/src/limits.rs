@@ -136,6 +136,18 @@ pub const RULE_VALUES_MAX: usize = 256;
 
 /// Most parameters in one query: forms that people fill in have a few dozen.
 pub const QUERY_PARAMETERS_MAX: usize = 128;
+/// Most subjects or actors that one operation may be limited to: more are better told apart by a scope.
+pub const CALLERS_MAX: usize = 256;
+
+/// Longest description of a tool in bytes that is shown in place of the server's.
+pub const DESCRIPTION_BYTES_MAX: usize = 4096;
+
+/// Longest list answer in bytes, and longest event of a stream with one: a list is held until it is complete.
+/// Several hundred tools of 4 KiB each fit; servers divide longer lists into pages.
+pub const LIST_ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Most withheld entries that one record names.
+pub const WITHHELD_NAMES_MAX: usize = 16;
 
 /// Longest scope in bytes: some servers use URLs as scopes.
 pub const SCOPE_BYTES_MAX: usize = 512;

@@ -1,163 +1,238 @@
-//! MCP (2025-03-26 to 2026-07-28) as far as a decision needs it: which tool is called, told by the body.
+//! MCP (2025-03-26 to 2026-07-28) as far as a decision needs it: what is called, told by the body.
 //!
-//! Routing headers (`Mcp-Method`, `Mcp-Name`) are hints: compared with the body where the protocol version defines them, taken away where it does not.
+//! Tools, prompts and resources are mapped one by one or by explicit patterns, every other method by its name; what is not mapped is refused.
+//! Routing headers (`Mcp-Method`, `Mcp-Name`, `Mcp-Param-*`) are hints: compared with the body where the protocol version defines them.
 //! Only in the host mode that releases headers before the body may they decide early, and then the body is held until it agrees.
 
-use ct_codecs::{Base64, Decoder as _};
+mod events;
+mod hints;
+pub(crate) mod listing;
 
-use crate::config::{McpPolicy, ScopeSet, Tool};
+use core::ops::Range;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::config::{Called, McpPolicy, Needs, ScopeSet, Tool, Verdict};
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::operation::{Operation, check_demands};
+use crate::json::{self, span};
+use crate::limits::JSON_DEPTH_MAX;
+use crate::mcp::listing::Listing;
+use crate::operation::{BodyEdit, Operation, check_needs};
 use crate::rejection::Rejection;
-use crate::request::RequestHead;
-use crate::rpc::RpcCall;
+use crate::rpc::{RpcCall, refuse_look_alikes};
+
+pub(crate) use events::EventFilter;
+pub(crate) use hints::{Hints, VERSIONS, version_asked_for};
 
 const TOOLS_CALL: &str = "tools/call";
+const PROMPTS_GET: &str = "prompts/get";
 const RESOURCES_READ: &str = "resources/read";
-const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
+const COMPLETE: &str = "completion/complete";
 
-/// The revisions known here, as they are named to a client that speaks another.
-pub(crate) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
+/// Methods that name one resource by `params.uri`; what may be read may be subscribed to, and nothing else may.
+const OF_ONE_RESOURCE: [&str; 3] = [RESOURCES_READ, "resources/subscribe", "resources/unsubscribe"];
 
-/// A protocol revision known here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Revision {
-    /// Before routing headers, or not said (then 2025-03-26).
-    Sessions,
-    /// 2026-07-28: stateless, routing headers required.
-    Routed,
-}
-
-/// The version that a client asked for, where it looks like one: it is repeated in the refusal.
-pub(crate) fn version_asked_for(head: &RequestHead<'_>) -> Option<String> {
-    let version = head.single_text("mcp-protocol-version").ok().flatten()?;
-    let plain =
-        version.len() <= "2026-07-28".len() && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    plain.then(|| version.to_owned())
-}
-
-/// What the request headers say of the call.
-#[derive(Debug, Clone)]
-pub(crate) struct Hints {
-    version: Option<String>,
-    revision: Revision,
-    method: Option<String>,
-    name: Option<String>,
-}
-
-impl Hints {
-    /// # Errors
-    ///
-    /// [`Rejection::ProtocolVersionUnsupported`] for a revision that is not known,
-    /// [`Rejection::HeaderMismatch`] for a routing header sent twice or not as text.
-    pub(crate) fn read(head: &RequestHead<'_>) -> Result<Self, Rejection> {
-        let text = |name: &str| {
-            head.single_text(name).map(|value| value.map(str::to_owned)).map_err(|_| Rejection::HeaderMismatch)
-        };
-        let version = text("mcp-protocol-version")?;
-        let revision = match version.as_deref() {
-            None | Some("2025-03-26" | "2025-06-18" | "2025-11-25") => Revision::Sessions,
-            Some("2026-07-28") => Revision::Routed,
-            Some(_) => return Err(Rejection::ProtocolVersionUnsupported),
-        };
-        Ok(Self { version, revision, method: text("mcp-method")?, name: text("mcp-name")? })
-    }
-
-    /// Whether the revision has sessions; one without ignores their headers, and so nothing behind the gateway may read them.
-    pub(crate) fn has_sessions(&self) -> bool {
-        self.revision == Revision::Sessions
-    }
-
-    /// The tool that the headers alone name, where the revision defines them.
-    fn tool(&self) -> Result<Option<String>, Rejection> {
-        if self.revision != Revision::Routed || self.method.as_deref() != Some(TOOLS_CALL) {
-            return Ok(None);
-        }
-        self.name.as_deref().map(decode_sentinel).transpose()
-    }
-
-    /// SEP-2243: a mismatch between header and body, or a missing routing header, is refused.
-    fn agree(&self, call: &RpcCall, name: Option<&str>) -> Result<(), Rejection> {
-        if self.revision == Revision::Sessions {
-            return Ok(());
-        }
-        let said_in_body = call
-            .params
-            .get("_meta")
-            .and_then(|meta| meta.get(PROTOCOL_VERSION_META))
-            .and_then(serde_json::Value::as_str);
-        if said_in_body != self.version.as_deref() {
-            return Err(Rejection::HeaderMismatch);
-        }
-        if self.method.as_deref() != Some(call.method.as_str()) {
-            return Err(Rejection::HeaderMismatch);
-        }
-        // SEP-2243: `Mcp-Name` is `params.uri` where a resource is read, and else `params.name`.
-        let named = self.name.as_deref().map(decode_sentinel).transpose()?;
-        let wanted = if call.method == RESOURCES_READ { call.param("uri")? } else { name };
-        if named.as_deref() == wanted { Ok(()) } else { Err(Rejection::HeaderMismatch) }
-    }
-}
-
-/// SEP-2243: values that are not plain ASCII travel as `=?base64?...?=`; decoded before comparing.
-fn decode_sentinel(value: &str) -> Result<String, Rejection> {
-    let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
-        return Ok(value.to_owned());
-    };
-    let bytes = Base64::decode_to_vec(encoded, None).map_err(|_| Rejection::HeaderMismatch)?;
-    String::from_utf8(bytes).map_err(|_| Rejection::HeaderMismatch)
-}
+/// Methods that are decided by what they name, and by no list of methods.
+pub(crate) const DECIDED_BY_NAME: [(&str, &str); 6] = [
+    (TOOLS_CALL, "tools"),
+    (PROMPTS_GET, "prompts"),
+    (RESOURCES_READ, "resources"),
+    ("resources/subscribe", "resources"),
+    ("resources/unsubscribe", "resources"),
+    (COMPLETE, "prompts\" and \"resources"),
+];
 
 /// Judges a parsed call.
 ///
 /// # Errors
 ///
-/// [`Rejection::MethodNotMapped`] and [`Rejection::ToolNotMapped`] for whatever the resource does not map,
-/// [`Rejection::HeaderMismatch`] where headers and body disagree, or the unmet demand of the tool.
+/// The code that says what is not mapped, [`Rejection::HeaderMismatch`] where headers and body disagree, or the unmet need of the operation.
 pub(crate) fn judge(
-    policy: &McpPolicy,
+    policy: &Arc<McpPolicy>,
     hints: &Hints,
-    call: &RpcCall,
+    call: &RpcCall<'_>,
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
     let name = call.param("name")?;
-    if call.method != TOOLS_CALL {
-        hints.agree(call, name)?;
-        if !policy.methods.contains(&call.method) {
-            return Err(Rejection::MethodNotMapped);
-        }
-        return Ok(Operation { label: call.method.clone(), scopes: policy.method_scopes.clone(), reuse_max: None });
-    }
-    let name = name.ok_or(Rejection::BodyInvalid)?;
-    hints.agree(call, Some(name))?;
-    // A call without an id could not be answered: a notification never runs a tool.
-    if call.id.is_none() {
+    if call.method == TOOLS_CALL && name.is_none() {
         return Err(Rejection::BodyInvalid);
     }
-    tool_operation(policy, name, delegation)
+    hints.agree(call, name)?;
+    let method = call.method.as_str();
+    let operation = if is_unmapped(policy, method) {
+        return Err(Rejection::MethodNotMapped);
+    } else if method == TOOLS_CALL {
+        call_tool(policy, hints, call, name.ok_or(Rejection::BodyInvalid)?, delegation)?
+    } else if method == PROMPTS_GET {
+        let name = name.ok_or(Rejection::BodyInvalid)?;
+        let prompt = policy.prompts.find(name).ok_or(Rejection::PromptNotMapped)?;
+        check_call(prompt, hints, call, delegation)?;
+        Operation::of(name, &prompt.needs)
+    } else if OF_ONE_RESOURCE.contains(&method) {
+        let uri = call.param("uri")?.ok_or(Rejection::BodyInvalid)?;
+        resource(policy, uri, delegation)?
+    } else if method == COMPLETE {
+        complete(policy, call, delegation)?
+    } else {
+        return method_operation(policy, call, delegation);
+    };
+    // A call without an id could not be answered: a notification never runs anything.
+    if call.id.is_none() { Err(Rejection::BodyInvalid) } else { Ok(operation) }
 }
 
-fn tool_operation(policy: &McpPolicy, name: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
-    let tool: &Tool = policy.tools.get(name).ok_or(Rejection::ToolNotMapped)?;
-    check_demands(&tool.demands, delegation)?;
-    Ok(Operation { label: name.to_owned(), scopes: tool.scopes.clone(), reuse_max: tool.reuse_max })
+/// Where a server's prompts or resources are not mapped at all, their methods are not.
+fn is_unmapped(policy: &McpPolicy, method: &str) -> bool {
+    (method == PROMPTS_GET && policy.prompts.is_empty())
+        || (OF_ONE_RESOURCE.contains(&method) && policy.resources.is_empty())
+        || (method == COMPLETE && policy.prompts.is_empty() && policy.resources.is_empty())
+}
+
+fn method_operation(
+    policy: &Arc<McpPolicy>,
+    call: &RpcCall<'_>,
+    delegation: &AuthorizedDelegation,
+) -> Result<Operation, Rejection> {
+    if !policy.methods.contains(&call.method) {
+        return Err(Rejection::MethodNotMapped);
+    }
+    let mut operation = Operation::new(&call.method, policy.method_scopes.clone());
+    if listing::is_listing(&call.method) {
+        operation.listing(Listing::new(policy, delegation));
+    }
+    Ok(operation)
+}
+
+fn call_tool(
+    policy: &McpPolicy,
+    hints: &Hints,
+    call: &RpcCall<'_>,
+    name: &str,
+    delegation: &AuthorizedDelegation,
+) -> Result<Operation, Rejection> {
+    let tool = policy.tool(name).ok_or(Rejection::ToolNotMapped)?;
+    check_call(&tool.called, hints, call, delegation)?;
+    let mut operation = tool_operation(name, tool, hints);
+    if let Some(upstream) = &tool.upstream_name {
+        let at = member_of_params(call.text, "name").ok_or(Rejection::BodyInvalid)?;
+        operation.edit.body = Some(BodyEdit::text_at(call.text, at, upstream)?);
+    }
+    Ok(operation)
+}
+
+fn tool_operation(name: &str, tool: &Tool, hints: &Hints) -> Operation {
+    let mut operation = Operation::of(name, &tool.called.needs);
+    if let Some(upstream) = &tool.upstream_name {
+        // SEP-2243: whoever rewrites `params.name` rewrites what mirrors it.
+        operation.edit.headers.extend(hints.renamed(upstream).map(|value| ("mcp-name", value)));
+    }
+    operation
+}
+
+/// Needs and rules of something that is called with arguments.
+fn check_call(
+    called: &Called,
+    hints: &Hints,
+    call: &RpcCall<'_>,
+    delegation: &AuthorizedDelegation,
+) -> Result<(), Rejection> {
+    check_needs(&called.needs, delegation)?;
+    refuse_look_alikes(&call.params, &["inputResponses", "requestState"])?;
+    // 2026-07-28 MRTR: both are the client's words beside the arguments, and no rule has judged them.
+    let client_input = call.params.contains_key("inputResponses") || call.params.contains_key("requestState");
+    if client_input && called.client_input == Verdict::Refuse {
+        return Err(Rejection::ClientInputRefused);
+    }
+    if called.arguments.is_empty() && called.mirrored.is_empty() {
+        return Ok(());
+    }
+    refuse_look_alikes(&call.params, &["arguments"])?;
+    let at = member_of_params(call.text, "arguments");
+    let arguments = match at.as_ref().and_then(|at| call.text.get(at.clone())) {
+        None => Value::Object(Map::new()),
+        Some(text) => json::parse_wanted(text.as_bytes(), JSON_DEPTH_MAX, called.arguments.wanted())
+            .map_err(|_| Rejection::BodyInvalid)?,
+    };
+    let Value::Object(arguments) = arguments else {
+        return Err(Rejection::BodyInvalid);
+    };
+    if !called.arguments.hold(&arguments, delegation.claims()) {
+        return Err(Rejection::ArgumentRefused);
+    }
+    hints.mirror(&called.mirrored, call.text, at)
+}
+
+fn member_of_params(text: &str, name: &str) -> Option<Range<usize>> {
+    let params = span::member(text, span::whole(text), "params")?;
+    span::member(text, params, name)
+}
+
+fn resource(policy: &McpPolicy, uri: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+    let needs = policy.resources.find(uri).ok_or(Rejection::ResourceNotMapped)?;
+    check_needs(needs, delegation)?;
+    Ok(Operation::of(uri, needs))
+}
+
+/// What completes the arguments of a prompt or of a resource template shows something of it, so it needs what that needs.
+fn complete(policy: &McpPolicy, call: &RpcCall<'_>, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+    refuse_look_alikes(&call.params, &["ref"])?;
+    let Some(Value::Object(reference)) = call.params.get("ref") else {
+        return Err(Rejection::BodyInvalid);
+    };
+    refuse_look_alikes(reference, &["type", "name", "uri"])?;
+    let text = |name: &str| reference.get(name).and_then(Value::as_str);
+    match (text("type"), text("name"), text("uri")) {
+        (Some("ref/prompt"), Some(name), None) => {
+            let prompt = policy.prompts.find(name).ok_or(Rejection::PromptNotMapped)?;
+            check_needs(&prompt.needs, delegation)?;
+            Ok(Operation::of(COMPLETE, &prompt.needs))
+        }
+        (Some("ref/resource"), None, Some(uri)) => {
+            let needs = template(policy, uri, delegation).ok_or(Rejection::ResourceNotMapped)?;
+            Ok(Operation::of(COMPLETE, needs))
+        }
+        _ => Err(Rejection::BodyInvalid),
+    }
+}
+
+/// The needs of a resource that `uri` or what it expands to may be, where they are met.
+fn template<'p>(policy: &'p McpPolicy, uri: &str, delegation: &AuthorizedDelegation) -> Option<&'p Needs> {
+    policy.resources.covering(uri).into_iter().find(|needs| check_needs(needs, delegation).is_ok())
 }
 
 /// Judges by the headers alone, for a host that shows the body only after its headers are gone.
 ///
 /// # Errors
 ///
-/// [`Rejection::ToolUnknownBeforeBody`] where neither a routing header names the tool nor the resource accepts scopes for all of it.
+/// [`Rejection::ToolUnknownBeforeBody`] where neither a routing header names what is called nor the resource accepts scopes for all of it.
 pub(crate) fn judge_early(
     policy: &McpPolicy,
     hints: &Hints,
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
-    if let Some(name) = hints.tool()? {
-        return tool_operation(policy, &name, delegation);
+    let mut operation = match hints.named()? {
+        Some((TOOLS_CALL, name)) => {
+            let tool = policy.tool(&name).ok_or(Rejection::ToolNotMapped)?;
+            check_needs(&tool.called.needs, delegation)?;
+            tool_operation(&name, tool, hints)
+        }
+        Some((PROMPTS_GET, name)) => {
+            let prompt = policy.prompts.find(&name).ok_or(Rejection::PromptNotMapped)?;
+            check_needs(&prompt.needs, delegation)?;
+            Operation::of(&name, &prompt.needs)
+        }
+        Some((RESOURCES_READ, uri)) => resource(policy, &uri, delegation)?,
+        Some(_) | None => {
+            let scopes: &ScopeSet = policy.resource_wide_scopes.as_ref().ok_or(Rejection::ToolUnknownBeforeBody)?;
+            // Asked for on suspicion, so only what the subject and the agent may have: the body shows later whether that was enough.
+            Operation::new("(resource)", delegation.permission().cut(scopes)?)
+        }
+    };
+    if policy.renames() {
+        // The body is edited when its headers, and with them its length, are gone.
+        operation.edit.remove.push("content-length");
     }
-    let scopes: &ScopeSet = policy.resource_wide_scopes.as_ref().ok_or(Rejection::ToolUnknownBeforeBody)?;
-    // Asked for on suspicion, so only what the subject and the agent may have: the body shows later whether that was enough.
-    let scopes = delegation.permission().cut(scopes)?;
-    Ok(Operation { label: "(resource)".to_owned(), scopes, reuse_max: None })
+    // It may turn out to ask for a list.
+    operation.edit.headers.push(("accept-encoding", "identity".to_owned()));
+    Ok(operation)
 }

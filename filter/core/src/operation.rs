@@ -2,12 +2,15 @@
 //!
 //! An [`Operation`] exists only for what the resource maps; everything else is refused by default.
 
-use crate::config::{Demand, ScopeSet};
+use core::ops::Range;
+
+use crate::config::{Demand, Needs, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
+use crate::mcp::listing::Listing;
 use crate::rejection::Rejection;
 
 /// A mapped operation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Operation {
     /// For records: the tool's or the method's name.
     pub(crate) label: String,
@@ -15,6 +18,79 @@ pub(crate) struct Operation {
     pub(crate) scopes: ScopeSet,
     /// How often one exchanged token may be used again; `None` for as long as it lives.
     pub(crate) reuse_max: Option<u32>,
+    /// What must change in the request, besides its credential.
+    pub(crate) edit: RequestEdit,
+    /// Where its answer is a list: what of it may be shown.
+    pub(crate) lists: Option<Listing>,
+}
+
+impl Operation {
+    /// An operation that needs `scopes` and changes nothing.
+    pub(crate) fn new(label: &str, scopes: ScopeSet) -> Self {
+        Self { label: label.to_owned(), scopes, reuse_max: None, edit: RequestEdit::default(), lists: None }
+    }
+
+    /// An operation whose needs were checked.
+    pub(crate) fn of(label: &str, needs: &Needs) -> Self {
+        Self { reuse_max: needs.reuse_max, ..Self::new(label, needs.scopes.clone()) }
+    }
+}
+
+impl Operation {
+    /// Says that the answer may be a list, of which only so much is to be shown.
+    pub(crate) fn listing(&mut self, listing: Listing) {
+        self.lists = Some(listing);
+        // What is encoded could not be read.
+        self.edit.headers.push(("accept-encoding", "identity".to_owned()));
+    }
+}
+
+/// Changes to a request that follow from what it calls.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestEdit {
+    pub(crate) remove: Vec<&'static str>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Option<BodyEdit>,
+}
+
+/// A body whose beginning is replaced; the rest goes on as it was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyEdit {
+    /// How many bytes of the body are replaced.
+    pub take: usize,
+    /// What takes their place.
+    pub put: Vec<u8>,
+}
+
+impl BodyEdit {
+    /// Puts `new` in place of the text value at `at` in `body`.
+    ///
+    /// # Errors
+    ///
+    /// None that can be, where `at` is a range of `body`.
+    pub(crate) fn text_at(body: &str, at: Range<usize>, new: &str) -> Result<Self, Rejection> {
+        const WHERE: Rejection = Rejection::Internal("an edit outside the body");
+        let before = body.get(..at.start).ok_or(WHERE)?;
+        let put = format!("{before}{}", serde_json::Value::from(new)).into_bytes();
+        if at.end > body.len() { Err(WHERE) } else { Ok(Self { take: at.end, put }) }
+    }
+}
+
+/// Refuses an operation whose needs beyond scopes the delegation does not meet.
+///
+/// # Errors
+///
+/// The need that is not met, in the order: subject, actor, demands.
+pub(crate) fn check_needs(needs: &Needs, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
+    if needs.subjects.as_ref().is_some_and(|subjects| !subjects.contains(delegation.subject())) {
+        return Err(Rejection::SubjectNotAllowed);
+    }
+    // RFC 8693 §4.1: of the actors, only the current one counts.
+    let actor = delegation.chain().map(|chain| chain.current().actor().sub());
+    if needs.actors.as_ref().is_some_and(|actors| !actor.is_some_and(|actor| actors.contains(actor))) {
+        return Err(Rejection::ActorNotAllowed);
+    }
+    check_demands(&needs.demands, delegation)
 }
 
 /// Refuses an operation whose demands the delegation does not meet.
@@ -27,4 +103,19 @@ pub(crate) fn check_demands(demands: &[Demand], delegation: &AuthorizedDelegatio
         Demand::Consent => Err(Rejection::ConsentRequired),
         Demand::Approval => Err(Rejection::ApprovalRequired),
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_changes_the_one_text_and_nothing_else() {
+        let body = r#"{"name":"outer","x":"é"}"#;
+        let edit = BodyEdit::text_at(body, 8..15, "in\"ner").unwrap();
+        let edited = [edit.put.as_slice(), body.as_bytes().get(edit.take..).unwrap()].concat();
+        assert_eq!(String::from_utf8(edited).unwrap(), r#"{"name":"in\"ner","x":"é"}"#);
+        assert!(BodyEdit::text_at(body, 8..999, "x").is_err());
+    }
 }

@@ -307,6 +307,15 @@ pub enum Event {
         /// What was wrong.
         reason: &'static str,
     },
+    /// A list was cut down to what may be called.
+    Withheld {
+        /// What to write.
+        members: Map<String, Value>,
+        /// Configured name of the resource.
+        resource: String,
+        /// How many entries.
+        count: usize,
+    },
     /// An exchange ended with a token.
     Granted(Map<String, Value>),
     /// An exchange ended without one.
@@ -346,12 +355,28 @@ impl Event {
         Self::NotGranted { members, rejection }
     }
 
+    /// Entries of a list that the caller of `record` was not shown.
+    pub(crate) fn withheld(record: &Record, count: usize, names: &[String]) -> Self {
+        let resource = record.resource.clone().unwrap_or_default();
+        let mut members = Map::new();
+        members.insert("event".into(), json!("withheld"));
+        members.insert("txn".into(), json!(record.txn));
+        members.insert("resource".into(), json!(resource));
+        for member in ["subject", "actor", "agent"] {
+            members.extend(record.delegation.get(member).map(|value| (member.to_owned(), value.clone())));
+        }
+        members.insert("method".into(), json!(record.operation));
+        members.insert("count".into(), json!(count));
+        members.insert("names".into(), json!(names));
+        Self::Withheld { members, resource, count }
+    }
+
     /// True where somebody should look at it.
     pub fn is_warning(&self) -> bool {
         match self {
             Self::KeysFetched { skipped, .. } => *skipped > 0,
             Self::KeysNotFetched { .. } | Self::NotGranted { .. } => true,
-            Self::Granted(_) | Self::StreamEnded { .. } => false,
+            Self::Granted(_) | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
         }
     }
 
@@ -364,12 +389,22 @@ impl Event {
             Self::KeysNotFetched { server, reason } => {
                 json!({"event": "keys_not_fetched", "authorization_server": server, "reason": reason})
             }
-            Self::Granted(members) | Self::NotGranted { members, .. } | Self::StreamEnded { members, .. } => {
-                Value::Object(members.clone())
-            }
+            Self::Granted(members)
+            | Self::NotGranted { members, .. }
+            | Self::StreamEnded { members, .. }
+            | Self::Withheld { members, .. } => Value::Object(members.clone()),
         }
         .to_string()
     }
+}
+
+/// A name for records that is the caller's or the upstream's own text: only a short, plain one is repeated.
+pub(crate) fn plain(name: &str) -> String {
+    // A name that begins like a token may be one, sent there by mistake or to be found in the log.
+    let plain = name.len() <= 128
+        && !name.contains("eyJ")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte));
+    if plain { name.to_owned() } else { "(unprintable)".to_owned() }
 }
 
 fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {

@@ -105,6 +105,16 @@ pub enum Rejection {
     OperationNotMapped,
     /// The tool is not mapped.
     ToolNotMapped,
+    /// The prompt is not mapped.
+    PromptNotMapped,
+    /// The resource of the MCP server is not mapped.
+    ResourceNotMapped,
+    /// The operation may not be called for this subject.
+    SubjectNotAllowed,
+    /// The operation may not be called by this current actor.
+    ActorNotAllowed,
+    /// The call brings words of the client's that no rule judges.
+    ClientInputRefused,
     /// The tool is told by the body only, which this host mode shows too late.
     ToolUnknownBeforeBody,
     /// The tool must be called for a human.
@@ -147,6 +157,8 @@ pub enum Rejection {
     Lineage(LineageError),
     /// Too many requests wait already.
     Overloaded,
+    /// The upstream's list cannot be cut down to what may be shown.
+    UpstreamAnswerRefused,
     /// The upstream refused the token that was issued for it.
     UpstreamRefusedToken,
     /// The impossible; the text names the place.
@@ -243,6 +255,12 @@ impl Rejection {
             Self::MethodNotMapped => "method_not_mapped",
             Self::OperationNotMapped => "operation_not_mapped",
             Self::ToolNotMapped => "tool_not_mapped",
+            Self::PromptNotMapped => "prompt_not_mapped",
+            Self::ResourceNotMapped => "resource_not_mapped",
+            Self::SubjectNotAllowed => "subject_not_allowed",
+            Self::ActorNotAllowed => "actor_not_allowed",
+            Self::ClientInputRefused => "client_input_refused",
+            Self::UpstreamAnswerRefused => "upstream_answer_refused",
             Self::ToolUnknownBeforeBody => "tool_unknown_before_body",
             Self::HumanRequired => "human_required",
             Self::SubjectProfileRefused => "subject_profile_refused",
@@ -326,6 +344,11 @@ impl Rejection {
             | Self::OperationNotMapped
             | Self::OriginRefused
             | Self::ToolNotMapped
+            | Self::PromptNotMapped
+            | Self::ResourceNotMapped
+            | Self::SubjectNotAllowed
+            | Self::ActorNotAllowed
+            | Self::ClientInputRefused
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired
             | Self::SubjectProfileRefused
@@ -342,6 +365,7 @@ impl Rejection {
             | Self::GrantRefused
             | Self::AuthorizationServerAnswerInvalid
             | Self::GrantReplayed
+            | Self::UpstreamAnswerRefused
             | Self::Lineage(_) => 502,
             Self::KeysUnavailable
             | Self::AuthorizationServerUnavailable
@@ -388,7 +412,9 @@ impl Rejection {
             | Self::PriorActorInactive
             | Self::PriorActorProfileRefused
             | Self::PriorActorUnregistered
-            | Self::SubjectProfileRefused => OauthError::ActorUnauthorized,
+            | Self::SubjectProfileRefused
+            | Self::SubjectNotAllowed
+            | Self::ActorNotAllowed => OauthError::ActorUnauthorized,
             Self::ApprovalRequired
             | Self::ClaimNotAccepted
             | Self::ScopeBeyondSubject
@@ -409,6 +435,10 @@ impl Rejection {
             | Self::MethodNotMapped
             | Self::OperationNotMapped
             | Self::ToolNotMapped
+            | Self::PromptNotMapped
+            | Self::ResourceNotMapped
+            | Self::ClientInputRefused
+            | Self::UpstreamAnswerRefused
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired
             | Self::KeysUnavailable

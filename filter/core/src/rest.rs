@@ -114,11 +114,7 @@ impl Target {
             }
         }
         self.judge_query(delegation)?;
-        Ok(Operation {
-            label: operation.name.clone(),
-            scopes: operation.scopes.clone(),
-            reuse_max: operation.reuse_max,
-        })
+        Ok(Operation { reuse_max: operation.reuse_max, ..Operation::new(&operation.name, operation.scopes.clone()) })
     }
 
     fn judge_query(&self, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {

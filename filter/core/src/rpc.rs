@@ -23,7 +23,9 @@ impl RpcId {
 
 /// A request or, without an id, a notification.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RpcCall {
+pub(crate) struct RpcCall<'b> {
+    /// The whole message, as it was judged and goes on.
+    pub(crate) text: &'b str,
     pub(crate) id: Option<RpcId>,
     pub(crate) method: String,
     pub(crate) params: Map<String, Value>,
@@ -32,24 +34,24 @@ pub(crate) struct RpcCall {
 /// The message, its `params`, and `_meta` in them: nothing deeper is decided on, so nothing deeper is kept.
 const OUTLINE_LEVELS: usize = 3;
 
-const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+pub(crate) const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
 /// A message of a client that may also answer: a call, or an answer to a request of the server.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum RpcMessage {
-    Call(RpcCall),
+pub(crate) enum RpcMessage<'b> {
+    Call(RpcCall<'b>),
     /// Its content goes to the server, which knows what it asked; nothing here is decided by it.
     Answer,
 }
 
-impl RpcMessage {
+impl<'b> RpcMessage<'b> {
     /// # Errors
     ///
     /// As [`RpcCall::parse`]; also for a message that one reader could take for a call and another for an answer.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        let object = read_object(body)?;
+    pub(crate) fn parse(body: &'b [u8]) -> Result<Self, Rejection> {
+        let (text, object) = read_object(body)?;
         if !object.contains_key("result") && !object.contains_key("error") {
-            return RpcCall::of_object(object).map(Self::Call);
+            return RpcCall::of_object(text, object).map(Self::Call);
         }
         let whole = object.len() == ANSWER_MEMBERS && object.get("id").is_some_and(|id| checked_id(id.clone()).is_ok());
         let outcome = match (object.get("result"), object.get("error")) {
@@ -67,7 +69,8 @@ impl RpcMessage {
 const ANSWER_MEMBERS: usize = 3;
 
 /// One strict JSON object that says it is JSON-RPC 2.0.
-fn read_object(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
+fn read_object(body: &[u8]) -> Result<(&str, Map<String, Value>), Rejection> {
+    let text = core::str::from_utf8(body).map_err(|_| Rejection::BodyInvalid)?;
     let value = json::parse_outline(body, JSON_DEPTH_MAX, OUTLINE_LEVELS).map_err(|_| Rejection::BodyInvalid)?;
     let object = match value {
         Value::Object(object) => object,
@@ -80,19 +83,20 @@ fn read_object(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
         return Err(Rejection::BodyInvalid);
     }
-    Ok(object)
+    Ok((text, object))
 }
 
-impl RpcCall {
+impl<'b> RpcCall<'b> {
     /// # Errors
     ///
     /// [`Rejection::BodyInvalid`] for anything but one well-formed request or notification,
     /// [`Rejection::BatchRefused`] for an array.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        Self::of_object(read_object(body)?)
+    pub(crate) fn parse(body: &'b [u8]) -> Result<Self, Rejection> {
+        let (text, object) = read_object(body)?;
+        Self::of_object(text, object)
     }
 
-    fn of_object(mut object: Map<String, Value>) -> Result<Self, Rejection> {
+    fn of_object(text: &'b str, mut object: Map<String, Value>) -> Result<Self, Rejection> {
         if object.contains_key("result") || object.contains_key("error") {
             return Err(Rejection::BodyInvalid);
         }
@@ -111,7 +115,7 @@ impl RpcCall {
             Some(Value::Object(params)) => params,
             Some(_) => return Err(Rejection::BodyInvalid),
         };
-        Ok(Self { id, method, params })
+        Ok(Self { text, id, method, params })
     }
 
     /// A text member of `params`, look-alikes refused.
@@ -126,8 +130,8 @@ impl RpcCall {
 }
 
 /// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
-fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
-    let alike = object.keys().any(|key| members.iter().any(|member| key != member && folded(key) == *member));
+pub(crate) fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
+    let alike = object.keys().any(|key| members.iter().any(|member| key != member && folded(key) == folded(member)));
     if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
 }
 

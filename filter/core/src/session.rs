@@ -5,8 +5,12 @@
 //! 2026-07-28 has none of them: its endpoint is POST only.
 //! Absent on purpose: knowledge of sessions. Which session an identifier stands for, the server knows; here it is a text of a bounded form.
 
+use std::sync::Arc;
+
 use crate::config::{McpPolicy, SessionAct};
+use crate::delegation::policy::AuthorizedDelegation;
 use crate::limits::SESSION_ID_BYTES_MAX;
+use crate::mcp::listing::Listing;
 use crate::operation::Operation;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
@@ -61,11 +65,16 @@ pub(crate) fn check_id(head: &RequestHead<'_>) -> Result<(), Rejection> {
 }
 
 /// The operation that an act is; it needs what the resource's methods need.
-pub(crate) fn operation(policy: &McpPolicy, act: SessionAct) -> Operation {
+pub(crate) fn operation(policy: &Arc<McpPolicy>, act: SessionAct, delegation: &AuthorizedDelegation) -> Operation {
     let label = match act {
         SessionAct::Stream => "(stream)",
         SessionAct::End => "(end of session)",
         SessionAct::Answer => "(answer)",
     };
-    Operation { label: label.to_owned(), scopes: policy.method_scopes.clone(), reuse_max: None }
+    let mut operation = Operation::new(label, policy.method_scopes.clone());
+    if act == SessionAct::Stream {
+        // A stream that is taken up again may bring the answer to an earlier request once more.
+        operation.listing(Listing::new(policy, delegation));
+    }
+    operation
 }

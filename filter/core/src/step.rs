@@ -13,12 +13,15 @@ use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
 use crate::flow::{Answer, AwaitBody, CheckBody, Joined, Lease};
 use crate::mcp;
+use crate::operation::RequestEdit;
 use crate::record::Record;
 use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
 use crate::request::TransactionId;
 use crate::rpc::RpcId;
 use crate::time::UnixSeconds;
+
+pub use crate::operation::BodyEdit;
 
 /// The header that carries the transaction id, upstream and in replies.
 pub const TRANSACTION_HEADER: &str = "x-actgate-txn";
@@ -94,6 +97,8 @@ impl Observation {
 pub enum BodyPlan {
     /// It was judged, or there is none.
     Release,
+    /// It was judged, and its beginning changes.
+    Replace(BodyEdit),
     /// The headers go first, as the host mode demands; the body is held until it says what the headers said.
     HoldUntil {
         /// In bytes; past it the request is refused.
@@ -124,6 +129,17 @@ impl HeaderEdits {
         Self { remove: strip, set: vec![(TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))] }
     }
 
+    /// Applies what follows from the operation, after everything else.
+    pub(crate) fn also(&mut self, edit: RequestEdit) -> Option<BodyEdit> {
+        if edit.body.is_some() {
+            // The host never mends a length. Without one the message goes on in chunks.
+            self.remove.push("content-length".to_owned());
+        }
+        self.remove.extend(edit.remove.into_iter().map(str::to_owned));
+        self.set.extend(edit.headers.into_iter().map(|(name, value)| (name, Redacted::new(value))));
+        edit.body
+    }
+
     /// Headers to remove.
     pub fn removals(&self) -> impl Iterator<Item = &str> {
         self.remove.iter().map(String::as_str)
@@ -142,6 +158,7 @@ pub struct ResponsePlan {
     pub(crate) refusal: RefusalContext,
     pub(crate) answer: Answer,
     pub(crate) lease: Lease,
+    pub(crate) begun: bool,
 }
 
 impl ResponsePlan {
@@ -236,7 +253,13 @@ impl RefusalContext {
             edits: HeaderEdits::pass_through(strip, &self.txn),
             record: self.record.clone().observed(would, &observing),
             // Nothing is refused, so nothing ends by time either.
-            response: ResponsePlan { exchanged: None, refusal: self, answer: Answer::Unread, lease: Lease::default() },
+            response: ResponsePlan {
+                exchanged: None,
+                refusal: self,
+                answer: Answer::Unread,
+                begun: false,
+                lease: Lease::default(),
+            },
             _observing: observing,
         }))
     }

@@ -97,7 +97,25 @@ fn at_most(lower: Option<&Number>, upper: Option<&Number>) -> bool {
 
 fn begins(text: &str, prefix: &str) -> bool {
     let steps_back = text.split(['/', '\\']).any(|segment| segment == "..");
-    text.starts_with(prefix) && !steps_back
+    // A prefix that ends with a slash is the beginning of a path.
+    let path = prefix.ends_with('/');
+    text.strip_prefix(prefix).is_some_and(|rest| !steps_back && (!path || stays_inside(rest)))
+}
+
+/// Whether a path stays beneath where it begins, however often it is unescaped.
+pub(crate) fn stays_inside(rest: &str) -> bool {
+    if rest.contains('\\') || rest.chars().any(char::is_control) {
+        return false;
+    }
+    let rest = rest.to_ascii_lowercase();
+    // What is escaped twice is read once by some and twice by others.
+    if ["%2f", "%5c", "%25", "%00"].iter().any(|escaped| rest.contains(escaped)) {
+        return false;
+    }
+    rest.split(['/', '?', '#', ';']).all(|segment| {
+        let plain = segment.replace("%2e", ".");
+        plain != "." && plain != ".."
+    })
 }
 
 /// A pointer (RFC 6901) to a member of nested objects, by the names that lead there; never empty.
@@ -251,7 +269,21 @@ mod tests {
         assert!(holds(&rule, &json!("\u{e9}\u{e9}")) && !holds(&rule, &json!("abc")) && !holds(&rule, &json!(1)));
         let rule = Rule { prefix: Some("/a/".into()), ..Rule::default() };
         assert!(holds(&rule, &json!("/a/b..c")));
-        for bad in [json!("/b"), json!("/a/../b"), json!("/a/x\\..\\b"), json!("/a/.."), json!(["/a/b"])] {
+        for bad in [
+            json!("/b"),
+            json!("/a/../b"),
+            json!("/a/x\\..\\b"),
+            json!("/a/.."),
+            json!(["/a/b"]),
+            json!("/a/%2e%2E/b"),
+            json!("/a/.%2e"),
+            json!("/a/..%2fb"),
+            json!("/a/b%5C..%5cc"),
+            json!("/a/%252e%252e/b"),
+            json!("/a/..;/b"),
+            json!("/a/..?b"),
+            json!("/a/b\0"),
+        ] {
             assert!(!holds(&rule, &bad), "{bad}");
         }
         let claim = |pointer: &str| Rule { equals_claim: Some(pointer.into()), ..Rule::default() };

@@ -186,7 +186,7 @@ impl Gateway {
         }
         let plan = Box::new(forward.response);
         stream.waiting = Some(match forward.body {
-            BodyPlan::Release => Waiting::Response(plan),
+            BodyPlan::Release | BodyPlan::Replace(_) => Waiting::Response(plan),
             BodyPlan::HoldUntil { then, .. } => Waiting::Held(then, plan),
         });
     }
@@ -218,13 +218,13 @@ impl Gateway {
                 };
                 self.take(id, step);
             }
-            Some(Waiting::Held(then, plan)) => {
+            Some(Waiting::Held(then, mut plan)) => {
                 let verdict = match body {
-                    Some(body) => then.handle_body(body),
+                    Some(body) => then.handle_body(body, &mut plan),
                     None => then.handle_too_large(),
                 };
                 match verdict {
-                    BodyVerdict::Release => {
+                    BodyVerdict::Release | BodyVerdict::Replace(_) => {
                         let operation = operation.expect("a released body names an operation");
                         if stream.intent.resource.is_some() {
                             let needed = scopes_of(operation);

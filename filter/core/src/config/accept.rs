@@ -71,12 +71,13 @@ pub struct DelegationRules {
     pub repeated_actors: Verdict,
 }
 
-/// What becomes of a thing that history may contain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What becomes of a request with something in it that may be refused or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
     /// It does not matter.
     Allow,
-    /// The token is refused.
+    /// The request is refused.
+    #[default]
     Refuse,
 }
 

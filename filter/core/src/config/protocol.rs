@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::config::agent::Agents;
 use crate::config::error::{ConfigError, Path};
 use crate::config::mcp::{self, McpPolicy};
 use crate::config::rest::{self, RestPolicy};
@@ -51,7 +52,7 @@ pub struct A2aMethod {
 pub(super) fn check(
     path: &Path<'_>,
     raw: &raw::Resource,
-    hold_headers: bool,
+    around: (&Agents, bool),
     warnings: &mut Vec<String>,
 ) -> Result<Protocol, ConfigError> {
     const WANT: &str = "one of \"mcp\", \"a2a\" and \"rest\"";
@@ -61,7 +62,7 @@ pub(super) fn check(
         (None, Some(raw), None) => check_a2a(&path.field("a2a"), raw).map(Protocol::A2a),
         (None, None, Some(raw)) => rest::check(&path.field("rest"), raw).map(Protocol::Rest),
         (Some(raw), None, None) => {
-            mcp::check(&path.field("mcp"), raw, hold_headers, warnings).map(|policy| Protocol::Mcp(Arc::new(policy)))
+            mcp::check(&path.field("mcp"), raw, around, warnings).map(|policy| Protocol::Mcp(Arc::new(policy)))
         }
         (Some(_), _, _) | (_, Some(_), Some(_)) => {
             Err(path.wrong("found more than one of \"mcp\", \"a2a\" and \"rest\"", WANT, ADVICE))

@@ -216,6 +216,8 @@ pub(super) struct Pair {
 #[serde(deny_unknown_fields)]
 pub(super) struct Mcp {
     pub(super) tools: Option<BTreeMap<String, Tool>>,
+    pub(super) prompts: Option<BTreeMap<String, Prompt>>,
+    pub(super) resources: Option<BTreeMap<String, McpResource>>,
     pub(super) methods: Option<Vec<String>>,
     pub(super) method_scopes: Option<Vec<String>>,
     pub(super) session: Option<Vec<String>>,
@@ -228,6 +230,36 @@ pub(super) struct Tool {
     pub(super) scopes: Option<Vec<String>>,
     pub(super) demands: Option<Vec<String>>,
     pub(super) max_reuse: Option<u64>,
+    pub(super) subjects: Option<Vec<String>>,
+    pub(super) actors: Option<Vec<String>>,
+    pub(super) arguments: Option<BTreeMap<String, Rule>>,
+    pub(super) mirrored: Option<BTreeMap<String, String>>,
+    pub(super) client_input: Option<String>,
+    pub(super) upstream_name: Option<String>,
+    pub(super) description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prompt {
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) demands: Option<Vec<String>>,
+    pub(super) max_reuse: Option<u64>,
+    pub(super) subjects: Option<Vec<String>>,
+    pub(super) actors: Option<Vec<String>>,
+    pub(super) arguments: Option<BTreeMap<String, Rule>>,
+    pub(super) mirrored: Option<BTreeMap<String, String>>,
+    pub(super) client_input: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct McpResource {
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) demands: Option<Vec<String>>,
+    pub(super) max_reuse: Option<u64>,
+    pub(super) subjects: Option<Vec<String>>,
+    pub(super) actors: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

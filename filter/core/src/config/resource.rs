@@ -167,7 +167,7 @@ fn check(
     let (hosts, path_prefix) = check_match(&path.field("match"), raw.r#match.as_ref())?;
     let accept = accept::check(&path.field("accept"), raw.accept.as_ref(), around, warnings)?;
     let exchange = exchange::check(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
-    let protocol = protocol::check(path, raw, around.hold_headers, warnings)?;
+    let protocol = protocol::check(path, raw, (around.agents, around.hold_headers), warnings)?;
     if let (Exchange::Acquire(acquisition), Protocol::A2a(_)) = (&exchange, &protocol) {
         return Err(path.field("exchange").wrong(
             format!("found \"{}\" beside \"a2a\"", acquisition.kind.word()),

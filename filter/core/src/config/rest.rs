@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::error::{ConfigError, Path, quoted};
-use crate::config::mcp::check_reuse;
+use crate::config::needs::check_reuse;
 use crate::config::protocol::{Demand, check_demands};
 use crate::config::scope::ScopeSet;
 use crate::config::{raw, text, value_rules};

@@ -9,6 +9,7 @@ use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::is_json;
 use crate::mcp::{self, Hints};
 use crate::operation::Operation;
+use crate::record::plain;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::rest::{self, NoTarget};
@@ -130,10 +131,8 @@ impl Arrival {
         let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, delegation),
             // A2A methods differ in nothing that the exchange needs: the body decides before it is released.
-            (Self::A2a, Protocol::A2a(_)) => {
-                Ok(Operation { label: "(resource)".to_owned(), scopes: ScopeSet::default(), reuse_max: None })
-            }
-            (Self::McpSession(act), Protocol::Mcp(policy)) => Ok(session::operation(policy, *act)),
+            (Self::A2a, Protocol::A2a(_)) => Ok(Operation::new("(resource)", ScopeSet::default())),
+            (Self::McpSession(act), Protocol::Mcp(policy)) => Ok(session::operation(policy, *act, delegation)),
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
                 target.judge(delegation)
@@ -167,7 +166,7 @@ impl Arrival {
                     mcp::judge(policy, hints, &call, delegation)
                 }
                 RpcMessage::Answer if hints.has_sessions() && policy.session.contains(&SessionAct::Answer) => {
-                    let operation = session::operation(policy, SessionAct::Answer);
+                    let operation = session::operation(policy, SessionAct::Answer, delegation);
                     context.record.operation(&operation.label);
                     Ok(operation)
                 }
@@ -197,7 +196,7 @@ fn permitted(operation: Operation, delegation: &AuthorizedDelegation) -> Result<
 
 impl RefusalContext {
     /// Notes what is called, for the record and for a refusal.
-    fn calls(&mut self, call: &RpcCall) {
+    fn calls(&mut self, call: &RpcCall<'_>) {
         self.rpc_id.clone_from(&call.id);
         self.record.operation(&label(call));
     }
@@ -251,17 +250,14 @@ fn is_utf8_json(content_type: &[u8], wanted: JsonType) -> bool {
     is_wanted && parameters.all(utf8)
 }
 
-/// For records; a method name is the caller's text, so only a short, plain one is repeated.
-fn label(call: &RpcCall) -> String {
-    let name = match call.param("name") {
-        Ok(Some(name)) if call.method == "tools/call" => name,
-        Ok(_) | Err(_) => call.method.as_str(),
+/// What was called, for records.
+fn label(call: &RpcCall<'_>) -> String {
+    let name = match call.method.as_str() {
+        "tools/call" | "prompts/get" => call.param("name"),
+        "resources/read" => call.param("uri"),
+        _ => Ok(None),
     };
-    // A name that begins like a token may be one, sent there by mistake or to be found in the log.
-    let plain = name.len() <= 128
-        && !name.contains("eyJ")
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
-    if plain { name.to_owned() } else { "(unprintable)".to_owned() }
+    plain(name.ok().flatten().unwrap_or(&call.method))
 }
 
 #[cfg(test)]

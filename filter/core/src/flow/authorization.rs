@@ -16,7 +16,7 @@ use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Step};
+use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Step};
 use crate::time::UnixSeconds;
 
 /// An admitted request.
@@ -156,15 +156,17 @@ impl Admitted {
         judged: Judged,
     ) -> Step {
         let Arrived { context, strip, resource, .. } = self.arrived;
-        let edits = match &issued {
+        let Operation { edit, lists, .. } = operation.clone();
+        let mut edits = match &issued {
             Some((_, token)) => HeaderEdits::authorize(token, strip, &context.txn),
             None => HeaderEdits::pass_through(strip, &context.txn),
         };
         let lease = Lease::new(resource.streams, now, self.delegation.expires_at());
         let token = issued.as_ref().map(|(_, token)| token.as_ref());
         let record = context.record.clone().allowed(source, token);
+        let body_edit = edits.also(edit);
         let body = match judged {
-            Judged::Wholly => BodyPlan::Release,
+            Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),
             Judged::ByHeaders => BodyPlan::HoldUntil {
                 limit: resource.body_bytes_max,
                 then: CheckBody(Box::new(BodyCheck {
@@ -176,8 +178,9 @@ impl Admitted {
                 })),
             },
         };
+        let answer = lists.map_or(Answer::Unread, |listing| Answer::Awaited(Box::new(listing)));
         let response =
-            ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context, answer: Answer::Unread, lease };
+            ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context, answer, begun: false, lease };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }
@@ -262,16 +265,23 @@ struct BodyCheck {
 pub enum BodyVerdict {
     /// It says what its headers said.
     Release,
+    /// It does, and its beginning changes.
+    Replace(BodyEdit),
     /// It does not; the upstream gets no byte of it.
     Reply(Box<Reply>),
 }
 
 impl CheckBody {
-    /// Takes the whole body.
-    pub fn handle_body(self, body: &[u8]) -> BodyVerdict {
+    /// Takes the whole body; `plan` learns what answer to expect to it.
+    pub fn handle_body(self, body: &[u8], plan: &mut ResponsePlan) -> BodyVerdict {
         let mut check = *self.0;
-        match check.judge(body) {
-            Ok(()) => BodyVerdict::Release,
+        let judged = check.judge(body).and_then(|operation| {
+            plan.await_answer(&check.context, operation.lists)?;
+            Ok(operation.edit.body)
+        });
+        match judged {
+            Ok(None) => BodyVerdict::Release,
+            Ok(Some(edit)) => BodyVerdict::Replace(edit),
             Err(rejection) => BodyVerdict::Reply(Box::new(check.context.reply(rejection))),
         }
     }
@@ -283,7 +293,7 @@ impl CheckBody {
 }
 
 impl BodyCheck {
-    fn judge(&mut self, body: &[u8]) -> Result<(), Rejection> {
+    fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
         let protocol = &self.resource.protocol;
         let operation = self.arrival.judge_body(protocol, body, &self.delegation, &mut self.context)?;
         // A tool that limits the use of its tokens must be known before one is sent: the one that went ahead may have served before.
@@ -292,7 +302,7 @@ impl BodyCheck {
         }
         // The token that went ahead must carry what this operation needs.
         match (&self.resource.exchange, operation.scopes.is_subset(&self.granted.scopes)) {
-            (_, true) => Ok(()),
+            (_, true) => Ok(operation),
             (Exchange::PassThrough { .. }, false) => Err(Rejection::ScopeMissing),
             (_, false) => Err(Rejection::HeaderMismatch),
         }

@@ -7,10 +7,14 @@
 //! A body is looked at only where [`ResponsePlan::reads_body`] says so, and then nothing of it passes undecided:
 //! every piece is let through, replaced or refused. All others are never held.
 
+use crate::exchange::answer::is_json;
+use crate::limits::LIST_ANSWER_BYTES_MAX;
+use crate::mcp::EventFilter;
+use crate::mcp::listing::{Listing, Shown, Unreadable};
 use crate::plugin::Plugin;
 use crate::record::{Event, Record};
 use crate::rejection::Rejection;
-use crate::step::{Reply, ResponsePlan, TRANSACTION_HEADER};
+use crate::step::{RefusalContext, Reply, ResponsePlan, TRANSACTION_HEADER};
 
 /// The head of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +82,27 @@ pub enum Reading {
 pub(crate) enum Answer {
     /// Nobody looks at it.
     Unread,
+    /// It will be a list, and its head has not come.
+    Awaited(Box<Listing>),
+    /// A list in one JSON document; whether its head is held.
+    Document(Box<Listing>, bool),
+    /// A list somewhere in an event stream.
+    Stream(Box<EventFilter>),
+    /// It was refused after its head had gone: nothing more of it passes.
+    Ended,
 }
+
+/// What only the upstream's own bytes could be told from, or a copy of them.
+const OF_THE_BYTES: [&str; 7] =
+    ["content-length", "content-digest", "repr-digest", "digest", "content-md5", "etag", "accept-ranges"];
 
 impl ResponsePlan {
     /// Whether the answer's head and body are looked at, and how.
     pub fn reading(&self) -> Reading {
         match self.answer {
             Answer::Unread => Reading::Not,
+            Answer::Awaited(_) | Answer::Document(..) => Reading::Whole { limit: LIST_ANSWER_BYTES_MAX },
+            Answer::Stream(_) | Answer::Ended => Reading::Pieces,
         }
     }
 
@@ -93,30 +111,110 @@ impl ResponsePlan {
         self.reading() != Reading::Not
     }
 
+    /// A body that was held after its headers is known now, and may ask for a list.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::UpstreamAnswerRefused`] where the answer has begun already, so that nobody looked at it.
+    pub(crate) fn await_answer(&mut self, context: &RefusalContext, listing: Option<Listing>) -> Result<(), Rejection> {
+        self.refusal.clone_from(context);
+        match listing {
+            None => Ok(()),
+            Some(_) if self.begun => Err(Rejection::UpstreamAnswerRefused),
+            Some(listing) => {
+                self.answer = Answer::Awaited(Box::new(listing));
+                Ok(())
+            }
+        }
+    }
+
     /// Takes the head of the upstream's answer.
     pub fn handle_response_headers(&mut self, plugin: &mut Plugin, head: &ResponseHead<'_>) -> ResponseStep {
+        self.begun = true;
         if let Some(key) = self.exchanged
             && head.status == Some(401)
         {
             plugin.issued.drop_key(key);
-            return ResponseStep::Reply(Box::new(self.refusal.clone().reply(Rejection::UpstreamRefusedToken)));
+            return ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamRefusedToken)));
         }
-        match self.answer {
-            Answer::Unread => ResponseStep::Pass,
+        match core::mem::replace(&mut self.answer, Answer::Unread) {
+            Answer::Awaited(listing) => self.begin_list(*listing, plugin.config().hold_headers, head),
+            other @ (Answer::Unread | Answer::Document(..) | Answer::Stream(_) | Answer::Ended) => {
+                self.answer = other;
+                ResponseStep::Pass
+            }
+        }
+    }
+
+    fn begin_list(&mut self, listing: Listing, may_hold: bool, head: &ResponseHead<'_>) -> ResponseStep {
+        if head.end_of_stream {
+            return ResponseStep::Pass;
+        }
+        let media = media(head);
+        // An error page of somebody between here and the upstream is no list.
+        let fine = head.status.is_some_and(|status| (200..300).contains(&status));
+        if media == Some(Media::Other) && !fine {
+            return ResponseStep::Pass;
+        }
+        match media {
+            Some(Media::Json) => {
+                self.answer = Answer::Document(Box::new(listing), may_hold);
+                if may_hold { ResponseStep::Hold } else { ResponseStep::Pass }
+            }
+            Some(Media::Events) => {
+                self.answer = Answer::Stream(Box::new(EventFilter::new(listing)));
+                ResponseStep::Pass
+            }
+            Some(Media::Other) | None => ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamAnswerRefused))),
         }
     }
 
     /// Takes a piece of the body, or all of it, as [`Self::reading`] says; `complete` with the last.
-    pub fn handle_response_body(&mut self, _piece: &[u8], _complete: bool) -> BodyStep {
-        match self.answer {
+    pub fn handle_response_body(&mut self, piece: &[u8], _complete: bool) -> BodyStep {
+        match &mut self.answer {
             Answer::Unread => BodyStep::Pass,
+            Answer::Document(listing, _) => match listing.show(piece) {
+                Ok(mut shown) => match shown.message.take() {
+                    Some(message) => self.replace(message.into_bytes(), &shown),
+                    None => BodyStep::Pass,
+                },
+                Err(Unreadable) => self.withdraw(),
+            },
+            Answer::Stream(events) => match events.read(piece) {
+                Ok((bytes, shown)) => self.replace(bytes, &shown),
+                Err(Unreadable) => self.withdraw(),
+            },
+            // A body without a head cannot be, and what was withdrawn stays so.
+            Answer::Awaited(_) | Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
         }
     }
 
     /// The body grew past the limit of [`Reading::Whole`].
     pub fn handle_response_too_large(&mut self) -> BodyStep {
-        match self.answer {
-            Answer::Unread => BodyStep::Pass,
+        self.withdraw()
+    }
+
+    fn replace(&self, bytes: Vec<u8>, shown: &Shown) -> BodyStep {
+        let withheld =
+            (shown.withheld > 0).then(|| Event::withheld(&self.refusal.record, shown.withheld, &shown.names));
+        BodyStep::Replace { bytes, event: withheld }
+    }
+
+    /// Fails closed in whatever form is left: a reply while the head is held, and else an error in the place of the list.
+    fn withdraw(&mut self) -> BodyStep {
+        let reply = self.refusal(Rejection::UpstreamAnswerRefused);
+        match core::mem::replace(&mut self.answer, Answer::Ended) {
+            Answer::Unread => {
+                self.answer = Answer::Unread;
+                BodyStep::Pass
+            }
+            Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
+            Answer::Awaited(_) | Answer::Document(_, true) => BodyStep::Reply(Box::new(reply)),
+            Answer::Document(_, false) => BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record) },
+            Answer::Stream(_) => {
+                let bytes = [b"data: ".as_slice(), &reply.body, b"\n\n"].concat();
+                BodyStep::Withdraw { bytes, record: Box::new(reply.record) }
+            }
         }
     }
 
@@ -126,13 +224,39 @@ impl ResponsePlan {
             Some(_) => &["www-authenticate", "proxy-authenticate"],
             None => &[],
         };
-        challenges.iter().copied()
+        // What is edited has another length and another digest, and a part of it would be a part of something else.
+        let bytes: &[&str] = if self.reads_body() { &OF_THE_BYTES } else { &[] };
+        challenges.iter().chain(bytes).copied()
     }
 
     /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about.
     pub fn response_headers_to_set(&self) -> [(&'static str, &str); 1] {
         [(TRANSACTION_HEADER, self.refusal.txn.as_str())]
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    Json,
+    Events,
+    Other,
+}
+
+/// What the body is; `None` where it could be anything: encoded, or described twice.
+fn media(head: &ResponseHead<'_>) -> Option<Media> {
+    let all = |name: &'static [u8]| head.headers.iter().filter(move |(key, _)| *key == name).map(|(_, value)| *value);
+    let mut types = all(b"content-type");
+    let content_type = types.next().unwrap_or_default();
+    let encoded = all(b"content-encoding").any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let media = if is_json(content_type) {
+        Media::Json
+    } else if essence.eq_ignore_ascii_case(b"text/event-stream") {
+        Media::Events
+    } else {
+        Media::Other
+    };
+    (types.next().is_none() && (!encoded || media == Media::Other)).then_some(media)
 }
 
 #[cfg(test)]
@@ -158,7 +282,8 @@ mod tests {
             metadata_url: None,
             observing: None,
         };
-        let plan = ResponsePlan { exchanged: None, refusal, answer: Answer::Unread, lease: Lease::default() };
+        let plan =
+            ResponsePlan { exchanged: None, refusal, answer: Answer::Unread, begun: false, lease: Lease::default() };
         assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
     }
 }

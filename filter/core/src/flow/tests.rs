@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::handle_request_headers;
+use super::{BodyVerdict, ResponseHead, ResponseStep, handle_request_headers};
 use crate::algorithm::Algorithm;
 use crate::config::Config;
 use crate::flight::CalloutAnswer;
@@ -12,7 +12,7 @@ use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, Peer, RequestHead, StreamId};
 use crate::signatures::InGuest;
-use crate::step::Step;
+use crate::step::{BodyPlan, Forward, Step};
 use crate::time::UnixSeconds;
 
 const NOW: u64 = 1_795_478_400;
@@ -296,4 +296,46 @@ fn an_equal_name_in_another_namespace_is_another_actor() {
     let act = |iss: &str| json!({"act": {"sub": "agent", "iss": iss, "sub_profile": "ai_agent"}});
     assert_eq!(assertion(&act("https://as.example")), "spent");
     assert_eq!(assertion(&act("https://partner.example")), "lineage_actor");
+}
+
+/// A resource whose headers go first and whose token is passed on.
+fn headers_first() -> Plugin {
+    let more = json!({"exchange": {"pass_through": {"audience": "https://e.example/agent"}},
+        "mcp": {"tools": {"free": {"scopes": ["use"]}}, "methods": ["tools/list"], "method_scopes": ["use"], "resource_wide_scopes": ["use"]}});
+    let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
+    let document = json!({
+        "allow_on_headers_stop_iteration": false,
+        "authorization_servers": {"as": {"issuer": "https://as.example", "jwks": keys}},
+        "agents": {"agent": agent()},
+        "resources": [resource("mcp", &more)],
+    });
+    let env = |_: &str| Some(private_pem(Algorithm::Es256));
+    Plugin::new(Config::from_json(document.to_string().as_bytes(), &env).unwrap())
+}
+
+#[test]
+fn an_answer_that_began_before_its_request_was_known_is_no_list() {
+    for (early, method, want) in [
+        (false, "tools/list", "released"),
+        (true, "tools/list", Rejection::UpstreamAnswerRefused.code()),
+        (true, "tools/call", "released"),
+    ] {
+        let mut plugin = headers_first();
+        let step = headers(&mut plugin, 1, "/mcp", &token(&json!({})));
+        let Step::Forward(forward) = step else { panic!("{step:?}") };
+        let Forward { body: BodyPlan::HoldUntil { then, .. }, response: mut plan, .. } = *forward else { panic!() };
+        if early {
+            let headers: [(&[u8], &[u8]); 1] = [(b"content-type", b"application/json")];
+            let head = ResponseHead { status: Some(200), headers: &headers, end_of_stream: false };
+            let step = at(&mut plugin, NOW, |plugin, _| plan.handle_response_headers(plugin, &head));
+            assert!(matches!(step, ResponseStep::Pass));
+        }
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": "free"}}).to_string();
+        let said = match then.handle_body(call.as_bytes(), &mut plan) {
+            BodyVerdict::Release => "released",
+            BodyVerdict::Replace(_) => "replaced",
+            BodyVerdict::Reply(reply) => reply.details,
+        };
+        assert_eq!(said, want, "{early} {method}");
+    }
 }

@@ -48,7 +48,7 @@ fn every_member_arrives() {
     assert_eq!((exchange.kind.grant().unwrap().idp.name.as_str(), exchange.server.name.as_str()), ("idp", "auroradb"));
     assert_eq!(exchange.lifetime_max, Seconds::new(3600));
     assert_eq!(exchange.kind.grant().unwrap().same_subject[0].issued, "/email");
-    let tool = &mcp(&resource).tools["query"];
+    let tool = &mcp(&resource).tool("query").unwrap().called.needs;
     assert_eq!((tool.scopes.to_parameter().as_str(), tool.reuse_max), ("Aurora-DB:read", Some(0)));
     assert_eq!(tool.demands, [Demand::Human]);
 }

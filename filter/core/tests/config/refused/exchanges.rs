@@ -158,7 +158,7 @@ fn protocols() {
         ),
         (
             &[Edit::Set("/resources/0/mcp/tools/query/scope", json!(["a"]))],
-            "resources[0].mcp.tools.query.scope: unknown; want \"scopes\", \"demands\" or \"max_reuse\": correct the name, or remove the member",
+            "resources[0].mcp.tools.query.scope: unknown; want \"scopes\", \"demands\", \"max_reuse\", \"subjects\", \"actors\", \"arguments\", \"mirrored\", \"client_input\", \"upstream_name\" or \"description\": correct the name, or remove the member",
         ),
         (
             &[Edit::Set("/resources/0/mcp/methods", json!(["tools/call"]))],

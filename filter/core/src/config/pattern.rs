@@ -1,0 +1,138 @@
+//! Policies by name, or by the beginning of a name: `query`, `read_*`, `*`.
+//!
+//! The name itself goes before every pattern, and a longer pattern before a shorter one, so there is never a choice.
+//! A name that only a pattern allows must be one that every server reads alike, and like nothing that has a policy of its own:
+//! `Delete` is not allowed by `*` where `delete` is listed, nor `file:///a/../b` by `file:///a/*`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::value_rules::{folded, stays_inside};
+
+/// Policies by name or pattern.
+#[derive(Clone, Debug)]
+pub struct Patterns<T> {
+    exact: BTreeMap<String, T>,
+    /// [`folded`] names of `exact`.
+    spellings: BTreeSet<String>,
+    /// Longest first.
+    prefixes: Vec<Prefix<T>>,
+}
+
+#[derive(Clone, Debug)]
+struct Prefix<T> {
+    text: String,
+    spelling: String,
+    policy: T,
+}
+
+impl<T> Default for Patterns<T> {
+    fn default() -> Self {
+        Self { exact: BTreeMap::new(), spellings: BTreeSet::new(), prefixes: Vec::new() }
+    }
+}
+
+impl<T> Patterns<T> {
+    /// Sorts names from patterns; a `*` anywhere but at the end is the caller's to refuse.
+    pub(super) fn new(entries: Vec<(String, T)>) -> Self {
+        let mut patterns = Self::default();
+        for (name, policy) in entries {
+            match name.strip_suffix('*') {
+                Some(text) => {
+                    patterns.prefixes.push(Prefix { text: text.to_owned(), spelling: folded(text), policy });
+                }
+                None => {
+                    patterns.spellings.insert(folded(&name));
+                    patterns.exact.insert(name, policy);
+                }
+            }
+        }
+        patterns.prefixes.sort_by_key(|prefix| core::cmp::Reverse(prefix.text.len()));
+        patterns
+    }
+
+    /// The policy of `name`.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&T> {
+        if let Some(policy) = self.exact.get(name) {
+            return Some(policy);
+        }
+        let at = self.prefixes.iter().position(|prefix| name.starts_with(&prefix.text))?;
+        let spelling = folded(name);
+        let other = self.prefixes.iter().take(at).any(|prefix| spelling.starts_with(&prefix.spelling));
+        if other || self.spellings.contains(&spelling) || !is_plain(name) {
+            return None;
+        }
+        self.prefixes.get(at).map(|prefix| &prefix.policy)
+    }
+
+    /// The policy of `name` where it is listed itself.
+    #[must_use]
+    pub fn listed(&self, name: &str) -> Option<&T> {
+        self.exact.get(name)
+    }
+
+    /// The policies of whatever a URI template may expand to: `{` ends what is known of it (RFC 6570 §2.2).
+    #[must_use]
+    pub fn covering(&self, template: &str) -> Vec<&T> {
+        let Some((literal, _)) = template.split_once('{') else {
+            return self.find(template).into_iter().collect();
+        };
+        let exact = self.exact.iter().filter(|(name, _)| name.starts_with(literal)).map(|(_, policy)| policy);
+        let overlaps = |prefix: &&Prefix<T>| literal.starts_with(&prefix.text) || prefix.text.starts_with(literal);
+        exact.chain(self.prefixes.iter().filter(overlaps).map(|prefix| &prefix.policy)).collect()
+    }
+
+    /// Whether nothing is allowed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.prefixes.is_empty()
+    }
+}
+
+/// Whether no server could read another name out of it: no dot segments, no escape of what needs none (RFC 3986 §6.2.2.2).
+fn is_plain(name: &str) -> bool {
+    let needless = |escape: &str| {
+        let digits = escape.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        digits.is_none_or(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    stays_inside(name) && !name.split('%').skip(1).any(needless)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(names: &[&'static str]) -> Patterns<&'static str> {
+        Patterns::new(names.iter().map(|name| ((*name).to_owned(), *name)).collect())
+    }
+
+    fn check(names: &[&'static str], name: &str, want: Option<&str>) {
+        assert_eq!(patterns(names).find(name).copied(), want, "{name} in {names:?}");
+    }
+
+    #[test]
+    fn the_most_specific_policy_is_the_one() {
+        let all = ["*", "read_*", "read_all_*", "read_me"];
+        check(&all, "read_me", Some("read_me"));
+        check(&all, "read_you", Some("read_*"));
+        check(&all, "read_all_x", Some("read_all_*"));
+        check(&all, "read_", Some("read_*"));
+        check(&all, "write", Some("*"));
+        check(&["read_*"], "write", None);
+        check(&[], "write", None);
+    }
+
+    #[test]
+    fn another_spelling_does_not_escape_a_policy() {
+        let all = ["*", "admin_*", "delete"];
+        for name in ["Delete", "DELETE", "Admin_x", "ADMIN_", "delete%", "de%6cete", "a/../delete", "./delete"] {
+            check(&all, name, None);
+        }
+        check(&all, "deleted", Some("*"));
+        check(&["file:///*", "file:///k*"], "file:///\u{212a}x", None);
+        check(&["file:///public/*"], "file:///public/../etc", None);
+        check(&["file:///public/*"], "file:///public/a%20b", Some("file:///public/*"));
+        check(&["file:///public/*"], "file:///public/%61", None);
+        check(&["file:///public/*"], "FILE:///public/a", None);
+    }
+}

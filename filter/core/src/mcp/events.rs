@@ -1,0 +1,110 @@
+//! Lists in an event stream (`text/event-stream`), read line by line as the WHATWG HTML standard §9.2.6 says.
+//!
+//! An event is held until its last line has come, and no longer; comments, which keep a connection alive, go on at once.
+//! An event that the stream ends in the middle of is dropped, as every client drops it.
+
+use super::listing::{Listing, Shown, Unreadable};
+use crate::limits::LIST_ANSWER_BYTES_MAX;
+
+/// One stream, as far as it has come.
+#[derive(Debug)]
+pub(crate) struct EventFilter {
+    listing: Listing,
+    /// A line whose end has not come.
+    line: Vec<u8>,
+    /// The lines of an event whose end has not come, but its data.
+    others: Vec<u8>,
+    /// Its data, the lines joined by line feeds.
+    data: Option<Vec<u8>>,
+    /// A carriage return ended the last line; a line feed right after it belongs to it.
+    after_return: bool,
+    begun: bool,
+}
+
+impl EventFilter {
+    pub(crate) fn new(listing: Listing) -> Self {
+        Self { listing, line: Vec::new(), others: Vec::new(), data: None, after_return: false, begun: false }
+    }
+
+    /// Takes the next piece of the stream and gives what may go on, with what was withheld from it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] for an event that is no message, and for one longer than [`LIST_ANSWER_BYTES_MAX`].
+    pub(crate) fn read(&mut self, piece: &[u8]) -> Result<(Vec<u8>, Shown), Unreadable> {
+        let mut out = Vec::with_capacity(piece.len());
+        let mut told = Shown::default();
+        let mut rest = piece;
+        while let Some(first) = rest.first() {
+            if self.after_return && *first == b'\n' {
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            self.after_return = false;
+            let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+                self.line.extend_from_slice(rest);
+                break;
+            };
+            let (line, after) = rest.split_at_checked(end).ok_or(Unreadable)?;
+            self.after_return = after.first() == Some(&b'\r');
+            rest = after.get(1..).unwrap_or_default();
+            self.line.extend_from_slice(line);
+            let line = core::mem::take(&mut self.line);
+            self.take_line(&line, &mut out, &mut told)?;
+        }
+        let held = [&self.line, &self.others].into_iter().chain(&self.data).map(Vec::len);
+        if held.fold(0, usize::saturating_add) > LIST_ANSWER_BYTES_MAX {
+            return Err(Unreadable);
+        }
+        Ok((out, told))
+    }
+
+    fn take_line(&mut self, line: &[u8], out: &mut Vec<u8>, told: &mut Shown) -> Result<(), Unreadable> {
+        // "one leading U+FEFF BYTE ORDER MARK character must be ignored if any are present".
+        let line = if self.begun { line } else { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) };
+        self.begun = true;
+        if line.is_empty() {
+            return self.end_event(out, told);
+        }
+        let (name, value) = match line.iter().position(|byte| *byte == b':') {
+            Some(at) => {
+                let (name, rest) = line.split_at_checked(at).ok_or(Unreadable)?;
+                let value = rest.get(1..).unwrap_or_default();
+                (name, value.strip_prefix(b" ").unwrap_or(value))
+            }
+            None => (line, b"".as_slice()),
+        };
+        if name.is_empty() {
+            put_line(out, line);
+        } else if name == b"data" {
+            let data = self.data.get_or_insert_default();
+            if !data.is_empty() {
+                data.push(b'\n');
+            }
+            data.extend_from_slice(value);
+        } else {
+            put_line(&mut self.others, line);
+        }
+        Ok(())
+    }
+
+    fn end_event(&mut self, out: &mut Vec<u8>, told: &mut Shown) -> Result<(), Unreadable> {
+        out.append(&mut self.others);
+        if let Some(data) = self.data.take() {
+            // A stream may begin with an event that has an id and no message, to be resumed from.
+            let shown = if data.trim_ascii().is_empty() { Shown::default() } else { self.listing.show(&data)? };
+            let data = shown.message.as_deref().map_or(data.as_slice(), str::as_bytes);
+            for line in data.split(|byte| *byte == b'\n') {
+                out.extend_from_slice(b"data: ");
+                put_line(out, line);
+            }
+            told.add(shown);
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+fn put_line(out: &mut Vec<u8>, line: &[u8]) {
+    out.extend_from_slice(line);
+    out.push(b'\n');
+}
