@@ -90,9 +90,71 @@ fn the_table_of_refusals_has_every_code_and_no_other() {
     same(&first_column("Refusals"), &codes);
 }
 
+/// The words in backticks of some lines.
+fn quoted<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<String> {
+    lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// The names of all functions in the Rust sources below a folder.
+fn functions(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("node_modules") && !path.ends_with("target") {
+            functions(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+            found.extend(names.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let mut known = BTreeSet::new();
+    for folder in ["filter/core", "filter/src", "harness", "tests"] {
+        functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder), &mut known);
+    }
+    for document in ["filter/docs/threat-model.md", "filter/docs/known-attacks.md", "filter/docs/deviations.md"] {
+        let text = read(document);
+        let named = quoted(text.lines().filter_map(|line| line.strip_prefix("Tests: ")));
+        let gone: Vec<_> = named.difference(&known).collect();
+        assert!(gone.is_empty(), "{document} names {gone:?}");
+    }
+}
+
+#[test]
+fn every_removed_check_names_its_source_and_vectors_that_exist() {
+    let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
+    let removed: Vec<serde_json::Value> = serde_json::from_str(&read("tests/removed-checks.json")).unwrap();
+    assert!(removed.len() > 70, "{}", removed.len());
+    for check in removed {
+        let file = check["file"].as_str().unwrap_or_default();
+        assert!(!read(file).is_empty(), "{check}");
+        let vectors: Vec<&str> =
+            check["vectors"].as_array().into_iter().flatten().filter_map(|id| id.as_str()).collect();
+        assert!(!vectors.is_empty() && vectors.iter().all(|id| known.contains(*id)), "{check}");
+    }
+}
+
+#[test]
+fn the_suite_names_every_file_of_vectors() {
+    let named = quoted(read("tests/vectors/README.md").lines().filter(|line| line.starts_with("| `")));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(name == "README.md" || named.contains(&name), "tests/vectors/README.md does not name {name}");
+    }
+}
+
 #[test]
 fn every_vector_that_is_named_exists() {
     let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
+    let cases = read("filter/docs/known-attacks.md");
+    let cases = cases.split("\n## Published cases\n").nth(1).unwrap_or_default();
+    let named = quoted(cases.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit('|').nth(1)));
+    let gone: Vec<_> = named.difference(&known).collect();
+    assert!(named.len() > 40 && gone.is_empty(), "the published cases name {gone:?}");
     for document in ["filter/docs/threat-model.md", "filter/docs/known-attacks.md"] {
         let text = read(document);
         let lines = text.lines().filter_map(|line| line.strip_prefix("Vectors: "));

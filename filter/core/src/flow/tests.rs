@@ -57,6 +57,8 @@ fn plugin_at(loaded: Option<u64>) -> Plugin {
     let mut mtls = resource("mtls", &pass_through);
     mtls["accept"]["caller"] = json!("mtls");
     mtls["accept"]["authorization_server"] = json!("other");
+    let mut fresh = resource("fresh", &pass_through);
+    fresh["accept"]["authentication"] = json!({"max_age": "10m"});
     // 2026-11-25, a day after `NOW`.
     let mut observed = resource("observed", &id_jag("1h"));
     observed["observe"] = json!({"until": "2026-11-25"});
@@ -67,7 +69,7 @@ fn plugin_at(loaded: Option<u64>) -> Plugin {
             "cluster": "as", "jwks": keys, "clock_skew": format!("{SKEW}s")},
             "other": {"issuer": "https://other.example", "cluster": "other", "jwks": {"uri": "https://other.example/keys"}}},
         "agents": {"agent": agent()},
-        "resources": [resource("a2a", &pass_through), resource("mcp", &id_jag("1h")), resource("strict", &id_jag("1m")), mtls, observed],
+        "resources": [resource("a2a", &pass_through), resource("mcp", &id_jag("1h")), resource("strict", &id_jag("1m")), mtls, observed, fresh],
     });
     let env = |_: &str| Some(private_pem(Algorithm::Es256));
     let config = Config::from_json(document.to_string().as_bytes(), &env).unwrap();
@@ -135,6 +137,17 @@ fn a_token_that_ends_while_its_body_comes_is_not_released() {
     let token = token(&json!({}));
     for (now, want) in [(NOW + 60 + SKEW - 1, "allowed"), (NOW + 60 + SKEW, "token_expired")] {
         let step = headers(&mut plugin, 1, "/a2a", &token);
+        let step = body(&mut plugin, now, step, "message/send", &json!({}));
+        assert_eq!(code(&step), want, "{now}");
+    }
+}
+
+#[test]
+fn a_sign_in_that_grows_old_while_its_body_comes_is_not_released() {
+    let mut plugin = plugin();
+    let token = token(&json!({"auth_time": NOW - 590}));
+    for (now, want) in [(NOW + 10 + SKEW - 1, "allowed"), (NOW + 10 + SKEW, "authentication_too_old")] {
+        let step = headers(&mut plugin, 1, "/fresh", &token);
         let step = body(&mut plugin, now, step, "message/send", &json!({}));
         assert_eq!(code(&step), want, "{now}");
     }
