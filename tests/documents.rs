@@ -138,16 +138,6 @@ fn every_removed_check_names_its_source_and_vectors_that_exist() {
 }
 
 #[test]
-fn the_suite_names_every_file_of_vectors() {
-    let named = quoted(read("tests/vectors/README.md").lines().filter(|line| line.starts_with("| `")));
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
-    for entry in fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name == "README.md" || named.contains(&name), "tests/vectors/README.md does not name {name}");
-    }
-}
-
-#[test]
 fn every_vector_that_is_named_exists() {
     let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
     let cases = read("filter/docs/known-attacks.md");

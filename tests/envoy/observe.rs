@@ -82,6 +82,7 @@ fn what_is_observed_goes_on_as_it_came_and_is_on_record() {
     assert_eq!(gateway.asked(IDP).0, 0, "something was exchanged");
 
     // The resource beside it enforces, by whatever path it is asked for.
+    gateway.upstream.take_begun();
     for path in [A2A, "/auroradb/mcp/../../agents/knowledge"] {
         let answer = exchange(&gateway, &request(path, &good, "", &good_body()));
         assert_eq!((answer.status, code(&answer).as_str()), (401, "caller_mismatch"), "{path}: {answer:?}");
