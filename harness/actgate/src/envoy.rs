@@ -8,6 +8,7 @@
 mod admin;
 mod error;
 mod process;
+pub mod scenario;
 mod template;
 
 pub use error::EnvoyError;

@@ -83,6 +83,8 @@ pub enum Answer {
     Timeout,
     /// No connection: `:status 503`, "upstream connect error …".
     ConnectFailure,
+    /// The connection was closed instead of an answer: `:status 503`, "upstream connect error …".
+    Closed,
     /// The answer comes later, unless the timeout is sooner.
     After(Duration, Box<Answer>),
     /// Nothing for now: the callout stays pending.
@@ -140,6 +142,8 @@ pub(crate) struct Delivery {
 const CONNECT_FAILURE: &str = "upstream connect error or disconnect/reset before headers. reset reason: \
      remote connection failure, transport failure reason: delayed connect error: Connection refused";
 
+const CLOSED: &str = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+
 impl Delivery {
     /// `None` is a reset: `(token, 0, 0, 0)`.
     pub(crate) fn of(answer: Answer, body_max: usize) -> Option<Self> {
@@ -152,6 +156,7 @@ impl Delivery {
             }
             Answer::Timeout => Some(Self::by_envoy(504, "upstream request timeout")),
             Answer::ConnectFailure => Some(Self::by_envoy(503, CONNECT_FAILURE)),
+            Answer::Closed => Some(Self::by_envoy(503, CLOSED)),
             Answer::Response { .. } | Answer::Reset | Answer::Truncated | Answer::After(..) | Answer::Pending => None,
         }
     }

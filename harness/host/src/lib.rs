@@ -55,6 +55,7 @@ pub mod profile;
 mod properties;
 mod random;
 mod request;
+pub mod scenario;
 mod shared_data;
 mod shared_queue;
 mod stream;

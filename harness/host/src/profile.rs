@@ -68,3 +68,10 @@ pub const NO_FOREIGN_FUNCTIONS: Profile = Profile { name: "no foreign functions"
 
 /// Every Envoy version there is a profile for, oldest first.
 pub const ALL: [Profile; 5] = [V1_36, V1_37, V1_38, V1_39, V1_40];
+
+/// The profile of a version such as `1.36.4`.
+#[must_use]
+pub fn of(version: &str) -> Option<Profile> {
+    let minor = version.rsplit_once('.').map_or(version, |(minor, _patch)| minor);
+    ALL.into_iter().find(|profile| profile.name.strip_prefix("Envoy ") == Some(minor))
+}

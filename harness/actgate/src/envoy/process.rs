@@ -43,6 +43,19 @@ impl Binary {
         let path = std::env::var_os("ACTGATE_ENVOY").filter(|path| !path.is_empty());
         path.map(Self::at).ok_or(EnvoyError::NoBinary)
     }
+
+    /// Its version, such as `1.40.0`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run.
+    pub fn version(&self) -> Result<String, EnvoyError> {
+        let said = Command::new(&self.0).arg("--version").output().map_err(EnvoyError::io(&self.0))?;
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        // <path>  version: <commit>/<version>/<state>/<build>/<library>
+        let words = said.split_once("version: ").map_or("", |(_, words)| words);
+        Ok(words.split('/').nth(1).unwrap_or(words.trim()).to_owned())
+    }
 }
 
 /// The levels of Envoy's log.
