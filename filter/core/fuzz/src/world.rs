@@ -46,11 +46,12 @@ pub const KNOWLEDGE: &str = "https://idp.example/knowledge";
 /// The issuer of tokens for the protected servers.
 pub const RESOURCE_SERVER: &str = "https://idp.example/resource";
 
-/// Keys: one per issuer, one that nobody publishes, one of the agent.
+/// Keys: one per issuer, one that nobody publishes, one that an issuer may come to publish instead of its own, one of the agent.
 #[derive(Debug)]
 struct Keys {
     issuers: [(&'static str, Value, PublicKey); 3],
     unpublished: (Value, PublicKey),
+    other: Value,
     agent_pem: String,
 }
 
@@ -61,7 +62,12 @@ fn keys() -> &'static Keys {
             let (jwk, key) = public_key(issuer);
             (issuer, jwk, key)
         });
-        Keys { issuers, unpublished: public_key("unpublished"), agent_pem: Ed25519KeyPair::generate().to_pem() }
+        Keys {
+            issuers,
+            unpublished: public_key("unpublished"),
+            other: public_key("other").0,
+            agent_pem: Ed25519KeyPair::generate().to_pem(),
+        }
     })
 }
 
@@ -81,7 +87,7 @@ pub fn key_set(issuer: &str) -> Value {
 
 /// A set in which the issuer's key is not.
 pub fn other_key_set() -> Value {
-    json!({ "keys": [keys().unpublished.0] })
+    json!({ "keys": [keys().other] })
 }
 
 /// Stands for a signature: 64 bytes over the key and the input.
