@@ -28,8 +28,14 @@ interop: wasm envoy sdks ## run the official MCP and A2A SDKs through the gatewa
 sdks:
 	@harness/setup/interop.sh
 
+compat: wasm filters ## run the tests on real Envoys against every pinned version; VERSIONS=... for some
+	@harness/setup/compat.sh $(VERSIONS)
+
 wasm: ## build the filter: target/actgate.wasm
 	@harness/setup/wasm.sh
+
+filters:
+	@harness/setup/filters.sh
 
 envoy: ## install Envoy: target/envoy/VERSION/envoy; ENVOY_VERSION=... for another
 	@harness/setup/envoy.sh $(ENVOY_VERSION)
@@ -43,6 +49,12 @@ lint: ## check format, lints and documentation
 
 bless: wasm ## write the golden files anew: what the module imports, exports and weighs, and its fuel
 	BLESS=1 cargo test --locked -p actgate-tests --test golden
+
+coverage: ## say which share of the core's code is run by its tests and the vectors
+	@harness/setup/coverage.sh
+
+mutants: ## change the code that decides, one small way at a time, and list what no test notices; takes hours
+	@harness/setup/mutants.sh $(FILES)
 
 fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer
 	@harness/setup/fuzz.sh $(or $(SECONDS_EACH),60)
