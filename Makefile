@@ -5,7 +5,7 @@ export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 export ACTGATE_INTEROP := $(CURDIR)/target/interop
 
-.PHONY: help demo run test test-wasm32 interop sdks wasm envoy lint bless fuzz deny clean
+.PHONY: help demo run test test-wasm32 compat interop sdks wasm filters envoy lint bless coverage mutants fuzz deny clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,7 +16,7 @@ demo: wasm envoy ## follow one request hop by hop on real Envoy; BREAK=... break
 run: wasm envoy ## leave all of that up, and say what to type; ctrl-c ends it
 	@cargo run --locked -q -p actgate -- run --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY)
 
-test: wasm envoy sdks test-wasm32 ## run every test, those on real Envoy included
+test: wasm envoy filters sdks test-wasm32 ## run every test, those on real Envoy included
 	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter --exclude example-filters
 
 test-wasm32: ## run the tests of the core inside wasm32, under Node
