@@ -4,3 +4,4 @@ pub mod check;
 pub mod demo;
 pub mod dev;
 pub mod envoy;
+pub mod import;

@@ -10,12 +10,14 @@ use actgate::dev::agent::serve;
 use actgate::dev::issuer::server;
 use actgate::dev::world::World;
 use actgate::dev::{frontend, knowledge_agent, mcp_server, orchestrator};
+use actgate::import;
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 usage: actgate demo --wasm FILE --envoy FILE [--break <widen|drop-act|swap-sub|reuse-jag|wrong-aud>]
        actgate run --wasm FILE --envoy FILE
        actgate check --wasm FILE CONFIGURATION
+       actgate import openapi FILE [--scope SCOPE]...
        actgate dev <idp|ras-knowledge|ras-auroradb> --world FILE [--break WORD]...
        actgate dev <frontend|orchestrator|knowledge-agent> --world FILE
        actgate dev mcp-server --world FILE [--ungoverned]
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["demo", options @ ..] => demo(options),
         ["run", options @ ..] => run(options),
         ["check", "--wasm", wasm, configuration] => check(wasm, configuration),
+        ["import", "openapi", file, options @ ..] => import_openapi(file, options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
@@ -90,6 +93,24 @@ fn check(wasm: &str, configuration: &str) -> Outcome {
         }
         Verdict::Refused(reasons) => Err(format!("{configuration}: refused: {}", reasons.join("; ")).into()),
     }
+}
+
+/// An OpenAPI document as what stands under `rest` in a resource; what is left to the reader goes to standard error.
+fn import_openapi(file: &str, options: &[&str]) -> Outcome {
+    let document = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let mut scopes = Vec::new();
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        match (*option, options.next()) {
+            ("--scope", Some(scope)) => scopes.push((*scope).to_owned()),
+            ("--scope", None) => return Err("--scope needs a value".into()),
+            (other, _) => return Err(format!("unknown option {other}").into()),
+        }
+    }
+    let imported = import::openapi(&document, &scopes).map_err(|errors| format!("{file}: {}", errors.join("; ")))?;
+    imported.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    println!("{:#}", imported.rest);
+    Ok(())
 }
 
 /// The main job from start to end.

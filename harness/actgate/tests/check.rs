@@ -43,3 +43,21 @@ fn a_key_that_is_not_in_the_environment_is_named() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("CORP_KNOWLEDGE_KEY"), "{output:?}");
 }
+
+#[test]
+fn an_imported_interface_is_accepted_by_the_module() {
+    let openapi = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dev/workflow_gateway/openapi.json");
+    let imported = Command::new(env!("CARGO_BIN_EXE_actgate"))
+        .args(["import".as_ref(), "openapi".as_ref(), openapi.as_os_str()])
+        .output()
+        .expect("it runs");
+    assert!(imported.status.success(), "{imported:?}");
+    assert!(String::from_utf8_lossy(&imported.stderr).contains("match.path_prefix"), "{imported:?}");
+    let world = World::in_memory(Ports::default());
+    let mut document = world.filter_config(Default::default());
+    let resource = document["resources"][1].as_object_mut().expect("a resource");
+    resource.remove("mcp");
+    resource.insert("rest".to_owned(), serde_json::from_slice(&imported.stdout).expect("JSON"));
+    let output = check("imported", &document, &world.environment());
+    assert!(output.status.success(), "{output:?}");
+}
