@@ -12,6 +12,7 @@ mod http2;
 mod issuers;
 mod keys;
 mod kinds;
+mod mcp;
 mod observe;
 mod policy;
 mod records;

@@ -119,6 +119,8 @@ pub struct UpstreamAnswer {
     pub headers: Vec<(String, String)>,
     /// The body, piece by piece as it is sent.
     pub pieces: Vec<String>,
+    /// How long it waits between two pieces, in milliseconds.
+    pub pause_ms: Option<u64>,
     /// A body of so many bytes in place of the last piece's `{padding}`.
     pub padding: Option<usize>,
 }

@@ -137,7 +137,7 @@ fn say(mut connection: &TcpStream, status: u16, answer: &UpstreamAnswer) -> std:
         connection.write_all(&chunk)?;
         connection.flush()?;
         // Long enough that they do not arrive as one.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(answer.pause_ms.unwrap_or(20)));
     }
     connection.write_all(b"0\r\n\r\n")
 }
