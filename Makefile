@@ -19,7 +19,7 @@ run: wasm envoy ## leave all of that up, and say what to type; ctrl-c ends it
 test: wasm envoy filters sdks test-wasm32 ## run every test, those on real Envoy included
 	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter --exclude example-filters
 
-test-wasm32: ## run the tests of the core inside wasm32, under Node
+test-wasm32: ## run the tests of the core and every vector inside wasm32, under Node
 	@harness/setup/wasm32-tests.sh
 
 interop: wasm envoy sdks ## run the official MCP and A2A SDKs through the gateway; part of test

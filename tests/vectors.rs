@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use actgate::dev::world::{Ports, World};
-use actgate_tests::case::{self, UpstreamAnswer};
+use actgate::dev::world::{Ports, World, streamward};
+use actgate_tests::answer::UpstreamAnswer;
+use actgate_tests::case;
 use actgate_tests::core_gateway::CoreGateway;
 use actgate_tests::gateway::{Gateway, Observation, Request};
+use actgate_tests::peer;
+use actgate_tests::recording::{Event, Exchange, Recording, hex};
 use actgate_tests::run;
 use serde_json::Value;
 
@@ -16,6 +19,7 @@ const NOW: u64 = 1_795_478_400;
 /// A gateway whose every output is searched for what must never be in it.
 struct Searched {
     inner: CoreGateway,
+    recording: Recording,
     secrets: BTreeSet<String>,
     replies: Vec<Observation>,
 }
@@ -27,7 +31,8 @@ impl Searched {
             lines.into_iter().filter(|line| line.len() > 20)
         });
         let secrets = keys.collect();
-        Ok(Self { inner: CoreGateway::new(world, document, NOW)?, secrets, replies: Vec::new() })
+        let inner = CoreGateway::new(world, document, NOW)?;
+        Ok(Self { inner, recording: Recording::default(), secrets, replies: Vec::new() })
     }
 
     /// The credentials of a request, each word of them that is long enough to be one.
@@ -78,6 +83,7 @@ impl Gateway for Searched {
     }
 
     fn advance(&mut self, seconds: u64) -> bool {
+        self.recording.events.push(Event::Advance(seconds));
         self.inner.advance(seconds)
     }
 
@@ -90,6 +96,7 @@ impl Gateway for Searched {
     }
 
     fn upstream_answers(&mut self, status: u16) {
+        self.recording.events.push(Event::Upstream(status));
         self.inner.upstream_answers(status);
     }
 
@@ -98,6 +105,7 @@ impl Gateway for Searched {
     }
 
     fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.recording.events.push(Event::UpstreamSays(answer.cloned()));
         self.inner.upstream_says(answer);
     }
 
@@ -108,7 +116,48 @@ impl Gateway for Searched {
             self.learn(&upstream.headers);
         }
         self.replies.push(observation.clone());
+        self.recording.events.push(Event::Send(Box::new(exchange(request, &observation))));
         observation
+    }
+}
+
+fn exchange(request: &Request, observation: &Observation) -> Exchange {
+    let upstream = observation.upstream.as_ref();
+    Exchange {
+        line: (request.method.clone(), request.path.clone(), request.host.clone()),
+        headers: request.headers.clone(),
+        body: request.body.as_deref().map(hex),
+        peer: request.peer.clone(),
+        status: observation.status,
+        answered: observation.headers.clone(),
+        answer: hex(&observation.body),
+        upstream: upstream.map(|seen| (seen.headers.clone(), hex(&seen.body))),
+    }
+}
+
+/// Writes what the vectors came to where `ACTGATE_RECORD` says, to be replayed inside wasm32.
+fn keep(recordings: &[Recording]) {
+    if let Some(path) = std::env::var_os("ACTGATE_RECORD") {
+        std::fs::write(path, serde_json::to_vec(recordings).expect("JSON")).expect("a file that can be written");
+    }
+}
+
+fn recording(world: &World, case: &case::Case, document: &Value, made: &Result<Searched, String>) -> Recording {
+    let (heard, error) = match made {
+        Ok(gateway) => (Some(gateway), None),
+        Err(error) => (None, Some(error.clone())),
+    };
+    let peers = case.steps.iter().map(|step| step.request.peer.as_deref().unwrap_or(streamward::KNOWLEDGE_AGENT));
+    let shown = |peer: &str| (peer::uri_san(world, peer), hex(&peer::certificate_sha256(world, peer)));
+    Recording {
+        id: case.id.clone(),
+        document: document.to_string(),
+        environment: world.environment(),
+        error,
+        peers: peers.map(|peer| (peer.to_owned(), shown(peer))).collect(),
+        events: heard.map(|gateway| gateway.recording.events.clone()).unwrap_or_default(),
+        calls: heard.map(|gateway| gateway.inner.calls().to_vec()).unwrap_or_default(),
+        records: heard.map(|gateway| gateway.inner.records().to_vec()).unwrap_or_default(),
     }
 }
 
@@ -116,14 +165,15 @@ impl Gateway for Searched {
 fn every_vector_holds_in_the_core_and_nothing_secret_is_said() {
     let world = World::in_memory(Ports::default());
     let base = world.filter_config(Default::default());
-    let mut wrong = Vec::new();
+    let (mut wrong, mut recordings) = (Vec::new(), Vec::new());
     let cases = case::all();
     for case in &cases {
         let document = run::configuration(&world, case, &base);
-        match Searched::new(&world, &document) {
+        let mut made = Searched::new(&world, &document);
+        match &mut made {
             Ok(_) if case.load_error.is_some() => wrong.push(format!("{}: the configuration loads", case.id)),
-            Ok(mut gateway) => {
-                if let Err(error) = run::run(&world, case, &mut gateway) {
+            Ok(gateway) => {
+                if let Err(error) = run::run(&world, case, gateway) {
                     wrong.push(error);
                 }
                 wrong.extend(gateway.leaks().into_iter().map(|text| format!("{}: a secret in {text}", case.id)));
@@ -132,7 +182,9 @@ fn every_vector_holds_in_the_core_and_nothing_secret_is_said() {
             Err(error) if case.load_error.as_ref().is_some_and(|part| error.contains(part.as_str())) => {}
             Err(error) => wrong.push(format!("{}: configuration: {error}", case.id)),
         }
+        recordings.push(recording(&world, case, &document, &made));
     }
+    keep(&recordings);
     assert!(wrong.is_empty(), "{} wrong in {} vectors:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 

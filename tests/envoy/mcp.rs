@@ -5,7 +5,7 @@
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
-use actgate_tests::case::UpstreamAnswer;
+use actgate_tests::answer::UpstreamAnswer;
 use actgate_tests::envoy_gateway::Options;
 use actgate_tests::tls_client::Connection;
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::answer::UpstreamAnswer;
+
 /// One named case.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,38 +107,6 @@ pub struct Step {
     /// What a header of the gateway's own reply must contain; null for one that must be absent.
     #[serde(default)]
     pub reply_headers: BTreeMap<String, Option<String>>,
-}
-
-/// What an upstream answers beside its status.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UpstreamAnswer {
-    /// `content-type`; null sends none.
-    #[serde(default = "json")]
-    pub content_type: Option<String>,
-    /// Further headers.
-    #[serde(default)]
-    pub headers: Vec<(String, String)>,
-    /// The body, piece by piece as it is sent.
-    pub pieces: Vec<String>,
-    /// How long it waits between two pieces, in milliseconds.
-    pub pause_ms: Option<u64>,
-    /// A body of so many bytes in place of the last piece's `{padding}`.
-    pub padding: Option<usize>,
-}
-
-impl UpstreamAnswer {
-    /// The pieces as they are sent.
-    pub fn bytes(&self) -> Vec<Vec<u8>> {
-        let padding = "x".repeat(self.padding.unwrap_or_default());
-        self.pieces.iter().map(|piece| piece.replace("{padding}", &padding).into_bytes()).collect()
-    }
-
-    /// All headers.
-    pub fn all_headers(&self) -> Vec<(String, String)> {
-        let content_type = self.content_type.iter().map(|value| ("content-type".to_owned(), value.clone()));
-        content_type.chain(self.headers.iter().cloned()).collect()
-    }
 }
 
 fn ok() -> u16 {

@@ -15,9 +15,10 @@ use actgate_core::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Observed, Rep
 use actgate_core::time::UnixSeconds;
 use serde_json::Value;
 
-use crate::case::UpstreamAnswer;
+use crate::answer::UpstreamAnswer;
 use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::peer;
+use crate::recording::{Answered, Call, hex};
 
 /// One worker without a host.
 pub struct CoreGateway {
@@ -30,6 +31,7 @@ pub struct CoreGateway {
     upstream_status: u16,
     upstream_answer: Option<UpstreamAnswer>,
     records: Vec<String>,
+    calls: Vec<Call>,
 }
 
 impl CoreGateway {
@@ -50,12 +52,18 @@ impl CoreGateway {
             upstream_status: 200,
             upstream_answer: None,
             records: Vec::new(),
+            calls: Vec::new(),
         })
     }
 
     /// Every decision and event so far, as it would be logged.
     pub fn records(&self) -> &[String] {
         &self.records
+    }
+
+    /// Every call so far, and what it was answered.
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
     }
 
     /// The issuers, to look at what was asked of them.
@@ -111,6 +119,17 @@ impl CoreGateway {
             call.body.expose().as_bytes(),
             IssuerTime(self.now),
         );
+        self.calls.push(Call {
+            cluster: call.cluster.to_string(),
+            headers,
+            body: call.body.expose().clone(),
+            answer: answer.as_ref().map(|answer| Answered {
+                status: answer.status,
+                headers: answer.headers.clone(),
+                body: hex(&answer.body),
+                delay_ms: answer.delay_ms,
+            }),
+        });
         let flight = call.flight;
         match answer {
             // What the host's own time-out makes of an answer that comes too late.

@@ -12,7 +12,7 @@ use actgate::dev::world::{Ports, World, streamward};
 use actgate::envoy::{Binary, Launch, LogLevel, RunningEnvoy, Template};
 use serde_json::Value;
 
-use crate::case::UpstreamAnswer;
+use crate::answer::UpstreamAnswer;
 use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::tls_client::{self, Connection};
 use crate::upstream::Upstream;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actgate::dev::world::{Ports, World};
 use envoy_harness::{Thread, profile};
 
-use crate::case::UpstreamAnswer;
+use crate::answer::UpstreamAnswer;
 use crate::case::{self, Case};
 use crate::gateway::{Gateway, Observation, Request};
 use crate::harness_gateway::HarnessGateway;

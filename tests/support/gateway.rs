@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::case::UpstreamAnswer;
+use crate::answer::UpstreamAnswer;
 
 /// A request as an agent sends it.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use envoy_harness::{
 };
 use serde_json::Value;
 
-use crate::case::UpstreamAnswer;
+use crate::answer::UpstreamAnswer;
 use crate::envoy_gateway::module;
 use crate::gateway::{Gateway, Observation, Request, Seen};
 use crate::peer;

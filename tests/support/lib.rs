@@ -4,6 +4,7 @@
 //! A [`gateway::Gateway`] is somewhere to run it: the core alone, the module in the emulated Envoy, the module in a real one.
 //! The same case gives the same [`gateway::Observation`] everywhere, or the test says where not.
 
+pub mod answer;
 pub mod case;
 pub mod core_gateway;
 pub mod envoy_gateway;
@@ -12,6 +13,7 @@ pub mod gateway;
 pub mod harness_gateway;
 pub mod peer;
 pub mod proof;
+pub mod recording;
 pub mod reference;
 pub mod run;
 pub mod tls_client;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::case::UpstreamAnswer;
+use crate::answer::UpstreamAnswer;
 use crate::gateway::Seen;
 
 #[derive(Debug)]

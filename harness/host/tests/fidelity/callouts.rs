@@ -60,6 +60,13 @@ fn no_connection_is_a_503_by_envoy() {
 }
 
 #[test]
+fn a_connection_closed_instead_of_an_answer_is_a_503_by_envoy() {
+    let (_, heard) = answered(Answer::Closed);
+    assert_eq!(heard[1..4], ["body=95", "status=0", "503"]);
+    assert!(heard[5].ends_with("reset reason: connection termination"));
+}
+
+#[test]
 fn a_timeout_is_a_504_by_envoy_at_its_time() {
     let mut envoy = envoy(CALLING);
     let id = envoy.request(Request::get("/"));

@@ -1,6 +1,6 @@
 //! Pauses and resumption in both modes, trailers, and the end of a stream.
 
-use envoy_harness::{Envoy, Outcome, Plugin, Request, Response};
+use envoy_harness::{Envoy, Outcome, Plugin, Request, RequestId, Response};
 
 use crate::support::{Ear, build, envoy, guest, said};
 
@@ -158,6 +158,38 @@ fn a_client_that_leaves_ends_the_stream_at_any_point() {
     assert!(said(&envoy).ends_with(&["done".to_owned(), "delete".to_owned()]));
     let Outcome::Disconnected { upstream: Some(seen) } = envoy.outcome(id) else { panic!("not disconnected") };
     assert!(seen.reset && !seen.complete());
+}
+
+#[test]
+fn a_client_may_leave_while_it_sends_waits_or_receives() {
+    type Point = fn(&mut Envoy) -> RequestId;
+    let points: [Point; 4] = [
+        |envoy| envoy.open(Request::post("/"), false),
+        |envoy| envoy.request(Request::post("/").body("{}")),
+        |envoy| {
+            let id = envoy.request(Request::get("/"));
+            envoy.respond_headers(id, Response::new(200), false);
+            id
+        },
+        |envoy| {
+            let id = envoy.request(Request::get("/"));
+            envoy.respond_headers(id, Response::new(200), false);
+            envoy.respond_body(id, "half", false);
+            id
+        },
+    ];
+    for (at, point) in points.into_iter().enumerate() {
+        let mut envoy = envoy(LIFE);
+        let id = point(&mut envoy);
+        envoy.disconnect(id);
+        // What is still on its way finds nobody.
+        envoy.send_body(id, "late", true);
+        envoy.respond_body(id, "late", true);
+        envoy.disconnect(id);
+        let count = |word: &str| said(&envoy).iter().filter(|line| *line == word).count();
+        assert_eq!((count("done"), count("delete")), (1, 1), "point {at}");
+        assert!(matches!(envoy.outcome(id), Outcome::Disconnected { .. }), "point {at}");
+    }
 }
 
 #[test]
