@@ -5,7 +5,7 @@ export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 export ACTGATE_INTEROP := $(CURDIR)/target/interop
 
-.PHONY: help demo run test test-wasm32 compat interop sdks wasm filters envoy lint bless coverage mutants fuzz deny clean
+.PHONY: help demo run test test-wasm32 compat interop sdks wasm filters envoy lint bless coverage mutants fuzz bench deny clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ mutants: ## change the code that decides, one small way at a time, and list what
 
 fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer
 	@harness/setup/fuzz.sh $(or $(SECONDS_EACH),60)
+
+bench: wasm envoy ## measure the filter beside what its users would take instead; PARTS=... for some of it
+	@harness/setup/bench.sh $(BENCH) $(PARTS)
 
 deny: ## check licences and sources of dependencies; builds cargo-deny first, once
 	$$(harness/setup/cargo-tool.sh cargo-deny 0.20.2) check bans licenses sources

@@ -11,11 +11,12 @@ use envoy_harness::profile;
 const NOW: u64 = 1_795_478_400;
 
 /// Where a whole proxy differs from the core alone, and rightly.
-const DIFFERENT: [(&str, &str); 5] = [
+const DIFFERENT: [(&str, &str); 6] = [
     ("credential-empty-second", "Envoy leaves an empty second value out when it joins, so there is one credential"),
     ("idp-at-the-time-out", "an answer at the very moment of its time-out is a tie that each side decides for itself"),
     ("jwks-recovers", "the main thread fetches too, and the failures that were ordered by number are its"),
     ("method-head", "an answer to HEAD has no body to read the code from"),
+    ("rest-head-not-mapped", "an answer to HEAD has no body to read the code from"),
     ("ras-at-the-time-out", "an answer at the very moment of its time-out is a tie that each side decides for itself"),
 ];
 
