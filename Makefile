@@ -59,8 +59,8 @@ mutants: ## change the code that decides, one small way at a time, and list what
 fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer
 	@harness/setup/fuzz.sh $(or $(SECONDS_EACH),60)
 
-bench: wasm envoy ## measure the filter beside what its users would take instead; PARTS=... for some of it
-	@harness/setup/bench.sh $(BENCH) $(PARTS)
+bench: wasm envoy ## measure the filter beside what its users would take instead; PARTS="hot mcp" for some of it
+	@harness/setup/bench.sh $(if $(ROUNDS),--rounds $(ROUNDS)) $(PARTS)
 
 deny: ## check licences and sources of dependencies; builds cargo-deny first, once
 	$$(harness/setup/cargo-tool.sh cargo-deny 0.20.2) check bans licenses sources
