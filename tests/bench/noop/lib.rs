@@ -3,13 +3,7 @@
 //! Configured with the word `buffer` it holds each request until its body is whole, and still looks at none of it.
 
 mod entry {
-    #![expect(missing_docs, reason = "the macro of the SDK makes an undocumented export")]
-    #![expect(unsafe_code, reason = "the macro of the SDK makes an export with a fixed name")]
-    use proxy_wasm::main;
-    use proxy_wasm::types::LogLevel;
-
-    main! {{
-        proxy_wasm::set_log_level(LogLevel::Warn);
+    proxy_wasm::main! {{
         proxy_wasm::set_root_context(|_| Box::new(super::Root { buffers: false }));
     }}
 }

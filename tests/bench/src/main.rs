@@ -69,12 +69,8 @@ fn main() {
     let idp = peers.serve(&["idp", &text(&world.pem("idp")), "0"]);
     let authz_http = peers.serve(&["authz-http"]);
     let authz_grpc = peers.serve(&["authz-grpc"]);
-    let ports = Ports {
-        upstream: upstream.port,
-        idp: idp.port,
-        authz_http: authz_http.port,
-        authz_grpc: authz_grpc.port,
-    };
+    let ports =
+        Ports { upstream: upstream.port, idp: idp.port, authz_http: authz_http.port, authz_grpc: authz_grpc.port };
     let mut bench = Bench {
         world,
         peers,

@@ -24,7 +24,7 @@ impl<'a> Variant<'a> {
 
     fn measure(&mut self, seconds: f64, folder: &Path) {
         let before = peer::cpu_micros(self.proxy.envoy.pid());
-        let report = wrk::run(&self.load, self.proxy.port, seconds, folder);
+        let report = wrk::run(&self.name, &self.load, self.proxy.port, seconds, folder);
         let spent = peer::cpu_micros(self.proxy.envoy.pid()).saturating_sub(before);
         let requests = report["requests"].as_f64().unwrap_or(0.0);
         let elapsed = report["micros"].as_f64().unwrap_or(f64::NAN) / 1e6;
@@ -36,7 +36,7 @@ impl<'a> Variant<'a> {
 /// Warms every variant once and then measures them in turn.
 pub(crate) fn run(variants: &mut [Variant<'_>], rounds: usize, seconds: f64, folder: &Path) {
     for variant in variants.iter() {
-        wrk::run(&variant.load, variant.proxy.port, seconds, folder);
+        wrk::run(&variant.name, &variant.load, variant.proxy.port, seconds, folder);
     }
     for _ in 0..rounds {
         for variant in variants.iter_mut() {

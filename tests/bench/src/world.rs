@@ -65,12 +65,8 @@ impl World {
             "caller": "audience_only", "required_scopes": ["agent:execute"], "max_lifetime": "2h",
             "subject_profiles": ["user"], "delegation": { "required": true, "max_actors": 4 },
         });
-        let operations = |path: &str| {
-            json!({ "operations": { "read_incidents": { "method": "GET", "path": path, "scopes": ["tool:read"] } } })
-        };
-        let resource = |name: &str, path: &str| {
-            json!({ "name": name, "match": { "hosts": ["bench.example"], "path_prefix": path }, "accept": accept })
-        };
+        let operations = |path: &str| json!({ "operations": { "read_incidents": { "method": "GET", "path": path, "scopes": ["tool:read"] } } });
+        let resource = |name: &str, path: &str| json!({ "name": name, "match": { "hosts": ["bench.example"], "path_prefix": path }, "accept": accept });
         let mut mcp = resource("mcp", MCP_PATH);
         mcp["max_body"] = json!("4MiB");
         mcp["exchange"] = exchange.clone();

@@ -52,7 +52,7 @@ pub(crate) struct Load<'a> {
 /// # Panics
 ///
 /// When any answer is not a success: a refusal is quick, and its speed would be reported as the filter's.
-pub(crate) fn run(load: &Load<'_>, port: u16, seconds: f64, folder: &Path) -> Value {
+pub(crate) fn run(name: &str, load: &Load<'_>, port: u16, seconds: f64, folder: &Path) -> Value {
     let script = folder.join("load.lua");
     std::fs::write(&script, SCRIPT).expect("a file for the script");
     let output = peer::pinned(peer::PEERS_CPU, &PathBuf::from("wrk"))
@@ -70,7 +70,7 @@ pub(crate) fn run(load: &Load<'_>, port: u16, seconds: f64, folder: &Path) -> Va
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().rev().find(|line| line.starts_with('{')).expect("wrk's report");
     let report: Value = serde_json::from_str(line).expect("JSON");
-    assert_eq!(report["wrong_status"], 0, "{}: {line}", load.path);
-    assert_eq!(report["broken"], 0, "{}: {line}", load.path);
+    assert_eq!(report["wrong_status"], 0, "{name}, {}: {line}", load.path);
+    assert_eq!(report["broken"], 0, "{name}, {}: {line}", load.path);
     report
 }

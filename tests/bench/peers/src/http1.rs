@@ -46,7 +46,8 @@ fn converse(connection: &TcpStream, answer: &dyn Fn(&Request) -> Answer) {
     let mut reader = BufReader::new(connection);
     while let Some(request) = read(&mut reader) {
         let answer = answer(&request);
-        let mut bytes = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", answer.status, answer.body.len()).into_bytes();
+        let mut bytes =
+            format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", answer.status, answer.body.len()).into_bytes();
         for (name, value) in &answer.headers {
             bytes.extend(format!("{name}: {value}\r\n").into_bytes());
         }

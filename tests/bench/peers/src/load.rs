@@ -96,10 +96,8 @@ fn connect(port: u16) -> BufReader<TcpStream> {
 
 fn exchange(connection: &mut BufReader<TcpStream>, plan: &Plan, token: &str, at: usize) -> Option<u16> {
     let body = plan.body.as_deref().map(|body| body.replace("{n}", &at.to_string()));
-    let mut request = format!(
-        "{} {} HTTP/1.1\r\nhost: bench.example\r\nauthorization: Bearer {token}\r\n",
-        plan.method, plan.path
-    );
+    let mut request =
+        format!("{} {} HTTP/1.1\r\nhost: bench.example\r\nauthorization: Bearer {token}\r\n", plan.method, plan.path);
     if let Some(body) = &body {
         request.push_str(&format!(
             "content-type: application/json\r\naccept: application/json, text/event-stream\r\ncontent-length: {}\r\n",

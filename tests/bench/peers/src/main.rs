@@ -23,7 +23,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["upstream"] => serve(|listener| http1::serve(listener, |_| http1::Answer::json(200, BODY.as_bytes().to_vec()))),
+        ["upstream"] => {
+            serve(|listener| http1::serve(listener, |_| http1::Answer::json(200, BODY.as_bytes().to_vec())))
+        }
         ["authz-http"] => serve(authz::http),
         ["authz-grpc"] => serve(authz::grpc),
         ["idp", pem, millis] => {
@@ -35,7 +37,9 @@ fn main() {
         }
         ["load", rest @ ..] => load::run(rest),
         _ => {
-            eprintln!("usage: bench-peers upstream | authz-http | authz-grpc | idp PEM MILLIS | tokens ALG PEM COUNT FILE | load ...");
+            eprintln!(
+                "usage: bench-peers upstream | authz-http | authz-grpc | idp PEM MILLIS | tokens ALG PEM COUNT FILE | load ..."
+            );
             std::process::exit(2);
         }
     }

@@ -48,7 +48,11 @@ fn rate(bench: &Bench, proxy: &Proxy, tokens: &Path, status: &str) -> f64 {
     let expected = report["statuses"].get(status).and_then(Value::as_u64);
     assert_eq!(expected, report["requests"].as_u64(), "{}: {report}", proxy.name);
     let each = spent as f64 / TOKENS as f64;
-    println!("  {:<28} {:>8.0} requests/s {each:>8.1} µs of CPU each", proxy.name, report["per_second"].as_f64().unwrap_or(0.0));
+    println!(
+        "  {:<28} {:>8.0} requests/s {each:>8.1} µs of CPU each",
+        proxy.name,
+        report["per_second"].as_f64().unwrap_or(0.0)
+    );
     1e6 / each
 }
 

@@ -37,7 +37,10 @@ fn added_latency(bench: &mut Bench) {
         let report = bench.peers.load(&arguments);
         assert_eq!(report["statuses"]["200"], report["requests"], "{report}");
         let p99 = report["p99_ms"].as_f64().unwrap_or(f64::NAN);
-        println!("  p50 {:.2} ms, p99 {p99:.2} ms, two calls of {IDP_MILLIS} ms in it", report["p50_ms"].as_f64().unwrap_or(0.0));
+        println!(
+            "  p50 {:.2} ms, p99 {p99:.2} ms, two calls of {IDP_MILLIS} ms in it",
+            report["p50_ms"].as_f64().unwrap_or(0.0)
+        );
         if round > 0 {
             added.push(p99 - 2.0 * IDP_MILLIS as f64);
         }
