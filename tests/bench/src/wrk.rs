@@ -14,7 +14,7 @@ for line in io.lines(os.getenv("BENCH_TOKENS")) do tokens[#tokens + 1] = "Bearer
 local body = nil
 local file = os.getenv("BENCH_BODY")
 if file ~= "" then body = io.open(file):read("*a") end
-wrk.headers["host"] = "bench.example"
+wrk.headers["Host"] = "bench.example"
 if body then
   wrk.headers["content-type"] = "application/json"
   wrk.headers["accept"] = "application/json, text/event-stream"
