@@ -17,7 +17,8 @@ run: wasm envoy ## leave all of that up, and say what to type; ctrl-c ends it
 	@cargo run --locked -q -p actgate -- run --wasm $(ACTGATE_WASM) --envoy $(ACTGATE_ENVOY)
 
 test: wasm envoy filters sdks test-wasm32 ## run every test, those on real Envoy included
-	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter --exclude example-filters
+	cargo test --locked --no-fail-fast --workspace --exclude actgate-filter --exclude example-filters \
+		--exclude actgate-bench --exclude actgate-bench-noop --exclude actgate-bench-peers
 
 test-wasm32: ## run the tests of the core and every vector inside wasm32, under Node
 	@harness/setup/wasm32-tests.sh
