@@ -49,7 +49,7 @@ fn nothing_sent_traps_the_vm() {
         ("traceparent", "status 200"),
         ("x-actgate-txn", "status 200"),
         ("x-forwarded-client-cert", "status 200"),
-        ("mcp-session-id", "status 200"),
+        ("mcp-session-id", "session_id_invalid"),
         ("mcp-protocol-version", "header_mismatch"),
         ("mcp-name", "header_mismatch"),
         ("content-encoding", "content_type_refused"),

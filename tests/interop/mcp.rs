@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use crate::sdk::{Client, Server, Steps, gateway};
 
-/// What a resource that allows these tools and methods adds to the world's configuration.
-fn policy(document: &mut Value, tools: &[&str], methods: &[&str]) {
+/// What a resource that allows these tools, this MCP resource and these methods adds to the world's configuration.
+fn policy(document: &mut Value, tools: &[&str], resource: &str, methods: &[&str]) {
     let mcp = &mut document["resources"][1]["mcp"];
     for tool in tools {
         mcp["tools"][tool] = json!({ "scopes": [READ] });
     }
+    mcp["resources"] = json!({ resource: { "scopes": [READ] } });
     mcp["methods"] = json!(methods);
 }
 
@@ -43,13 +44,15 @@ fn assert_common(steps: &Steps) {
     steps.saw("close", &Value::Null);
 }
 
-const OLD_METHODS: [&str; 6] =
-    ["initialize", "notifications/initialized", "notifications/cancelled", "tools/list", "resources/read", "ping"];
+const NOTE: &str = "test://note";
+
+const OLD_METHODS: [&str; 5] =
+    ["initialize", "notifications/initialized", "notifications/cancelled", "tools/list", "ping"];
 
 #[test]
 fn the_new_sdk_in_the_old_era() {
     let server = Server::start(&["server-v2.mjs"]);
-    let gateway = gateway(&server, None, |document| policy(document, &TOOLS, &OLD_METHODS));
+    let gateway = gateway(&server, None, |document| policy(document, &TOOLS, NOTE, &OLD_METHODS));
     let steps = run(&gateway, "client-v2.mjs", json!("legacy"));
     steps.saw("connect", &json!("2025-11-25"));
     assert_common(&steps);
@@ -63,9 +66,8 @@ fn the_old_sdk_with_a_session() {
     let everything = "node_modules/@modelcontextprotocol/server-everything/dist/index.js";
     let server = Server::start(&["--import", "./serve.mjs", everything, "streamableHttp"]);
     let tools = ["echo", "trigger-long-running-operation", "trigger-sampling-request"];
-    let methods = [&OLD_METHODS[..], &["resources/subscribe"]].concat();
     let gateway = gateway(&server, Some("/mcp"), |document| {
-        policy(document, &tools, &methods);
+        policy(document, &tools, "demo://resource/dynamic/text/1", &OLD_METHODS);
         document["resources"][1]["mcp"]["session"] = json!(["stream", "end", "answer"]);
     });
     let steps = run(&gateway, "client-v1.mjs", Value::Null);
@@ -84,9 +86,8 @@ fn the_old_sdk_with_a_session() {
 #[test]
 fn the_new_sdk_in_the_new_era() {
     let server = Server::start(&["server-v2.mjs"]);
-    let methods =
-        ["server/discover", "tools/list", "resources/read", "subscriptions/listen", "notifications/cancelled"];
-    let gateway = gateway(&server, None, |document| policy(document, &TOOLS, &methods));
+    let methods = ["server/discover", "tools/list", "subscriptions/listen", "notifications/cancelled"];
+    let gateway = gateway(&server, None, |document| policy(document, &TOOLS, NOTE, &methods));
     for (mode, heard) in [(json!({ "pin": "2026-07-28" }), "1"), (json!("auto"), "2")] {
         let steps = run(&gateway, "client-v2.mjs", mode);
         steps.saw("connect", &json!("2026-07-28"));

@@ -46,7 +46,11 @@ fn a_wrong_parameter_is_refused() {
         ("a grant of the other server", |f| f.set("grant_type", super::JWT_BEARER), "unsupported_grant_type"),
         ("password grant", |f| f.set("grant_type", "password"), "unsupported_grant_type"),
         ("no requested_token_type", |f| f.without("requested_token_type"), "invalid_request"),
-        ("an access token wanted", |f| f.set("requested_token_type", TYPE_ACCESS_TOKEN), "invalid_request"),
+        (
+            "an id token wanted",
+            |f| f.set("requested_token_type", "urn:ietf:params:oauth:token-type:id_token"),
+            "invalid_request",
+        ),
         ("no subject_token", |f| f.without("subject_token"), "invalid_request"),
         ("no subject_token_type", |f| f.without("subject_token_type"), "invalid_request"),
         ("saml", |f| f.set("subject_token_type", "urn:ietf:params:oauth:token-type:saml2"), "invalid_request"),

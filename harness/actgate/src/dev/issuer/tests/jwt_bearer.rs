@@ -79,7 +79,7 @@ fn a_wrong_id_jag_is_refused() {
         let fields = bent(&mut scene, &id_jag(), claim, value);
         assert_refused(case, &scene.send(RAS_AURORADB, KNOWLEDGE_AGENT, &fields), 400, "invalid_grant");
     }
-    for typ in ["at+jwt", "JWT", "OAUTH-ID-JAG+JWT"] {
+    for typ in ["at+jwt", "jwt", "OAUTH-ID-JAG+JWT"] {
         let fields = bent(&mut scene, &json!({ "typ": typ }), "jti", json!("fresh"));
         assert_refused(typ, &scene.send(RAS_AURORADB, KNOWLEDGE_AGENT, &fields), 400, "invalid_grant");
     }
