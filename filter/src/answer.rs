@@ -46,7 +46,7 @@ impl Worker {
             .ok()
             .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
         let head = ResponseHead { status, headers: &headers, end_of_stream };
-        match self.with_plugin(|plugin| plan.handle_response_headers(plugin, &head)) {
+        match self.handle(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head)) {
             Some(step) => step,
             None => ResponseStep::Reply(Box::new(plan.refusal(Rejection::Internal("an answer without a plugin")))),
         }

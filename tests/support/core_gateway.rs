@@ -211,7 +211,9 @@ impl CoreGateway {
         let pairs: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let head = ResponseHead { status: Some(status), headers: &pairs, end_of_stream: pieces.is_empty() };
-        if let ResponseStep::Reply(reply) = self.handle(|plugin, _| plan.handle_response_headers(plugin, &head)) {
+        if let ResponseStep::Reply(reply) =
+            self.handle(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head))
+        {
             return self.reply(&reply, seen);
         }
         headers.retain(|(name, _)| plan.response_headers_to_remove().all(|removed| removed != name));

@@ -304,7 +304,9 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
     check_answer(step, observation)?;
     let allowed = step.want == "allowed";
     // An upstream that refuses the issued token was reached; nobody else is.
-    let reached = allowed || ["upstream_refused_token", "upstream_answer_refused"].contains(&step.want.as_str());
+    let reached = allowed
+        || step.want == "upstream_answer_refused"
+        || (step.want == "upstream_refused_token" && step.upstream == 401);
     if observation.upstream.is_some() != reached {
         return Err(format!("upstream reached: {}", observation.upstream.is_some()));
     }

@@ -8,5 +8,6 @@ pub mod cache;
 mod calls;
 pub mod form;
 pub mod lineage;
+pub(crate) mod refused;
 pub mod request;
 pub mod spent;

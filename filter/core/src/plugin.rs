@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::dpop::memory::UsedProofs;
 use crate::exchange::cache::IssuedTokens;
+use crate::exchange::refused::RefusedTokens;
 use crate::exchange::spent::SpentGrants;
 use crate::flight::{FlightId, Flights};
 use crate::jwt::known::KnownTokens;
@@ -27,6 +28,7 @@ pub struct Plugin {
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
     pub(crate) proofs: UsedProofs,
+    pub(crate) refused: RefusedTokens,
     pub(crate) flights: Flights,
     pub(crate) fetched_for: VecDeque<FlightId>,
 }
@@ -49,6 +51,7 @@ impl Plugin {
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),
             proofs: UsedProofs::default(),
+            refused: RefusedTokens::default(),
             flights: Flights::default(),
             fetched_for: VecDeque::new(),
         }

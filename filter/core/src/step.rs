@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::config::observe::Observing;
+use crate::config::{Agent, Resource};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
@@ -19,6 +20,7 @@ use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
 use crate::request::TransactionId;
 use crate::rpc::RpcId;
+use crate::time::Seconds;
 use crate::time::UnixSeconds;
 
 pub use crate::operation::BodyEdit;
@@ -151,10 +153,21 @@ impl HeaderEdits {
     }
 }
 
+/// The exchanged token that went upstream.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) key: ExchangeKey,
+    pub(crate) token: Arc<IssuedToken>,
+    /// True where it was exchanged for this request, or one that waited with it.
+    pub(crate) is_fresh: bool,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) agent: Arc<Agent>,
+}
+
 /// What the filter does when the upstream answers.
 #[derive(Debug)]
 pub struct ResponsePlan {
-    pub(crate) exchanged: Option<ExchangeKey>,
+    pub(crate) exchanged: Option<Sent>,
     pub(crate) refusal: RefusalContext,
     pub(crate) answer: Answer,
     pub(crate) lease: Lease,
@@ -165,6 +178,11 @@ impl ResponsePlan {
     /// The reply to a request that was decided but cannot be released.
     pub fn refuse(self, rejection: Rejection) -> Reply {
         self.refusal.reply(rejection)
+    }
+
+    /// The same, with the time after which it makes sense to try again.
+    pub(crate) fn refusal_until(&self, rejection: Rejection, wait: Seconds) -> Reply {
+        self.refusal.clone().reply_after(rejection, wait)
     }
 
     /// The reply in place of an answer that cannot be passed on.
@@ -262,6 +280,17 @@ impl RefusalContext {
             },
             _observing: observing,
         }))
+    }
+
+    /// The reply that names the seconds after which to try again; never less than one.
+    pub(crate) fn reply_after(self, rejection: Rejection, wait: Seconds) -> Reply {
+        let mut reply = self.reply(rejection);
+        for (name, value) in &mut reply.headers {
+            if *name == "retry-after" {
+                *value = wait.get().max(1).to_string();
+            }
+        }
+        reply
     }
 
     pub(crate) fn reply(self, rejection: Rejection) -> Reply {

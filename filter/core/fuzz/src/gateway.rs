@@ -247,7 +247,7 @@ impl Gateway {
         match stream.waiting.take() {
             Some(Waiting::Response(mut plan)) => {
                 let head = ResponseHead { status: Some(status), headers: &[], end_of_stream: true };
-                match self.ask(|plugin, _| plan.handle_response_headers(plugin, &head)) {
+                match self.ask(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head)) {
                     ResponseStep::Reply(reply) => self.reply(id, &reply),
                     ResponseStep::Pass | ResponseStep::Hold => {
                         self.streams.remove(&id);

@@ -107,9 +107,16 @@ impl IssuedTokens {
         self.entries.insert(key, Entry { token, usable_until, uses: 0, reuse_max }, bytes);
     }
 
-    /// Forgets one token: withdrawn, refused by the upstream, or ended.
+    /// Forgets one token: withdrawn, or ended.
     pub(crate) fn drop_key(&mut self, key: ExchangeKey) {
         self.entries.remove(&key);
+    }
+
+    /// Forgets this token under `key`, and no other that has come in its place.
+    pub(crate) fn drop_token(&mut self, key: ExchangeKey, token: &Arc<IssuedToken>) {
+        if self.entries.peek(&key).is_some_and(|entry| Arc::ptr_eq(&entry.token, token)) {
+            self.drop_key(key);
+        }
     }
 
     /// Forgets what has ended, so that an idle worker does not keep dead credentials.

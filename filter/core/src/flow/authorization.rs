@@ -16,7 +16,7 @@ use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Step};
+use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Sent, Step};
 use crate::time::UnixSeconds;
 
 /// An admitted request.
@@ -122,6 +122,11 @@ impl Admitted {
         if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
             return self.release(ambient.now, Some((key, issued)), Source::Cached, operation, judged);
         }
+        let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);
+        if let Some(wait) = plugin.refused.wait(resource, agent, ambient.now) {
+            let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
+            return Step::Reply(Box::new(reply));
+        }
         match plugin.join_exchange(request, operation.reuse_max, self.arrived.stream, ambient.now) {
             Ok(flight) => {
                 let waiting = AwaitToken { admitted: self, operation, judged, key };
@@ -155,6 +160,7 @@ impl Admitted {
         operation: Operation,
         judged: Judged,
     ) -> Step {
+        let agent = Arc::clone(self.delegation.agent());
         let Arrived { context, strip, resource, .. } = self.arrived;
         let Operation { edit, lists, .. } = operation.clone();
         let mut edits = match &issued {
@@ -179,8 +185,9 @@ impl Admitted {
             },
         };
         let answer = lists.map_or(Answer::Unread, |listing| Answer::Awaited(Box::new(listing)));
-        let response =
-            ResponsePlan { exchanged: issued.map(|(key, _)| key), refusal: context, answer, begun: false, lease };
+        let exchanged =
+            issued.map(|(key, token)| Sent { key, token, is_fresh: source == Source::Exchanged, resource, agent });
+        let response = ResponsePlan { exchanged, refusal: context, answer, begun: false, lease };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A 401 for a token that the gateway exchanged is not the caller's to solve: the token is dropped,
 //! the upstream's challenge stays here, and the caller gets an error that says to try again.
+//! Where the upstream refuses fresh tokens too, the error says how long no more are asked for.
 //! A 403 is the upstream's policy and drops nothing.
 //!
 //! A body is looked at only where [`ResponsePlan::reads_body`] says so, and then nothing of it passes undecided:
@@ -14,7 +15,28 @@ use crate::mcp::listing::{Listing, Shown, Unreadable};
 use crate::plugin::Plugin;
 use crate::record::{Event, Record};
 use crate::rejection::Rejection;
-use crate::step::{RefusalContext, Reply, ResponsePlan, TRANSACTION_HEADER};
+use crate::step::{RefusalContext, Reply, ResponsePlan, Sent, TRANSACTION_HEADER};
+use crate::time::{Seconds, UnixSeconds};
+
+/// What the status says of the token that was sent; where it was refused, how long to wait before another is asked for.
+fn judge(plugin: &mut Plugin, sent: &Sent, status: u16, now: UnixSeconds) -> Option<Seconds> {
+    let (resource, agent) = (sent.resource.name.as_str(), sent.agent.id.as_str());
+    match status {
+        401 => {
+            plugin.issued.drop_token(sent.key, &sent.token);
+            if sent.is_fresh {
+                plugin.refused.refused(resource, agent, &sent.token, now);
+            }
+            Some(plugin.refused.wait(resource, agent, now).unwrap_or(Seconds::new(1)))
+        }
+        200..=499 => {
+            plugin.refused.taken(resource, agent);
+            None
+        }
+        // Who fails may not have looked at the token.
+        _failed => None,
+    }
+}
 
 /// The head of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -129,13 +151,17 @@ impl ResponsePlan {
     }
 
     /// Takes the head of the upstream's answer.
-    pub fn handle_response_headers(&mut self, plugin: &mut Plugin, head: &ResponseHead<'_>) -> ResponseStep {
+    pub fn handle_response_headers(
+        &mut self,
+        plugin: &mut Plugin,
+        now: UnixSeconds,
+        head: &ResponseHead<'_>,
+    ) -> ResponseStep {
         self.begun = true;
-        if let Some(key) = self.exchanged
-            && head.status == Some(401)
+        if let (Some(sent), Some(status)) = (&self.exchanged, head.status)
+            && let Some(wait) = judge(plugin, sent, status, now)
         {
-            plugin.issued.drop_key(key);
-            return ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamRefusedToken)));
+            return ResponseStep::Reply(Box::new(self.refusal_until(Rejection::UpstreamRefusedToken, wait)));
         }
         match core::mem::replace(&mut self.answer, Answer::Unread) {
             Answer::Awaited(listing) => self.begin_list(*listing, plugin.config().hold_headers, head),
@@ -220,7 +246,7 @@ impl ResponsePlan {
 
     /// Headers of the upstream that are not for the caller: challenges concern a token it never sees.
     pub fn response_headers_to_remove(&self) -> impl Iterator<Item = &'static str> {
-        let challenges: &[&str] = match self.exchanged {
+        let challenges: &[&str] = match &self.exchanged {
             Some(_) => &["www-authenticate", "proxy-authenticate"],
             None => &[],
         };

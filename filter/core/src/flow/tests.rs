@@ -340,7 +340,7 @@ fn an_answer_that_began_before_its_request_was_known_is_no_list() {
         if early {
             let headers: [(&[u8], &[u8]); 1] = [(b"content-type", b"application/json")];
             let head = ResponseHead { status: Some(200), headers: &headers, end_of_stream: false };
-            let step = at(&mut plugin, NOW, |plugin, _| plan.handle_response_headers(plugin, &head));
+            let step = at(&mut plugin, NOW, |plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head));
             assert!(matches!(step, ResponseStep::Pass));
         }
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": "free"}}).to_string();
