@@ -126,6 +126,8 @@ impl Stream {
 struct Certificate {
     uri_san: Option<Vec<u8>>,
     sha256: Option<[u8; 32]>,
+    /// Read only where there is no certificate to tell peers apart by.
+    address: Option<Vec<u8>>,
 }
 
 impl Certificate {
@@ -133,11 +135,12 @@ impl Certificate {
     fn shown() -> Self {
         let property = |name| host::property(&["connection", name]).ok().filter(|value| !value.is_empty());
         if property("mtls").as_deref() != Some(&[1]) {
-            return Self::default();
+            return Self { address: host::property(&["source", "address"]).ok(), ..Self::default() };
         }
         Self {
             uri_san: property("uri_san_peer_certificate"),
             sha256: property("sha256_peer_certificate_digest").and_then(|digits| from_hex(&digits)),
+            address: None,
         }
     }
 
@@ -145,6 +148,7 @@ impl Certificate {
         Peer {
             uri_san: self.uri_san.as_deref().and_then(|uri| core::str::from_utf8(uri).ok()),
             certificate_sha256: self.sha256,
+            address: self.address.as_deref().and_then(|address| core::str::from_utf8(address).ok()),
         }
     }
 }

@@ -57,6 +57,9 @@ pub struct Step {
     /// True where all misbehaviour ends before this step.
     #[serde(default)]
     pub behave: bool,
+    /// How often it is sent; what is wanted is wanted of the last time.
+    #[serde(default = "once")]
+    pub times: usize,
     /// Seconds to let pass before it.
     #[serde(default)]
     pub after_seconds: u64,
@@ -111,6 +114,10 @@ pub struct Step {
 
 fn ok() -> u16 {
     200
+}
+
+fn once() -> usize {
+    1
 }
 
 /// How a token differs from the good one.

@@ -343,7 +343,7 @@ impl Gateway for CoreGateway {
         let head = RequestHead {
             stream,
             headers: &headers,
-            peer: Peer { uri_san: uri_san.as_deref(), certificate_sha256: certificate },
+            peer: Peer { uri_san: uri_san.as_deref(), certificate_sha256: certificate, address: None },
             end_of_stream: request.body.is_none(),
         };
         let step = self.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));

@@ -176,6 +176,9 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
             }
             request.headers.push(("dpop".to_owned(), proof.clone()));
         }
+        for _ in 1..step.times {
+            gateway.send(&request);
+        }
         let observation = gateway.send(&request);
         let record = if step.record.is_empty() && step.observed.is_none() { None } else { gateway.last_record() };
         check(step, token.as_deref(), &observation)

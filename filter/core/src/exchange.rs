@@ -9,5 +9,6 @@ mod calls;
 pub mod form;
 pub mod lineage;
 pub(crate) mod refused;
+pub(crate) mod refusals;
 pub mod request;
 pub mod spent;

@@ -4,6 +4,7 @@
 //! The answer to a call consumes the stage that waited for it, so no stage can see two answers.
 //! A flight is bounded in calls, in time and in waiters, and there are boundedly many.
 
+mod breaker;
 mod exchanging;
 mod fetching;
 mod joining;
@@ -12,6 +13,7 @@ mod table;
 
 use std::sync::Arc;
 
+pub(crate) use breaker::Breakers;
 pub(crate) use table::Flights;
 
 use crate::exchange::cache::IssuedToken;

@@ -301,6 +301,57 @@ pub const KEY_RETRY_INTERVAL_SECONDS: u64 = 1;
 /// Fetches of keys come on top, one for each server at most.
 pub const FLIGHTS_MAX: usize = 512;
 
+/// Most exchanges in the air for one agent: the busiest leaves room for three others.
+pub const FLIGHTS_PER_AGENT_MAX: usize = 128;
+
+/// Most exchanges in the air that call one token endpoint: a slow server leaves a quarter of the flights to the others.
+pub const FLIGHTS_PER_ENDPOINT_MAX: usize = 384;
+
+/// Most streams that are resumed in one callback: each may verify a signature, and nothing else runs on the worker meanwhile.
+/// The rest follow a tick later, a millisecond.
+pub const LANDINGS_PER_STEP_MAX: usize = 32;
+
+/// How many calls in a row must fail before a token endpoint is left to rest: six exchanges with both their tries.
+pub const BREAKER_FAILURES: u32 = 12;
+
+/// How long it rests, in seconds: callers are told so in `Retry-After`, and most wait no longer for an answer anyway.
+pub const BREAKER_REST_SECONDS: u64 = 5;
+
+/// How long the exchange that tries it again may take, in seconds, before another one may: both calls of it at the default time-out, twice.
+pub const BREAKER_TRIAL_SECONDS: u64 = 10;
+
+/// How long a refusal of an authorization server's policy is remembered in seconds, so that a client in a loop does not ask on behalf of us.
+/// Short enough that a changed policy, a new consent or a retry by hand is not in its way.
+pub const REFUSAL_SECONDS: u64 = 2;
+
+/// Most remembered refusals.
+pub const REFUSALS_MAX: usize = 1024;
+
+/// How long before the end of its use an exchanged token is exchanged anew, in seconds, if a request comes by:
+/// longer than an exchange takes at its longest time-outs but one.
+pub const REFRESH_AHEAD_SECONDS: u64 = 30;
+
+/// How long after an attempt to refresh a token another one may be made, in seconds.
+pub const REFRESH_RETRY_SECONDS: u64 = 5;
+
+/// Bad signatures of one peer that are checked at once.
+pub const BAD_SIGNATURES_BURST: u32 = 100;
+
+/// Bad signatures of one peer that are checked in a second from then on.
+pub const BAD_SIGNATURES_PER_SECOND: u32 = 10;
+
+/// Bad signatures that are checked at once of all peers together that never sent a good one: a fifth of a second of a worker's time where the guest computes, and a fiftieth where the host does.
+pub const STRANGERS_BAD_SIGNATURES_BURST: u32 = 200;
+
+/// And in a second from then on: one part in twenty of a worker's time where the guest computes.
+pub const STRANGERS_BAD_SIGNATURES_PER_SECOND: u32 = 50;
+
+/// Most peers whose bad signatures are counted.
+pub const SUSPECT_PEERS_MAX: usize = 1024;
+
+/// Most peers that are known by a good token.
+pub const KNOWN_PEERS_MAX: usize = 4096;
+
 /// Most flights started in one tick: each may sign an assertion, a millisecond and more, and nothing else runs on the worker meanwhile.
 pub const STARTS_PER_TICK_MAX: usize = 16;
 
@@ -329,4 +380,10 @@ const _: () = {
     assert!(CLIENT_ASSERTION_LIFETIME_SECONDS < 3600);
     assert!(DPOP_PROOFS_PER_AGENT_MAX < DPOP_PROOFS_MAX);
     assert!(DPOP_PROOF_BYTES_MAX < TOKEN_BYTES_MAX);
+    assert!(FLIGHTS_PER_AGENT_MAX * 4 <= FLIGHTS_MAX);
+    assert!(FLIGHTS_PER_ENDPOINT_MAX * 4 <= FLIGHTS_MAX * 3);
+    assert!(LANDINGS_PER_STEP_MAX < WAITERS_PER_FLIGHT_MAX);
+    assert!(BREAKER_FAILURES > EXCHANGE_ATTEMPTS_MAX * 2);
+    assert!(BREAKER_TRIAL_SECONDS < FLIGHT_SECONDS_MAX);
+    assert!(BAD_SIGNATURES_BURST < STRANGERS_BAD_SIGNATURES_BURST);
 };

@@ -6,18 +6,20 @@
 //! 3. [`crate::flow::handle_request_headers`] for each request, then whatever its step asks for.
 //! 4. [`Plugin::handle_answer`] for each answer to a dispatched call; it says which streams to resume.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::dpop::memory::UsedProofs;
 use crate::exchange::cache::IssuedTokens;
 use crate::exchange::refused::RefusedTokens;
+use crate::exchange::refusals::Refusals;
 use crate::exchange::spent::SpentGrants;
-use crate::flight::{FlightId, Flights};
+use crate::flight::{Breakers, FlightId, Flights, Landing};
 use crate::jwt::known::KnownTokens;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
+use crate::signatures::checks::SignatureChecks;
 
 /// The state of one plugin on one worker.
 #[derive(Debug)]
@@ -29,11 +31,18 @@ pub struct Plugin {
     pub(crate) spent: SpentGrants,
     pub(crate) proofs: UsedProofs,
     pub(crate) refused: RefusedTokens,
+    pub(crate) refusals: Refusals,
+    pub(crate) signature_checks: SignatureChecks,
+    pub(crate) breakers: Breakers,
     pub(crate) flights: Flights,
+    /// Where the call of each flight went.
+    pub(crate) called: BTreeMap<FlightId, (String, String)>,
+    /// Streams to be resumed, in the order they came.
+    pub(crate) landed: VecDeque<(StreamId, Landing)>,
     pub(crate) fetched_for: VecDeque<FlightId>,
 }
 
-/// Period of the tick while a flight waits to be started.
+/// Period of the tick while a flight waits to be started or a stream to be resumed.
 const BUSY_TICK_MILLIS: u32 = 1;
 
 /// Period of the tick otherwise: keys are refreshed and the dead swept with it.
@@ -52,7 +61,12 @@ impl Plugin {
             spent: SpentGrants::default(),
             proofs: UsedProofs::default(),
             refused: RefusedTokens::default(),
+            refusals: Refusals::default(),
+            signature_checks: SignatureChecks::default(),
+            breakers: Breakers::default(),
             flights: Flights::default(),
+            called: BTreeMap::new(),
+            landed: VecDeque::new(),
             fetched_for: VecDeque::new(),
         }
     }
@@ -66,12 +80,13 @@ impl Plugin {
     /// How long the host may wait until the next tick, in milliseconds.
     #[must_use]
     pub fn tick_millis(&self) -> u32 {
-        if self.flights.has_work() { BUSY_TICK_MILLIS } else { IDLE_TICK_MILLIS }
+        if self.flights.has_work() || !self.landed.is_empty() { BUSY_TICK_MILLIS } else { IDLE_TICK_MILLIS }
     }
 
     /// A stream that waited for `flight` is gone.
     pub fn handle_stream_gone(&mut self, flight: FlightId, stream: StreamId) {
         self.flights.leave(flight, stream);
+        self.landed.retain(|(waiting, _)| *waiting != stream);
     }
 
     /// How many exchanged tokens this worker holds.

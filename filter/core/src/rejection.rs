@@ -155,6 +155,13 @@ pub enum Rejection {
     GrantReplayed,
     /// What came back is not what was asked for.
     Lineage(LineageError),
+    /// The authorization server failed repeatedly and is left to rest.
+    AuthorizationServerResting {
+        /// For how long still.
+        seconds: u64,
+    },
+    /// Too many bad signatures came from this peer, or from peers not known by a good one.
+    TooManyBadSignatures,
     /// Too many requests wait already.
     Overloaded,
     /// The upstream's list cannot be cut down to what may be shown.
@@ -281,6 +288,8 @@ impl Rejection {
             Self::AuthorizationServerAnswerInvalid => "authorization_server_answer_invalid",
             Self::GrantReplayed => "grant_replayed",
             Self::Lineage(error) => error.code(),
+            Self::AuthorizationServerResting { .. } => "authorization_server_resting",
+            Self::TooManyBadSignatures => "too_many_bad_signatures",
             Self::Overloaded => "overloaded",
             Self::UpstreamRefusedToken => "upstream_refused_token",
             Self::Internal(_) => "internal",
@@ -360,6 +369,7 @@ impl Rejection {
             Self::HttpMethodRefused => 405,
             Self::BodyTooLarge => 413,
             Self::ContentTypeRefused => 415,
+            Self::TooManyBadSignatures => 429,
             Self::Internal(_) => 500,
             Self::AgentCredentialRefused
             | Self::GrantRefused
@@ -369,6 +379,7 @@ impl Rejection {
             | Self::Lineage(_) => 502,
             Self::KeysUnavailable
             | Self::AuthorizationServerUnavailable
+            | Self::AuthorizationServerResting { .. }
             | Self::Overloaded
             | Self::UpstreamRefusedToken => 503,
         }
@@ -450,6 +461,8 @@ impl Rejection {
             | Self::AuthorizationServerAnswerInvalid
             | Self::GrantReplayed
             | Self::Lineage(_)
+            | Self::AuthorizationServerResting { .. }
+            | Self::TooManyBadSignatures
             | Self::Overloaded
             | Self::UpstreamRefusedToken
             | Self::Internal(_) => OauthError::NoChallenge,
@@ -472,8 +485,11 @@ impl Rejection {
         i64::from(self.status())
     }
 
-    /// True where trying again later can help and the reply says so with `Retry-After`.
-    pub fn is_retryable(self) -> bool {
-        self.status() == 503
+    /// After how many seconds trying again can help; the reply says so with `Retry-After`.
+    pub fn retry_after(self) -> Option<u64> {
+        if let Self::AuthorizationServerResting { seconds } = self {
+            return Some(seconds);
+        }
+        matches!(self.status(), 429 | 503).then_some(1)
     }
 }

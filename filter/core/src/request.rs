@@ -37,6 +37,8 @@ pub struct Peer<'a> {
     pub uri_san: Option<&'a str>,
     /// SHA-256 of the certificate in DER.
     pub certificate_sha256: Option<[u8; 32]>,
+    /// Where it calls from, address and port, told where it shows no certificate; it proves nothing and only tells floods apart.
+    pub address: Option<&'a str>,
 }
 
 /// The request headers and what is known of the peer that sent them.

@@ -83,6 +83,11 @@ impl<K: Copy + Ord, V> Segmented<K, V> {
         self.slots.get(key).map(|slot| &slot.value)
     }
 
+    /// The same, to be changed. What it takes must not change.
+    pub(crate) fn peek_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.slots.get_mut(key).map(|slot| &mut slot.value)
+    }
+
     /// The entry of `key`, used once more and from now on protected.
     pub(crate) fn touch(&mut self, key: K) -> Option<&mut V> {
         let stamp = self.next_stamp();

@@ -4,6 +4,7 @@
 //! [`InGuest`] computes the answer here; [`Native`] asks the host where it has proven to know, which is ten times as fast and more.
 //! An implementation that cannot answer says `false`, so a broken host refuses and never admits.
 
+pub(crate) mod checks;
 mod in_guest;
 mod native;
 pub mod signing;

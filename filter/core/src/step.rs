@@ -307,8 +307,8 @@ impl RefusalContext {
         {
             headers.push(("dpop-nonce", nonce));
         }
-        if rejection.is_retryable() {
-            headers.push(("retry-after", "1".to_owned()));
+        if let Some(seconds) = rejection.retry_after() {
+            headers.push(("retry-after", seconds.to_string()));
         }
         if rejection == Rejection::HttpMethodRefused {
             headers.push(("allow", self.allow.clone()));

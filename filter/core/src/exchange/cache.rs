@@ -9,10 +9,13 @@ use std::sync::Arc;
 
 use crate::config::ScopeSet;
 use crate::exchange::request::ExchangeKey;
-use crate::limits::{ISSUED_TOKENS_BYTES_MAX, ISSUED_TOKENS_MAX, TOKEN_EXPIRY_MARGIN_SECONDS};
+use crate::limits::{
+    ISSUED_TOKENS_BYTES_MAX, ISSUED_TOKENS_MAX, REFRESH_AHEAD_SECONDS, REFRESH_RETRY_SECONDS,
+    TOKEN_EXPIRY_MARGIN_SECONDS,
+};
 use crate::redacted::Redacted;
 use crate::segmented::{Room, Segmented};
-use crate::time::UnixSeconds;
+use crate::time::{Seconds, UnixSeconds};
 
 /// A token that an authorization server issued and whose lineage was checked.
 #[derive(Debug)]
@@ -49,6 +52,9 @@ impl IssuedToken {
 struct Entry {
     token: Arc<IssuedToken>,
     usable_until: UnixSeconds,
+    subject_ends: UnixSeconds,
+    kept_at: UnixSeconds,
+    refresh_tried_at: Option<UnixSeconds>,
     uses: u32,
     /// What the tool it was exchanged for allows; another tool of the same scopes may allow more.
     reuse_max: Option<u32>,
@@ -98,13 +104,49 @@ impl IssuedTokens {
         token: Arc<IssuedToken>,
         subject_expires_at: UnixSeconds,
         reuse_max: Option<u32>,
+        now: UnixSeconds,
     ) {
         if reuse_max == Some(0) {
             return;
         }
         let usable_until = subject_expires_at.min(token.expires_at);
         let bytes = token.token.expose().len();
-        self.entries.insert(key, Entry { token, usable_until, uses: 0, reuse_max }, bytes);
+        self.entries.insert(
+            key,
+            Entry {
+                token,
+                usable_until,
+                subject_ends: subject_expires_at,
+                kept_at: now,
+                refresh_tried_at: None,
+                uses: 0,
+                reuse_max,
+            },
+            bytes,
+        );
+    }
+
+    /// Whether the token found under `key` should be exchanged anew ahead of its end; yes once in a while only, so that requests do not crowd.
+    ///
+    /// Never where uses are counted, nor where the subject token ends first and a new one would end with it.
+    pub(crate) fn is_due(&mut self, key: ExchangeKey, now: UnixSeconds) -> bool {
+        let Some(entry) = self.entries.peek_mut(&key) else {
+            return false;
+        };
+        if entry.reuse_max.is_some() || entry.subject_ends <= entry.token.expires_at {
+            return false;
+        }
+        let left = |from| entry.usable_until.since(from).map_or(0, Seconds::get);
+        // A token that lives for a minute is not refreshed all its life.
+        let ahead = REFRESH_AHEAD_SECONDS.saturating_add(TOKEN_EXPIRY_MARGIN_SECONDS).min(left(entry.kept_at) / 2);
+        let rested = entry
+            .refresh_tried_at
+            .is_none_or(|at| now < at || now >= at.saturating_add(Seconds::new(REFRESH_RETRY_SECONDS)));
+        let due = left(now) <= ahead && rested;
+        if due {
+            entry.refresh_tried_at = Some(now);
+        }
+        due
     }
 
     /// Forgets one token: withdrawn, or ended.

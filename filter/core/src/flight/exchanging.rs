@@ -155,7 +155,7 @@ impl Plugin {
                     credentials,
                     reuse_max,
                 }));
-                self.land_exchange(Flight { stage, shared, ..flight }, result, step);
+                self.land_exchange(Flight { stage, shared, ..flight }, result, ambient.now, step);
             }
         }
     }
@@ -296,6 +296,7 @@ impl Plugin {
         &mut self,
         flight: Flight,
         result: Result<(IssuedToken, Option<String>), (Hop, Rejection)>,
+        now: UnixSeconds,
         step: &mut RootStep,
     ) {
         self.flights.landed(&flight);
@@ -307,11 +308,12 @@ impl Plugin {
             Ok((issued, grant_jti)) => {
                 let issued = Arc::new(issued);
                 let (token, subject_ends) = (Arc::clone(&issued), request.subject_expires_at);
-                self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max);
+                self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max, now);
                 step.events.push(Event::granted(&request, &issued, grant_jti));
                 Ok(issued)
             }
             Err((hop, rejection)) => {
+                self.refusals.note(request.key(), rejection, now);
                 step.events.push(Event::not_granted(&request, hop, rejection));
                 Err(rejection)
             }

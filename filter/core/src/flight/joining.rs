@@ -1,9 +1,11 @@
-//! How a stream comes to wait for an exchange.
+//! How a stream comes to wait for an exchange, and what keeps an exchange from being begun.
 
 use super::FlightId;
 use super::exchanging::Exchanging;
-use super::table::Waiter;
+use super::table::{Claim, Waiter};
+use crate::config::{Acquisition, Endpoint};
 use crate::exchange::request::ExchangeRequest;
+use crate::limits::FLIGHTS_MAX;
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::StreamId;
@@ -20,10 +22,53 @@ impl Plugin {
         stream: StreamId,
         now: UnixSeconds,
     ) -> Result<FlightId, Rejection> {
-        let shareable = reuse_max.is_none();
-        let shared = shareable.then(|| request.key());
-        let id = self.flights.exchange(Exchanging::new(request, reuse_max), shared, now)?;
+        if let Some(rejection) = self.refusals.find(request.key(), now) {
+            return Err(rejection);
+        }
+        let id = self.begin_exchange(request, reuse_max, now)?;
         self.flights.enlist(id, Waiter::Stream(stream))?;
         Ok(id)
     }
+
+    /// Exchanges anew for a token that will end soon, so that nobody has to wait for it.
+    ///
+    /// Called by a request that the old token still serves, and only then: nothing is asked for that nobody wanted.
+    /// It is left out where the flights are half taken, and where the same is in the air already.
+    pub(crate) fn refresh_exchange(&mut self, request: ExchangeRequest, now: UnixSeconds) {
+        let busy = self.flights.exchanges() >= FLIGHTS_MAX / 2;
+        if !busy && self.flights.sharing(request.key()).is_none() && self.refusals.find(request.key(), now).is_none() {
+            // Refused where the server rests or has enough to do: the next request sees to it.
+            let _ = self.begin_exchange(request, None, now);
+        }
+    }
+
+    fn begin_exchange(
+        &mut self,
+        request: ExchangeRequest,
+        reuse_max: Option<u32>,
+        now: UnixSeconds,
+    ) -> Result<FlightId, Rejection> {
+        let shareable = reuse_max.is_none();
+        let shared = shareable.then(|| request.key());
+        if let Some(id) = shared.and_then(|key| self.flights.sharing(key)) {
+            return Ok(id);
+        }
+        let endpoints = endpoints(&request.exchange);
+        let mut claims = vec![Claim::Agent(request.agent.id.clone())];
+        claims.extend(endpoints.clone().map(|endpoint| Claim::Endpoint(endpoint.url.clone())));
+        // One server may answer both calls.
+        claims.dedup();
+        self.flights.may_begin(&claims)?;
+        self.breakers
+            .admit(endpoints, now)
+            .map_err(|wait| Rejection::AuthorizationServerResting { seconds: wait.get() })?;
+        let request = Exchanging::new(request, reuse_max);
+        Ok(self.flights.exchange(request, shared, claims, now))
+    }
+}
+
+/// The token endpoints that an exchange calls.
+fn endpoints(exchange: &Acquisition) -> impl Iterator<Item = &Endpoint> + Clone {
+    let idp = exchange.kind.grant().map(|grant| &grant.idp);
+    idp.into_iter().chain([&exchange.server]).filter_map(|server| server.token_endpoint.as_ref())
 }

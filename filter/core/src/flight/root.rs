@@ -4,7 +4,7 @@ use super::exchanging::Arrival;
 use super::fetching;
 use super::table::Stage;
 use super::{CalloutAnswer, FlightId, RootStep};
-use crate::limits::STARTS_PER_TICK_MAX;
+use crate::limits::{LANDINGS_PER_STEP_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
 use crate::request::Ambient;
 
@@ -26,6 +26,7 @@ impl Plugin {
         self.known.prune(ambient.now);
         self.proofs.prune(ambient.now);
         self.tell_flights(ambient, &mut step);
+        self.hand_out(&mut step);
         step
     }
 
@@ -37,9 +38,26 @@ impl Plugin {
         ambient: &mut Ambient<'_>,
     ) -> RootStep {
         let mut step = RootStep::default();
+        if let Some((authority, path)) = self.called.remove(&flight) {
+            self.breakers.note(&authority, &path, &answer, ambient.now);
+        }
         self.arrive(flight, answer, ambient, &mut step);
         self.tell_flights(ambient, &mut step);
+        self.hand_out(&mut step);
         step
+    }
+
+    /// Notes where the calls go, and lets no more streams go on at once than may; the others follow with the next tick.
+    fn hand_out(&mut self, step: &mut RootStep) {
+        for call in &step.calls {
+            let header = |name| call.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+            if let (Some(authority), Some(path)) = (header(":authority"), header(":path")) {
+                self.called.insert(call.flight, (authority, path));
+            }
+        }
+        self.landed.extend(step.landings.drain(..));
+        let now = self.landed.len().min(LANDINGS_PER_STEP_MAX);
+        step.landings.extend(self.landed.drain(..now));
     }
 
     fn start(&mut self, id: FlightId, ambient: &mut Ambient<'_>, step: &mut RootStep) {
@@ -69,6 +87,9 @@ impl Plugin {
     }
 
     fn give_up(&mut self, id: FlightId, ambient: &mut Ambient<'_>, step: &mut RootStep) {
+        if let Some((authority, path)) = self.called.remove(&id) {
+            self.breakers.note(&authority, &path, &CalloutAnswer::Failed, ambient.now);
+        }
         let Some(flight) = self.flights.take(id) else {
             return;
         };

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use super::FlightId;
 use super::exchanging::Exchanging;
 use crate::exchange::request::ExchangeKey;
-use crate::limits::{FLIGHT_SECONDS_MAX, FLIGHTS_MAX, WAITERS_PER_FLIGHT_MAX};
+use crate::limits::{
+    FLIGHT_SECONDS_MAX, FLIGHTS_MAX, FLIGHTS_PER_AGENT_MAX, FLIGHTS_PER_ENDPOINT_MAX, WAITERS_PER_FLIGHT_MAX,
+};
 use crate::rejection::Rejection;
 use crate::request::StreamId;
 use crate::time::{Seconds, UnixSeconds};
@@ -32,6 +34,26 @@ pub(super) struct Flight {
     pub(super) waiters: Vec<Waiter>,
     pub(super) shared: Option<ExchangeKey>,
     pub(super) ends_by: UnixSeconds,
+    /// What it counts against.
+    pub(super) claims: Vec<Claim>,
+}
+
+/// What flights are counted by, so that one of them does not take all there are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Claim {
+    /// The acting agent.
+    Agent(String),
+    /// The URL of a token endpoint.
+    Endpoint(String),
+}
+
+impl Claim {
+    const fn most(&self) -> usize {
+        match self {
+            Self::Agent(_) => FLIGHTS_PER_AGENT_MAX,
+            Self::Endpoint(_) => FLIGHTS_PER_ENDPOINT_MAX,
+        }
+    }
 }
 
 /// All flights of one plugin on one worker.
@@ -41,6 +63,7 @@ pub(crate) struct Flights {
     to_start: VecDeque<FlightId>,
     by_key: BTreeMap<ExchangeKey, FlightId>,
     by_server: BTreeMap<String, FlightId>,
+    claimed: BTreeMap<Claim, usize>,
     last: u64,
 }
 
@@ -51,7 +74,7 @@ impl Flights {
             return *id;
         }
         // Never refused: there are at most as many as servers, and a crowd of exchanges must not keep the keys from being renewed.
-        let id = self.add(Stage::Fetching(server.to_owned()), None, now);
+        let id = self.add(Stage::Fetching(server.to_owned()), None, Vec::new(), now);
         self.by_server.insert(server.to_owned(), id);
         id
     }
@@ -61,31 +84,46 @@ impl Flights {
         self.by_server.contains_key(server)
     }
 
-    /// The flight for this exchange: the one in the air where it may be shared, else a new one.
+    /// How many exchanges are in the air.
+    pub(super) fn exchanges(&self) -> usize {
+        self.in_air.len().saturating_sub(self.by_server.len())
+    }
+
+    /// The flight in the air that exchanges for this key.
+    pub(super) fn sharing(&self, key: ExchangeKey) -> Option<FlightId> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// A new flight for this exchange; [`Self::may_begin`] was asked.
     pub(super) fn exchange(
         &mut self,
         exchanging: Exchanging,
         shared: Option<ExchangeKey>,
+        claims: Vec<Claim>,
         now: UnixSeconds,
-    ) -> Result<FlightId, Rejection> {
-        if let Some(id) = shared.and_then(|key| self.by_key.get(&key)) {
-            return Ok(*id);
-        }
-        if self.in_air.len().saturating_sub(self.by_server.len()) >= FLIGHTS_MAX {
-            return Err(Rejection::Overloaded);
-        }
-        let id = self.add(Stage::Exchanging(Box::new(exchanging)), shared, now);
+    ) -> FlightId {
+        let id = self.add(Stage::Exchanging(Box::new(exchanging)), shared, claims, now);
         if let Some(key) = shared {
             self.by_key.insert(key, id);
         }
-        Ok(id)
+        id
     }
 
-    fn add(&mut self, stage: Stage, shared: Option<ExchangeKey>, now: UnixSeconds) -> FlightId {
+    /// Whether there may be one more exchange of all, and of each that it counts against.
+    pub(super) fn may_begin(&self, claims: &[Claim]) -> Result<(), Rejection> {
+        let taken = |claim: &Claim| self.claimed.get(claim).is_some_and(|claimed| *claimed >= claim.most());
+        if self.exchanges() >= FLIGHTS_MAX || claims.iter().any(taken) { Err(Rejection::Overloaded) } else { Ok(()) }
+    }
+
+    fn add(&mut self, stage: Stage, shared: Option<ExchangeKey>, claims: Vec<Claim>, now: UnixSeconds) -> FlightId {
+        for claim in &claims {
+            let claimed = self.claimed.entry(claim.clone()).or_default();
+            *claimed = claimed.saturating_add(1);
+        }
         self.last = self.last.saturating_add(1);
         let id = FlightId(self.last);
         let ends_by = now.saturating_add(Seconds::new(FLIGHT_SECONDS_MAX));
-        self.in_air.insert(id, Flight { stage, waiters: Vec::new(), shared, ends_by });
+        self.in_air.insert(id, Flight { stage, waiters: Vec::new(), shared, ends_by, claims });
         self.to_start.push_back(id);
         id
     }
@@ -144,6 +182,14 @@ impl Flights {
         }
         if let Some(key) = flight.shared {
             self.by_key.remove(&key);
+        }
+        for claim in &flight.claims {
+            let left = self.claimed.get(claim).map_or(0, |claimed| claimed.saturating_sub(1));
+            if left == 0 {
+                self.claimed.remove(claim);
+            } else {
+                self.claimed.insert(claim.clone(), left);
+            }
         }
     }
 

@@ -120,6 +120,9 @@ impl Admitted {
         }
         let key = request.key();
         if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
+            if plugin.issued.is_due(key, ambient.now) {
+                plugin.refresh_exchange(request, ambient.now);
+            }
             return self.release(ambient.now, Some((key, issued)), Source::Cached, operation, judged);
         }
         let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);

@@ -21,6 +21,7 @@ use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
 use crate::routing;
+use crate::signatures::checks::{Peer, Rationed};
 use crate::step::{DpopChallenge, Step};
 use crate::time::UnixSeconds;
 
@@ -34,6 +35,7 @@ pub(super) struct Credential {
     path: String,
     uri_san: Option<String>,
     certificate_sha256: Option<[u8; 32]>,
+    peer: Peer,
 }
 
 impl Credential {
@@ -54,6 +56,7 @@ impl Credential {
             path: routing::plain_path(text(":path"))?.to_owned(),
             uri_san: head.peer.uri_san.map(str::to_owned),
             certificate_sha256: head.peer.certificate_sha256,
+            peer: Peer::of(head.peer.uri_san, head.peer.address),
         })
     }
 
@@ -210,7 +213,12 @@ fn verify_inbound(
         return Ok(verified);
     }
     let jwt = UnverifiedJwt::parse(token).map_err(refused)?;
-    match verify(&jwt, set, &rules, ambient.now, ambient.signatures) {
+    let rationed = Rationed::new(&mut plugin.signature_checks, shown.peer, ambient.now, ambient.signatures);
+    let verdict = verify(&jwt, set, &rules, ambient.now, &rationed);
+    if rationed.is_spent() {
+        return Err(Undecided::Refused(Rejection::TooManyBadSignatures));
+    }
+    match verdict {
         Ok(verified) => Ok(plugin.known.keep(&jwt, verified)),
         Err(JwtError::UnknownKid) if keys.is_none() => Err(Undecided::ForNow(Rejection::KeysUnavailable)),
         Err(JwtError::UnknownKid) => Err(Undecided::ForNow(Rejection::Token(JwtError::UnknownKid))),

@@ -1,5 +1,7 @@
 //! What only a worker can show that is driven step by step: time that passes between two of them, many requests at once.
 
+mod overload;
+
 use serde_json::{Value, json};
 
 use super::{BodyVerdict, ResponseHead, ResponseStep, handle_request_headers};
@@ -7,7 +9,7 @@ use crate::algorithm::Algorithm;
 use crate::config::Config;
 use crate::flight::CalloutAnswer;
 use crate::jwt::sample::{Issuer, private_pem};
-use crate::limits::{FLIGHTS_MAX, STARTS_PER_TICK_MAX};
+use crate::limits::{FLIGHTS_MAX, FLIGHTS_PER_AGENT_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, Peer, RequestHead, StreamId};
@@ -207,7 +209,7 @@ fn resources_that_check_differently_share_no_token() {
 fn exchanges_are_bounded_and_never_in_the_way_of_keys() {
     let mut plugin = plugin();
     let token = token(&json!({}));
-    for stream in 0..u32::try_from(FLIGHTS_MAX).unwrap() {
+    for stream in 0..u32::try_from(FLIGHTS_PER_AGENT_MAX).unwrap() {
         assert_eq!(code(&call(&mut plugin, stream, "/mcp", "once", &token)), "waits");
     }
     assert_eq!(code(&call(&mut plugin, 9999, "/mcp", "once", &token)), Rejection::Overloaded.code());

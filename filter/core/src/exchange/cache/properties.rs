@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::time::Seconds;
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -104,7 +103,7 @@ proptest! {
                 Operation::Keep { key, bytes, lives, subject_lives, reuse_max } => {
                     let token = issued(bytes, now.saturating_add(Seconds::new(lives)));
                     let subject_ends = now.saturating_add(Seconds::new(subject_lives));
-                    cache.keep(name(key), Arc::clone(&token), subject_ends, reuse_max);
+                    cache.keep(name(key), Arc::clone(&token), subject_ends, reuse_max, now);
                     if reuse_max != Some(0) {
                         known.insert(key, Kept { token, subject_ends, uses_left: reuse_max });
                     }
@@ -113,7 +112,7 @@ proptest! {
                     for key in (0..tokens).map(|each| from.wrapping_add(each)) {
                         let ends = now.saturating_add(Seconds::new(100));
                         let token = issued(bytes, ends);
-                        cache.keep(name(key), Arc::clone(&token), ends, None);
+                        cache.keep(name(key), Arc::clone(&token), ends, None, now);
                         known.insert(key, Kept { token, subject_ends: ends, uses_left: None });
                     }
                 }

@@ -1,0 +1,245 @@
+//! How many bad signatures a peer may have checked: a flood of them is no lever against others.
+//!
+//! Only a check that failed is paid for, so whoever presents good tokens never meets this.
+//! Each peer has a bucket of its own. All peers that never presented a good token share a second one, so that many new addresses
+//! together get no more than a share of the worker; a peer that is known by a good token does not draw on it.
+//! A peer is its client certificate's first URI SAN, or else its address. Both tables are bounded.
+
+use core::cell::{Cell, RefCell};
+
+use crate::algorithm::Algorithm;
+use crate::digest::sha256;
+use crate::jwks::PublicKey;
+use crate::jwt::UnverifiedJwt;
+use crate::limits::{
+    BAD_SIGNATURES_BURST, BAD_SIGNATURES_PER_SECOND, KNOWN_PEERS_MAX, STRANGERS_BAD_SIGNATURES_BURST,
+    STRANGERS_BAD_SIGNATURES_PER_SECOND, SUSPECT_PEERS_MAX,
+};
+use crate::segmented::{Room, Segmented};
+use crate::signatures::Signatures;
+use crate::time::UnixSeconds;
+
+/// A peer by the digest of its name: names may be 2 KiB long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Peer([u8; 32]);
+
+impl Peer {
+    /// By what is known of it: the SAN of its certificate, or else the address it calls from, without the port.
+    pub(crate) fn of(uri_san: Option<&str>, address: Option<&str>) -> Self {
+        let name = match (uri_san, address) {
+            (Some(san), _) => format!("san {san}"),
+            (None, Some(address)) => {
+                format!("address {}", address.rsplit_once(':').map_or(address, |(host, _port)| host))
+            }
+            (None, None) => "unknown".to_owned(),
+        };
+        Self(sha256(name.as_bytes()))
+    }
+}
+
+/// What is left to spend, refilled by the second.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: u32,
+    at: UnixSeconds,
+}
+
+impl Bucket {
+    const fn full(burst: u32, now: UnixSeconds) -> Self {
+        Self { left: burst, at: now }
+    }
+
+    fn refill(&mut self, burst: u32, per_second: u32, now: UnixSeconds) {
+        // A clock that was set back refills nothing and begins to count anew.
+        let passed = now.since(self.at).map_or(0, |seconds| u32::try_from(seconds.get()).unwrap_or(u32::MAX));
+        self.left = self.left.saturating_add(passed.saturating_mul(per_second)).min(burst);
+        self.at = now;
+    }
+}
+
+/// The books of one worker.
+#[derive(Debug)]
+pub(crate) struct SignatureChecks {
+    suspects: Segmented<Peer, Bucket>,
+    known: Segmented<Peer, ()>,
+    strangers: Bucket,
+}
+
+impl Default for SignatureChecks {
+    fn default() -> Self {
+        let room = |entries| Room { entries, bytes: entries };
+        Self {
+            suspects: Segmented::new(room(SUSPECT_PEERS_MAX)),
+            known: Segmented::new(room(KNOWN_PEERS_MAX)),
+            strangers: Bucket::full(STRANGERS_BAD_SIGNATURES_BURST, UnixSeconds::new(0)),
+        }
+    }
+}
+
+impl SignatureChecks {
+    /// Whether another signature of this peer's may be checked now.
+    pub(crate) fn may_check(&mut self, peer: Peer, now: UnixSeconds) -> bool {
+        if self.known.peek(&peer).is_none() {
+            self.strangers.refill(STRANGERS_BAD_SIGNATURES_BURST, STRANGERS_BAD_SIGNATURES_PER_SECOND, now);
+            if self.strangers.left == 0 {
+                return false;
+            }
+        }
+        let Some(bucket) = self.suspects.touch(peer) else {
+            return true;
+        };
+        bucket.refill(BAD_SIGNATURES_BURST, BAD_SIGNATURES_PER_SECOND, now);
+        bucket.left > 0
+    }
+
+    /// A signature of this peer's was bad.
+    pub(crate) fn was_bad(&mut self, peer: Peer, now: UnixSeconds) {
+        if self.known.peek(&peer).is_none() {
+            self.strangers.left = self.strangers.left.saturating_sub(1);
+        }
+        if let Some(bucket) = self.suspects.touch(peer) {
+            bucket.left = bucket.left.saturating_sub(1);
+            return;
+        }
+        let mut bucket = Bucket::full(BAD_SIGNATURES_BURST, now);
+        bucket.left = bucket.left.saturating_sub(1);
+        self.suspects.insert(peer, bucket, 1);
+    }
+
+    /// A signature of this peer's was good.
+    pub(crate) fn was_good(&mut self, peer: Peer) {
+        if self.known.touch(peer).is_none() {
+            self.known.insert(peer, (), 1);
+        }
+    }
+}
+
+/// Signatures checked for one peer, as long as it has checks left.
+pub(crate) struct Rationed<'a> {
+    checks: RefCell<&'a mut SignatureChecks>,
+    peer: Peer,
+    now: UnixSeconds,
+    signatures: &'a dyn Signatures,
+    spent: Cell<bool>,
+}
+
+impl<'a> Rationed<'a> {
+    pub(crate) fn new(
+        checks: &'a mut SignatureChecks,
+        peer: Peer,
+        now: UnixSeconds,
+        signatures: &'a dyn Signatures,
+    ) -> Self {
+        Self { checks: RefCell::new(checks), peer, now, signatures, spent: Cell::new(false) }
+    }
+
+    /// True where a check was asked for and not made: the answer to it was no, and says nothing about the signature.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent.get()
+    }
+}
+
+impl Signatures for Rationed<'_> {
+    fn verify(&self, key: &PublicKey, algorithm: Algorithm, jwt: &UnverifiedJwt<'_>) -> bool {
+        let Ok(mut checks) = self.checks.try_borrow_mut() else {
+            return false;
+        };
+        if !checks.may_check(self.peer, self.now) {
+            self.spent.set(true);
+            return false;
+        }
+        let good = self.signatures.verify(key, algorithm, jwt);
+        if good {
+            checks.was_good(self.peer);
+        } else {
+            checks.was_bad(self.peer, self.now);
+        }
+        good
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000;
+
+    fn now(after: u64) -> UnixSeconds {
+        UnixSeconds::new(NOW + after)
+    }
+
+    fn peer(name: &str) -> Peer {
+        Peer::of(None, Some(&format!("{name}:1")))
+    }
+
+    /// How many bad signatures of that peer are checked when it sends without end.
+    fn flood(checks: &mut SignatureChecks, peer: Peer, after: u64) -> u32 {
+        let mut checked = 0;
+        while checks.may_check(peer, now(after)) {
+            checks.was_bad(peer, now(after));
+            checked += 1;
+        }
+        checked
+    }
+
+    #[test]
+    fn a_peer_spends_its_own_bucket_and_gets_it_back_by_the_second() {
+        let mut checks = SignatureChecks::default();
+        let (bad, other) = (peer("bad"), peer("other"));
+        assert_eq!(flood(&mut checks, bad, 0), BAD_SIGNATURES_BURST);
+        assert!(!checks.may_check(bad, now(0)));
+        assert!(checks.may_check(other, now(0)));
+        assert_eq!(flood(&mut checks, bad, 1), BAD_SIGNATURES_PER_SECOND);
+        assert_eq!(flood(&mut checks, bad, 10_000), BAD_SIGNATURES_BURST);
+    }
+
+    #[test]
+    fn strangers_together_get_one_share_and_known_peers_keep_theirs() {
+        let mut checks = SignatureChecks::default();
+        let known = peer("known");
+        checks.was_good(known);
+        let spent: u32 = (0..1000).map(|each| flood(&mut checks, peer(&each.to_string()), 0)).sum();
+        assert_eq!(spent, STRANGERS_BAD_SIGNATURES_BURST);
+        assert!(!checks.may_check(peer("new"), now(0)));
+        assert_eq!(flood(&mut checks, known, 0), BAD_SIGNATURES_BURST);
+        let later: u32 = (0..1000).map(|each| flood(&mut checks, peer(&format!("again {each}")), 1)).sum();
+        assert_eq!(later, STRANGERS_BAD_SIGNATURES_PER_SECOND);
+    }
+
+    #[test]
+    fn good_tokens_cost_nothing() {
+        let mut checks = SignatureChecks::default();
+        for _ in 0..10_000 {
+            assert!(checks.may_check(peer("good"), now(0)));
+            checks.was_good(peer("good"));
+        }
+    }
+
+    #[test]
+    fn the_tables_are_bounded() {
+        let mut checks = SignatureChecks::default();
+        for each in 0..SUSPECT_PEERS_MAX + KNOWN_PEERS_MAX + 1 {
+            checks.was_good(peer(&each.to_string()));
+            checks.was_bad(peer(&each.to_string()), now(0));
+        }
+        assert_eq!((checks.suspects.len(), checks.known.len()), (SUSPECT_PEERS_MAX, KNOWN_PEERS_MAX));
+    }
+
+    #[test]
+    fn a_peer_is_its_certificate_or_its_address_without_the_port() {
+        assert_eq!(Peer::of(None, Some("10.0.0.1:80")), Peer::of(None, Some("10.0.0.1:81")));
+        assert_eq!(Peer::of(None, Some("[::1]:80")), Peer::of(None, Some("[::1]:81")));
+        assert_eq!(Peer::of(Some("spiffe://a"), Some("10.0.0.1:80")), Peer::of(Some("spiffe://a"), None));
+        assert_ne!(Peer::of(None, Some("10.0.0.1:80")), Peer::of(None, Some("10.0.0.2:80")));
+        assert_ne!(Peer::of(Some("a"), None), Peer::of(None, Some("a")));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nothing() {
+        let mut checks = SignatureChecks::default();
+        let bad = peer("bad");
+        flood(&mut checks, bad, 100);
+        assert!(!checks.may_check(bad, now(0)));
+    }
+}
