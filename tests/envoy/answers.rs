@@ -161,7 +161,7 @@ const GROWTH_KIB_MAX: usize = 24 * 1024;
 
 #[test]
 fn a_large_answer_passes_in_constant_memory() {
-    const PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+    static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
     let port = upstream(|connection| {
         head(connection, "text/event-stream")?;
         for _ in 0..LARGE_BYTES / PIECE.len() {

@@ -215,7 +215,7 @@ fn verify_inbound(
     let jwt = UnverifiedJwt::parse(token).map_err(refused)?;
     let rationed = Rationed::new(&mut plugin.signature_checks, shown.peer, ambient.now, ambient.signatures);
     let verdict = verify(&jwt, set, &rules, ambient.now, &rationed);
-    if rationed.is_spent() {
+    if rationed.settle() {
         return Err(Undecided::Refused(Rejection::TooManyBadSignatures));
     }
     match verdict {

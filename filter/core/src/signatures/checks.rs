@@ -121,6 +121,8 @@ pub(crate) struct Rationed<'a> {
     now: UnixSeconds,
     signatures: &'a dyn Signatures,
     spent: Cell<bool>,
+    /// Keys that did not make the signature; paid for only where none did.
+    failed: Cell<u32>,
 }
 
 impl<'a> Rationed<'a> {
@@ -130,11 +132,15 @@ impl<'a> Rationed<'a> {
         now: UnixSeconds,
         signatures: &'a dyn Signatures,
     ) -> Self {
-        Self { checks: RefCell::new(checks), peer, now, signatures, spent: Cell::new(false) }
+        Self { checks: RefCell::new(checks), peer, now, signatures, spent: Cell::new(false), failed: Cell::new(0) }
     }
 
-    /// True where a check was asked for and not made: the answer to it was no, and says nothing about the signature.
-    pub(crate) fn is_spent(&self) -> bool {
+    /// Pays for what failed. True where a check was asked for and not made: the answer to it was no, and says nothing about the signature.
+    pub(crate) fn settle(self) -> bool {
+        let checks = self.checks.into_inner();
+        for _ in 0..self.failed.get() {
+            checks.was_bad(self.peer, self.now);
+        }
         self.spent.get()
     }
 }
@@ -150,18 +156,23 @@ impl Signatures for Rationed<'_> {
         }
         let good = self.signatures.verify(key, algorithm, jwt);
         if good {
+            // A good token may have been tried with another key of the same name first.
+            self.failed.set(0);
             checks.was_good(self.peer);
         } else {
-            checks.was_bad(self.peer, self.now);
+            self.failed.set(self.failed.get().saturating_add(1));
         }
         good
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#[expect(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::jwt::sample::Issuer;
 
     const NOW: u64 = 1_000;
 
@@ -214,6 +225,40 @@ mod tests {
             assert!(checks.may_check(peer("good"), now(0)));
             checks.was_good(peer("good"));
         }
+    }
+
+    /// Says yes to every `good`th check.
+    struct Every {
+        good: u32,
+        asked: Cell<u32>,
+    }
+
+    impl Signatures for Every {
+        fn verify(&self, _: &PublicKey, _: Algorithm, _: &UnverifiedJwt<'_>) -> bool {
+            self.asked.set(self.asked.get() + 1);
+            self.asked.get().is_multiple_of(self.good)
+        }
+    }
+
+    /// How many of that many tokens, tried with two keys each, have their signature checked.
+    fn tokens_checked(good: u32, tokens: u32) -> u32 {
+        let issuer = Issuer::of(Algorithm::Es256);
+        let text = issuer.token(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "k"}).to_string(), "{}");
+        let (jwt, key) = (UnverifiedJwt::parse(&text).unwrap(), issuer.unbound_key());
+        let (mut checks, signatures) = (SignatureChecks::default(), Every { good, asked: Cell::new(0) });
+        let mut checked = 0;
+        for _ in 0..tokens {
+            let rationed = Rationed::new(&mut checks, peer("one"), now(0), &signatures);
+            let _ = (0..2).any(|_| rationed.verify(&key, Algorithm::Es256, &jwt));
+            checked += u32::from(!rationed.settle());
+        }
+        checked
+    }
+
+    #[test]
+    fn a_good_token_does_not_pay_for_the_key_it_was_tried_with_first() {
+        assert_eq!(tokens_checked(2, BAD_SIGNATURES_BURST * 3), BAD_SIGNATURES_BURST * 3);
+        assert_eq!(tokens_checked(u32::MAX, BAD_SIGNATURES_BURST * 3), BAD_SIGNATURES_BURST / 2);
     }
 
     #[test]
