@@ -8,7 +8,7 @@ pub mod cache;
 mod calls;
 pub mod form;
 pub mod lineage;
-pub(crate) mod refused;
 pub(crate) mod refusals;
+pub(crate) mod refused;
 pub mod request;
 pub mod spent;
