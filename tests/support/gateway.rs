@@ -67,7 +67,8 @@ impl Observation {
         if body.get("bearer_methods_supported").is_some() {
             return "metadata".to_owned();
         }
-        let code = body.pointer("/error/data/code").or_else(|| body.get("code"));
+        let places = ["/error/data/code", "/error/details/0/metadata/code", "/code"];
+        let code = places.iter().find_map(|place| body.pointer(place));
         match code.and_then(Value::as_str) {
             Some(code) => code.to_owned(),
             None if self.upstream.is_some() => "allowed".to_owned(),

@@ -333,7 +333,7 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
         let came = inbound.is_none_or(|token| upstream.all("authorization").iter().any(|value| value.contains(token)));
         return if came { Ok(()) } else { Err("the caller's own credential did not go on".to_owned()) };
     }
-    let transparent = step.request.path.as_deref() == Some("/agents/knowledge");
+    let transparent = step.request.path.as_deref().is_some_and(|path| path.starts_with("/agents/knowledge"));
     let leaked = inbound
         .filter(|_| !transparent)
         .is_some_and(|token| upstream.headers.iter().any(|(_, value)| value.contains(token)));

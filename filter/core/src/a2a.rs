@@ -1,24 +1,329 @@
-//! A2A (0.3 and 1.0.1, JSON-RPC binding) as far as a decision needs it: which method is called.
+//! A2A (0.3 and 1.0.1) as far as a decision needs it: which method is called, in either binding and spelling.
 //!
-//! Both spellings of a method are names of their own here; the resource maps each it allows, and everything else is refused.
+//! `message/send`, `SendMessage`, `POST /message:send` and `POST /v1/message:send` are one action with one rule.
+//! JSON-RPC is spoken at the prefix of the resource, HTTP+JSON beneath it; no other path means anything.
+//! Absent: which skill is asked for, which the protocol does not say, and whose a task is.
 
-use crate::config::{A2aPolicy, ScopeSet};
+pub mod push;
+
+use crate::config::{A2aPolicy, PathPrefix, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::operation::{Operation, check_demands};
 use crate::rejection::Rejection;
+use crate::request::RequestHead;
+use crate::rest::NoTarget;
+use crate::rest::template::{Case, Template};
+use crate::routing::plain_path;
 use crate::rpc::RpcCall;
 
-/// Judges a parsed call.
+use push::Pushes;
+
+/// The public card, beneath the resource as it is beneath an agent's own host (RFC 8615).
+const CARD_PATH: &str = "/.well-known/agent-card.json";
+
+/// One action of the protocol.
+struct Action {
+    /// Its method in 1.0, by which it goes here.
+    name: &'static str,
+    /// Its method in 0.3.
+    name_03: &'static str,
+    pushes: Pushes,
+    /// Method and path of the HTTP+JSON binding in 1.0, and again beneath `/v1` in 0.3.
+    routes: &'static [(&'static str, &'static str)],
+}
+
+/// A2A 1.0 §5.3, 0.3 §3.5.6.
+const ACTIONS: [Action; 11] = [
+    Action {
+        name: "SendMessage",
+        name_03: "message/send",
+        pushes: Pushes::Inline,
+        routes: &[("POST", "/message:send")],
+    },
+    Action {
+        name: "SendStreamingMessage",
+        name_03: "message/stream",
+        pushes: Pushes::Inline,
+        routes: &[("POST", "/message:stream")],
+    },
+    Action { name: "GetTask", name_03: "tasks/get", pushes: Pushes::Never, routes: &[("GET", "/tasks/{id}")] },
+    Action { name: "ListTasks", name_03: "tasks/list", pushes: Pushes::Never, routes: &[("GET", "/tasks")] },
+    Action {
+        name: "CancelTask",
+        name_03: "tasks/cancel",
+        pushes: Pushes::Never,
+        routes: &[("POST", "/tasks/{id}:cancel")],
+    },
+    Action {
+        name: "SubscribeToTask",
+        name_03: "tasks/resubscribe",
+        pushes: Pushes::Never,
+        routes: &[("POST", "/tasks/{id}:subscribe"), ("GET", "/tasks/{id}:subscribe")],
+    },
+    Action {
+        name: "CreateTaskPushNotificationConfig",
+        name_03: "tasks/pushNotificationConfig/set",
+        pushes: Pushes::Whole,
+        routes: &[("POST", "/tasks/{id}/pushNotificationConfigs")],
+    },
+    Action {
+        name: "GetTaskPushNotificationConfig",
+        name_03: "tasks/pushNotificationConfig/get",
+        pushes: Pushes::Never,
+        routes: &[("GET", "/tasks/{id}/pushNotificationConfigs/{config}")],
+    },
+    Action {
+        name: "ListTaskPushNotificationConfigs",
+        name_03: "tasks/pushNotificationConfig/list",
+        pushes: Pushes::Never,
+        routes: &[("GET", "/tasks/{id}/pushNotificationConfigs")],
+    },
+    Action {
+        name: "DeleteTaskPushNotificationConfig",
+        name_03: "tasks/pushNotificationConfig/delete",
+        pushes: Pushes::Never,
+        routes: &[("DELETE", "/tasks/{id}/pushNotificationConfigs/{config}")],
+    },
+    Action {
+        name: "GetExtendedAgentCard",
+        name_03: "agent/getAuthenticatedExtendedCard",
+        pushes: Pushes::Never,
+        routes: &[("GET", "/extendedAgentCard"), ("GET", "/card")],
+    },
+];
+
+fn find_action(method: &str) -> Option<&'static Action> {
+    ACTIONS.iter().find(|action| action.name == method || action.name_03 == method)
+}
+
+/// The name by which a method goes, however it is spelt.
+pub(crate) fn action_of(method: &str) -> &str {
+    find_action(method).map_or(method, |action| action.name)
+}
+
+/// The paths of the HTTP+JSON binding, read once.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes(Vec<Route>);
+
+#[derive(Clone, Debug)]
+struct Route {
+    action: &'static str,
+    pushes: Pushes,
+    method: &'static str,
+    path: Template,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        let mut routes = Vec::new();
+        for action in &ACTIONS {
+            for (method, path) in action.routes {
+                let paths = [(*path).to_owned(), format!("/v1{path}")];
+                routes.extend(paths.iter().filter_map(|path| Template::parse(path)).map(|path| Route {
+                    action: action.name,
+                    pushes: action.pushes,
+                    method,
+                    path,
+                }));
+            }
+        }
+        Self(routes)
+    }
+
+    fn of(&self, method: &str, path: &str, case: Case) -> Option<&Route> {
+        let matching = self.0.iter().filter(|route| route.method == method && route.path.matches(path, case).is_some());
+        matching.reduce(|best, other| if other.path.beats(&best.path) { other } else { best })
+    }
+}
+
+/// What the headers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// One JSON-RPC message, which names the method.
+    Rpc,
+    /// An action of the HTTP+JSON binding.
+    Http { action: &'static str, pushes: Pushes },
+}
+
+/// Whether the request is for the resource's prefix itself, where JSON-RPC is spoken.
+pub(crate) fn is_rpc(prefix: &PathPrefix, head: &RequestHead<'_>) -> bool {
+    beneath(prefix, head) == Some("/")
+}
+
+fn beneath<'h>(prefix: &PathPrefix, head: &RequestHead<'h>) -> Option<&'h str> {
+    let target = head.single_text(":path").ok().flatten()?;
+    prefix.beneath(plain_path(target).ok()?)
+}
+
+/// A request for the agent's public card, and nothing else.
+pub(crate) fn is_card(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'_>) -> bool {
+    let method = head.single_text(":method").ok().flatten();
+    let has_query = head.single_text(":path").ok().flatten().is_none_or(|target| target.contains('?'));
+    policy.card_is_public
+        && matches!(method, Some("GET" | "HEAD"))
+        && !has_query
+        && head.end_of_stream
+        && beneath(prefix, head) == Some(CARD_PATH)
+}
+
+/// A2A 1.0 §3.6: an absent or empty version is 0.3, and one that is not known is refused by name.
 ///
 /// # Errors
 ///
-/// [`Rejection::MethodNotMapped`], or the unmet demand of the method.
+/// [`Rejection::ProtocolVersionUnsupported`], also where header and query differ or one comes twice.
+pub(crate) fn check_version(head: &RequestHead<'_>) -> Result<(), Rejection> {
+    let unsupported = Rejection::ProtocolVersionUnsupported;
+    let header = head.single_text("a2a-version").map_err(|_| unsupported)?.unwrap_or_default();
+    let target = head.single_text(":path").map_err(|_| unsupported)?.unwrap_or_default();
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let asked = query.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        name.eq_ignore_ascii_case("a2a-version").then_some(value)
+    });
+    for version in core::iter::once(header).chain(asked) {
+        let known = matches!(version, "" | "0.3" | "1.0");
+        if !known || (!header.is_empty() && version != header) {
+            return Err(unsupported);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the HTTP+JSON binding beneath `prefix`.
+///
+/// # Errors
+///
+/// [`NoTarget`] for a path that is none of the protocol's, or one of another method.
+pub(crate) fn find(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'_>) -> Result<Call, NoTarget> {
+    let unknown = NoTarget::Refused(Rejection::MethodNotMapped);
+    let (Some(path), Ok(Some(method))) = (beneath(prefix, head), head.single_text(":method")) else {
+        return Err(unknown);
+    };
+    match (policy.routes.of(method, path, Case::Exact), policy.routes.of(method, path, Case::Folded)) {
+        (Some(route), Some(other)) if route.path == other.path => {
+            Ok(Call::Http { action: route.action, pushes: route.pushes })
+        }
+        (None, None) => {
+            let matching = policy.routes.0.iter().filter(|route| route.path.matches(path, Case::Exact).is_some());
+            let mut methods: Vec<&str> = matching.map(|route| route.method).collect();
+            methods.sort_unstable();
+            methods.dedup();
+            if methods.is_empty() { Err(unknown) } else { Err(NoTarget::Method(methods.join(", "))) }
+        }
+        (Some(_) | None, _) => Err(NoTarget::Refused(Rejection::PathAmbiguous)),
+    }
+}
+
+fn operation(policy: &A2aPolicy, method: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+    let rules = policy.methods.get(action_of(method)).ok_or(Rejection::MethodNotMapped)?;
+    check_demands(&rules.demands, delegation)?;
+    Ok(Operation::new(method, rules.scopes.clone()))
+}
+
+impl Call {
+    /// Whether the body decides as well.
+    pub(crate) fn reads_body(&self) -> bool {
+        match self {
+            Self::Rpc => true,
+            Self::Http { pushes, .. } => *pushes != Pushes::Never,
+        }
+    }
+
+    /// Judges by the headers, as far as they tell.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::MethodNotMapped`], or the unmet demand of the method.
+    pub(crate) fn judge_head(
+        &self,
+        policy: &A2aPolicy,
+        delegation: &AuthorizedDelegation,
+    ) -> Result<Operation, Rejection> {
+        match self {
+            // A2A methods differ in nothing that is asked of anybody: the body decides before it is released.
+            Self::Rpc => Ok(Operation::new("(resource)", ScopeSet::default())),
+            Self::Http { action, .. } => operation(policy, action, delegation),
+        }
+    }
+
+    /// Judges the body of the HTTP+JSON binding.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::judge_head`], and for where an agent would report to.
+    pub(crate) fn judge_body(
+        &self,
+        policy: &A2aPolicy,
+        body: &[u8],
+        delegation: &AuthorizedDelegation,
+    ) -> Result<Operation, Rejection> {
+        let operation = self.judge_head(policy, delegation)?;
+        if let Self::Http { pushes, .. } = self {
+            push::check(body, &[], *pushes, &policy.push_targets)?;
+        }
+        Ok(operation)
+    }
+}
+
+/// Judges a JSON-RPC call, read from `body`.
+///
+/// # Errors
+///
+/// [`Rejection::MethodNotMapped`], the unmet demand of the method, or [`Rejection::PushUrlRefused`].
 pub(crate) fn judge(
     policy: &A2aPolicy,
     call: &RpcCall<'_>,
+    body: &[u8],
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
-    let method = policy.methods.get(&call.method).ok_or(Rejection::MethodNotMapped)?;
-    check_demands(&method.demands, delegation)?;
-    Ok(Operation::new(&call.method, ScopeSet::default()))
+    let operation = operation(policy, &call.method, delegation)?;
+    let pushes = find_action(&call.method).map_or(Pushes::Never, |action| action.pushes);
+    push::check(body, &["params"], pushes, &policy.push_targets)?;
+    Ok(operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_a_template_and_tells_one_action() {
+        let routes = Routes::new();
+        let written: usize = ACTIONS.iter().map(|action| action.routes.len().saturating_mul(2)).sum();
+        assert_eq!(routes.0.len(), written);
+        for (at, route) in routes.0.iter().enumerate() {
+            let rivals = routes.0.iter().skip(at.saturating_add(1)).filter(|other| other.method == route.method);
+            for rival in rivals {
+                assert!(!route.path.conflicts_with(&rival.path), "{route:?} {rival:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_tells_the_action_in_both_versions() {
+        let routes = Routes::new();
+        let action = |method: &str, path: &str| routes.of(method, path, Case::Exact).map(|route| route.action);
+        for prefix in ["", "/v1"] {
+            for (method, path, want) in [
+                ("POST", "/message:send", Some("SendMessage")),
+                ("GET", "/tasks/7", Some("GetTask")),
+                ("POST", "/tasks/7:cancel", Some("CancelTask")),
+                ("GET", "/tasks/7:subscribe", Some("SubscribeToTask")),
+                ("DELETE", "/tasks/7/pushNotificationConfigs/1", Some("DeleteTaskPushNotificationConfig")),
+                ("POST", "/tasks/7", None),
+                ("POST", "/message:send/", None),
+            ] {
+                assert_eq!(action(method, &format!("{prefix}{path}")), want, "{method} {prefix}{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_names_of_a_method_are_one_action() {
+        for action in &ACTIONS {
+            assert_eq!(action_of(action.name_03), action.name);
+            assert_eq!(action_of(action.name), action.name);
+        }
+        assert_eq!(action_of("Message/Send"), "Message/Send");
+    }
 }

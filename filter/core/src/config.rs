@@ -5,6 +5,7 @@
 //! Unknown members are errors. No default widens what is accepted.
 //! A refused document is refused by a [`ConfigError`] that names the member, and never quotes a secret.
 
+pub mod a2a;
 pub mod accept;
 pub mod agent;
 pub mod credential;
@@ -45,6 +46,7 @@ use crate::json::{self, JsonError};
 use crate::limits::{CONFIG_BYTES_MAX, CONFIG_JSON_DEPTH_MAX};
 use crate::time::UnixSeconds;
 
+pub use a2a::{A2aMethod, A2aPolicy};
 pub use accept::{Accept, DelegationRules, Presenter, Verdict};
 pub use agent::{Agent, AgentStatus, Agents};
 pub use credential::{AssertionKey, ClientAuthentication, Credential};
@@ -58,7 +60,7 @@ pub use mcp::{Called, McpPolicy, Tool};
 pub use metadata::Metadata;
 pub use needs::Needs;
 pub use pattern::Patterns;
-pub use protocol::{A2aMethod, A2aPolicy, Demand, Protocol};
+pub use protocol::{Demand, Protocol};
 pub use resource::{PathPrefix, Resource};
 pub use rest::{QueryRules, RestOperation, RestPolicy};
 pub use scope::{ScopePattern, ScopeSet};

@@ -18,7 +18,7 @@
 #[macro_use(test)]
 extern crate actgate_wasm32_tests;
 
-mod a2a;
+pub mod a2a;
 pub mod algorithm;
 pub mod base64url;
 mod bearer;

@@ -149,6 +149,9 @@ pub const LIST_ANSWER_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Most withheld entries that one record names.
 pub const WITHHELD_NAMES_MAX: usize = 16;
 
+/// Most URLs beneath which one agent's push notifications may go.
+pub const PUSH_TARGETS_MAX: usize = 32;
+
 /// Longest scope in bytes: some servers use URLs as scopes.
 pub const SCOPE_BYTES_MAX: usize = 512;
 

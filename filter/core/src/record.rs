@@ -28,6 +28,8 @@ pub enum Source {
     Cached,
     /// The caller's own token, whose audience is the upstream.
     PassedThrough,
+    /// None: what was asked for is everybody's.
+    Public,
 }
 
 impl Source {
@@ -36,6 +38,7 @@ impl Source {
             Self::Exchanged => "exchanged",
             Self::Cached => "cached",
             Self::PassedThrough => "passed_through",
+            Self::Public => "public",
         }
     }
 }

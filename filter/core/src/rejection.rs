@@ -95,6 +95,8 @@ pub enum Rejection {
     SessionIdInvalid,
     /// An MCP protocol version that is not known here.
     ProtocolVersionUnsupported,
+    /// An agent is told to report to a URL that is not allowed.
+    PushUrlRefused,
     /// The query has a parameter that the operation does not list, or can be read in more than one way.
     QueryRefused,
     /// No resource is configured for this host and path.
@@ -257,6 +259,7 @@ impl Rejection {
             Self::PathAmbiguous => "path_ambiguous",
             Self::SessionIdInvalid => "session_id_invalid",
             Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
+            Self::PushUrlRefused => "push_url_refused",
             Self::QueryRefused => "query_refused",
             Self::ResourceUnknown => "resource_unknown",
             Self::MethodNotMapped => "method_not_mapped",
@@ -351,6 +354,7 @@ impl Rejection {
             | Self::PriorActorUnregistered
             | Self::MethodNotMapped
             | Self::OperationNotMapped
+            | Self::PushUrlRefused
             | Self::OriginRefused
             | Self::ToolNotMapped
             | Self::PromptNotMapped
@@ -441,6 +445,7 @@ impl Rejection {
             | Self::PathAmbiguous
             | Self::SessionIdInvalid
             | Self::ProtocolVersionUnsupported
+            | Self::PushUrlRefused
             | Self::QueryRefused
             | Self::ResourceUnknown
             | Self::MethodNotMapped

@@ -142,6 +142,12 @@ impl HeaderEdits {
         edit.body
     }
 
+    /// Takes the caller's credential away, where none is needed.
+    pub(crate) fn without_credential(mut strip: Vec<String>, txn: &TransactionId) -> Self {
+        strip.push("authorization".to_owned());
+        Self::pass_through(strip, txn)
+    }
+
     /// Headers to remove.
     pub fn removals(&self) -> impl Iterator<Item = &str> {
         self.remove.iter().map(String::as_str)
@@ -211,8 +217,10 @@ pub struct Reply {
 pub(crate) enum Shape {
     /// `{"error", "code", "txn"}`: before a resource is known, and where it has no envelope of its own for errors.
     OAuth,
-    /// A JSON-RPC error object.
+    /// A JSON-RPC error object, as A2A writes it.
     Rpc,
+    /// The error object of A2A's HTTP+JSON binding (A2A 1.0 §11.6, AIP-193).
+    Status,
     /// The same as MCP writes it: without an id where there is none, and with the versions where they are the matter.
     Mcp {
         /// What the client asked for, where it looks like a version.
@@ -350,7 +358,26 @@ impl RefusalContext {
         });
         let id = self.rpc_id.as_ref().map(RpcId::value);
         let body = match &self.shape {
-            Shape::Rpc => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+            Shape::Rpc => {
+                // A2A 1.0 §5.4: VersionNotSupportedError.
+                if rejection == Rejection::ProtocolVersionUnsupported
+                    && let Some(number) = error.get_mut("code")
+                {
+                    *number = json!(-32_009);
+                }
+                json!({ "jsonrpc": "2.0", "id": id, "error": error })
+            }
+            Shape::Status => json!({ "error": {
+                "code": rejection.status(),
+                "status": status_word(rejection.status()),
+                "message": code,
+                "details": [{
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": code.to_ascii_uppercase(),
+                    "domain": "actgate",
+                    "metadata": { "code": code, "txn": txn },
+                }],
+            } }),
             Shape::Mcp { version } => {
                 if rejection == Rejection::ProtocolVersionUnsupported
                     && let Some(Value::Object(data)) = error.get_mut("data")
@@ -369,6 +396,18 @@ impl RefusalContext {
             }
         };
         body.to_string()
+    }
+}
+
+/// The canonical code of AIP-193 for an HTTP status.
+fn status_word(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        503 => "UNAVAILABLE",
+        500..=599 => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
     }
 }
 

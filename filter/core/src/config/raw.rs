@@ -266,11 +266,14 @@ pub(super) struct McpResource {
 #[serde(deny_unknown_fields)]
 pub(super) struct A2a {
     pub(super) methods: Option<BTreeMap<String, A2aMethod>>,
+    pub(super) push_notification_urls: Option<Vec<String>>,
+    pub(super) agent_card: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct A2aMethod {
+    pub(super) scopes: Option<Vec<String>>,
     pub(super) demands: Option<Vec<String>>,
 }
 

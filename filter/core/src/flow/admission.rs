@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::config::Resource;
+use crate::config::{Protocol, Resource};
+use crate::flow::Answer;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Credential};
 use crate::plugin::Plugin;
-use crate::record::Record;
+use crate::record::{Record, Source};
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
-use crate::step::{Observation, RefusalContext, Shape, Step};
-use crate::{metadata, routing};
+use crate::rest::NoTarget;
+use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
+use crate::{a2a, metadata, routing};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -92,6 +94,11 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.observing = observing.map(|observing| Observation::new(observing, misleading(head)));
     context.dpop = credential::dpop_challenge(&resource, head, ambient.now);
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
+    if let Protocol::A2a(policy) = &resource.protocol
+        && a2a::is_card(policy, &resource.path_prefix, head)
+    {
+        return pass_card(&resource, head, context);
+    }
     match read_head(&resource, head) {
         Ok((credential, arrival)) => {
             let arrived = Arrived {
@@ -107,6 +114,16 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         }
         Err(rejection) => context.refuse(rejection),
     }
+}
+
+/// The card of an agent that shows it to everybody: nobody's credential goes on, and the answer comes back as the agent signed it.
+fn pass_card(resource: &Resource, head: &RequestHead<'_>, mut context: RefusalContext) -> Step {
+    context.record.operation("agent-card");
+    let strip = stripped(resource, &Arrival::A2a(Err(NoTarget::Refused(Rejection::MethodNotMapped))), head);
+    let edits = HeaderEdits::without_credential(strip, &context.txn);
+    let record = context.record.clone().allowed(Source::Public, None);
+    let response = ResponsePlan { exchanged: None, refusal: context, answer: Answer::Unread };
+    Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 
 /// The checks that cost nothing come first: credential, then form.

@@ -4,7 +4,7 @@
 //! An operation that its headers tell is decided before the body comes, and the body streams through; one that the body tells is decided on the whole body.
 
 use crate::a2a;
-use crate::config::{Protocol, Resource, ScopeSet, SessionAct};
+use crate::config::{Protocol, Resource, SessionAct};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::is_json;
 use crate::mcp::{self, Hints};
@@ -24,8 +24,8 @@ pub(super) enum Arrival {
     Mcp(Hints),
     /// What a client does to its session by another HTTP method.
     McpSession(SessionAct),
-    /// One JSON-RPC message by POST.
-    A2a,
+    /// One JSON-RPC message by POST, or an action by method and path, if it is one.
+    A2a(Result<a2a::Call, NoTarget>),
     /// An operation by method and path, if it is one.
     Rest(Result<rest::Target, NoTarget>),
 }
@@ -43,7 +43,8 @@ pub(super) enum ToldBy {
 pub(super) fn refusal_shape(resource: &Resource, head: &RequestHead<'_>) -> Shape {
     match resource.protocol {
         Protocol::Mcp(_) => Shape::Mcp { version: mcp::version_asked_for(head) },
-        Protocol::A2a(_) => Shape::Rpc,
+        Protocol::A2a(_) if a2a::is_rpc(&resource.path_prefix, head) => Shape::Rpc,
+        Protocol::A2a(_) => Shape::Status,
         Protocol::Rest(_) => Shape::OAuth,
     }
 }
@@ -83,9 +84,17 @@ impl Arrival {
                 session::check_id(head)?;
                 session::act_by_method(policy, hints.has_sessions(), head).map(Self::McpSession)
             }
-            Protocol::A2a(_) => {
-                json_by_post(head)?;
-                Ok(Self::A2a)
+            Protocol::A2a(policy) => {
+                a2a::check_version(head)?;
+                if a2a::is_rpc(&resource.path_prefix, head) {
+                    json_by_post(head)?;
+                    return Ok(Self::A2a(Ok(a2a::Call::Rpc)));
+                }
+                let found = a2a::find(policy, &resource.path_prefix, head);
+                if found.as_ref().is_ok_and(a2a::Call::reads_body) {
+                    plain_json(head, JsonType::AnyJson)?;
+                }
+                Ok(Self::A2a(found))
             }
             // Which operations there are is told to nobody who has not been let in, so a miss is kept for later.
             Protocol::Rest(policy) => {
@@ -101,9 +110,10 @@ impl Arrival {
     /// What tells the operation of this request.
     pub(super) fn told_by(&self) -> ToldBy {
         match self {
-            Self::Mcp(_) | Self::A2a => ToldBy::Body,
+            Self::Mcp(_) => ToldBy::Body,
+            Self::A2a(Ok(call)) if call.reads_body() => ToldBy::Body,
             Self::Rest(Ok(target)) if target.reads_body() => ToldBy::Body,
-            Self::McpSession(_) | Self::Rest(_) => ToldBy::Head,
+            Self::McpSession(_) | Self::A2a(_) | Self::Rest(_) => ToldBy::Head,
         }
     }
 
@@ -113,7 +123,7 @@ impl Arrival {
             Self::Mcp(hints) if hints.has_sessions() => name == "mcp-method" || name == "mcp-name",
             Self::Mcp(_) => name == session::SESSION_ID || name == session::LAST_EVENT_ID,
             Self::McpSession(_) => name == "mcp-method" || name == "mcp-name",
-            Self::A2a | Self::Rest(_) => false,
+            Self::A2a(_) | Self::Rest(_) => false,
         }
     }
 
@@ -130,19 +140,25 @@ impl Arrival {
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, delegation),
-            // A2A methods differ in nothing that the exchange needs: the body decides before it is released.
-            (Self::A2a, Protocol::A2a(_)) => Ok(Operation::new("(resource)", ScopeSet::default())),
+            (Self::A2a(Ok(call)), Protocol::A2a(policy)) => {
+                if let a2a::Call::Http { action, .. } = call {
+                    context.record.operation(action);
+                }
+                call.judge_head(policy, delegation)
+            }
             (Self::McpSession(act), Protocol::Mcp(policy)) => Ok(session::operation(policy, *act, delegation)),
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
                 target.judge(delegation)
             }
-            (Self::Rest(Err(NoTarget::Refused(rejection))), _) => Err(*rejection),
-            (Self::Rest(Err(NoTarget::Method(methods))), _) => {
+            (Self::A2a(Err(NoTarget::Refused(rejection))) | Self::Rest(Err(NoTarget::Refused(rejection))), _) => {
+                Err(*rejection)
+            }
+            (Self::A2a(Err(NoTarget::Method(methods))) | Self::Rest(Err(NoTarget::Method(methods))), _) => {
                 context.allow.clone_from(methods);
                 Err(Rejection::HttpMethodRefused)
             }
-            (Self::Mcp(_) | Self::McpSession(_) | Self::A2a | Self::Rest(Ok(_)), _) => Err(MISREAD),
+            (Self::Mcp(_) | Self::McpSession(_) | Self::A2a(Ok(_)) | Self::Rest(Ok(_)), _) => Err(MISREAD),
         };
         permitted(operation?, delegation)
     }
@@ -172,10 +188,16 @@ impl Arrival {
                 }
                 RpcMessage::Answer => Err(Rejection::BodyInvalid),
             },
-            (Self::A2a, Protocol::A2a(policy)) => {
+            (Self::A2a(Ok(a2a::Call::Rpc)), Protocol::A2a(policy)) => {
                 let call = RpcCall::parse(body)?;
                 context.calls(&call);
-                a2a::judge(policy, &call, delegation)
+                a2a::judge(policy, &call, body, delegation)
+            }
+            (Self::A2a(Ok(call)), Protocol::A2a(policy)) => {
+                if let a2a::Call::Http { action, .. } = call {
+                    context.record.operation(action);
+                }
+                call.judge_body(policy, body, delegation)
             }
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
@@ -183,7 +205,7 @@ impl Arrival {
                 target.judge_body(body, delegation)?;
                 Ok(operation)
             }
-            (Self::Mcp(_) | Self::McpSession(_) | Self::A2a | Self::Rest(_), _) => Err(MISREAD),
+            (Self::Mcp(_) | Self::McpSession(_) | Self::A2a(_) | Self::Rest(_), _) => Err(MISREAD),
         };
         permitted(operation?, delegation)
     }

@@ -8,6 +8,7 @@
 #[macro_use(test)]
 extern crate actgate_wasm32_tests;
 
+mod a2a;
 mod accepted;
 mod document;
 mod limits;

@@ -139,7 +139,11 @@ impl World {
             "match": { "hosts": [self.gateway_host], "path_prefix": "/agents/knowledge" },
             "accept": self.accept(options, "current_actor"),
             "exchange": { "pass_through": { "audience": streamward::KNOWLEDGE_RESOURCE } },
-            "a2a": { "methods": { "message/send": {}, "SendMessage": {} } },
+            "a2a": {
+                "methods": { "message/send": {}, "SendMessage": {} },
+                "push_notification_urls": ["https://hooks.streamward.com/a2a"],
+                "agent_card": "public",
+            },
         })
     }
 

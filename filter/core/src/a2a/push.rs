@@ -1,0 +1,237 @@
+//! Where an agent is told to report to: a URL of the caller's choice, which the agent will call from inside (A2A 1.0 §13).
+//!
+//! Every spelling that some reader takes for such a URL is found, and each must lie beneath a configured one.
+//! Doubt refuses: a member of another type, a name in another case, a configuration without a URL.
+
+use serde_json::{Map, Value};
+
+use crate::config::{Endpoint, PathPrefix, Scheme};
+use crate::json::{self, Wanted};
+use crate::limits::JSON_DEPTH_MAX;
+use crate::rejection::Rejection;
+use crate::routing::plain_path;
+
+/// A URL beneath which notifications may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushTarget {
+    scheme: Scheme,
+    authority: String,
+    path: PathPrefix,
+}
+
+impl PushTarget {
+    /// Reads a URL without query; `None` for any other text.
+    #[must_use]
+    pub fn parse(url: &str) -> Option<Self> {
+        let endpoint = Endpoint::parse(url).ok()?;
+        let path = PathPrefix::parse(&endpoint.path)?;
+        Some(Self { scheme: endpoint.scheme, authority: endpoint.authority.to_ascii_lowercase(), path })
+    }
+
+    /// Whether `url` is this one or lies beneath it.
+    fn covers(&self, url: &str) -> bool {
+        let Ok(endpoint) = Endpoint::parse(url) else { return false };
+        let same_place = endpoint.scheme == self.scheme && endpoint.authority.eq_ignore_ascii_case(&self.authority);
+        same_place && plain_path(&endpoint.path).is_ok_and(|path| self.path.matches(path))
+    }
+}
+
+/// What of a request may name such a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushes {
+    /// Nothing.
+    Never,
+    /// The configuration inside of a message, if it is there.
+    Inline,
+    /// The request is about nothing else.
+    Whole,
+}
+
+/// Names of the objects between a request and the URL, in every version and both spellings of its JSON.
+const CONFIGURATIONS: [&str; 8] = [
+    "pushNotificationConfig",
+    "push_notification_config",
+    "pushNotification",
+    "push_notification",
+    "taskPushNotificationConfig",
+    "task_push_notification_config",
+    "config",
+    "configuration",
+];
+
+/// How many of them may stand one in another.
+const LEVELS: usize = 3;
+
+/// Refuses a request that would have an agent report to anywhere else. `within` leads to its parameters.
+///
+/// # Errors
+///
+/// [`Rejection::PushUrlRefused`], [`Rejection::BodyInvalid`] for what is no JSON object.
+pub(crate) fn check(body: &[u8], within: &[&str], pushes: Pushes, targets: &[PushTarget]) -> Result<(), Rejection> {
+    if pushes == Pushes::Never {
+        return Ok(());
+    }
+    let mut wanted = Wanted::default();
+    want(&mut wanted, &mut within.to_vec(), LEVELS);
+    let document = json::parse_wanted(body, JSON_DEPTH_MAX, &wanted).map_err(|_| Rejection::BodyInvalid)?;
+    let mut parameters = &document;
+    for name in within {
+        let Some(inside) = parameters.get(name) else {
+            return if pushes == Pushes::Inline { Ok(()) } else { Err(Rejection::PushUrlRefused) };
+        };
+        parameters = inside;
+    }
+    let Value::Object(parameters) = parameters else {
+        return Err(Rejection::BodyInvalid);
+    };
+    match (pushes, urls(parameters, pushes == Pushes::Whole, LEVELS, targets)?) {
+        (Pushes::Whole, 0) => Err(Rejection::PushUrlRefused),
+        (Pushes::Whole | Pushes::Inline | Pushes::Never, _) => Ok(()),
+    }
+}
+
+fn want<'n>(wanted: &mut Wanted, at: &mut Vec<&'n str>, levels: usize) {
+    at.push("url");
+    wanted.add(at.iter().copied());
+    at.pop();
+    let Some(levels) = levels.checked_sub(1) else { return };
+    for name in CONFIGURATIONS {
+        at.push(name);
+        wanted.add(at.iter().copied());
+        want(wanted, at, levels);
+        at.pop();
+    }
+}
+
+/// How many URLs were found, each of them allowed. `counts` says whether a `url` of this object is one.
+fn urls(object: &Map<String, Value>, counts: bool, levels: usize, targets: &[PushTarget]) -> Result<usize, Rejection> {
+    let mut found = 0_usize;
+    for (name, value) in object {
+        let bare = bare(name);
+        if bare == "url" && counts {
+            let allowed =
+                value.as_str().is_some_and(|url| name == "url" && targets.iter().any(|target| target.covers(url)));
+            if !allowed {
+                return Err(Rejection::PushUrlRefused);
+            }
+            found = found.saturating_add(1);
+            continue;
+        }
+        let about_pushing = bare.contains("push");
+        if !about_pushing && bare != "config" && bare != "configuration" {
+            continue;
+        }
+        // Deeper than that nothing was kept, and of a name that is not known neither: it may be anything.
+        let Some(levels) = levels.checked_sub(1) else { return Err(Rejection::PushUrlRefused) };
+        match value {
+            Value::Object(inside) if CONFIGURATIONS.contains(&name.as_str()) => {
+                let inner = urls(inside, counts || about_pushing, levels, targets)?;
+                if about_pushing && inner == 0 {
+                    return Err(Rejection::PushUrlRefused);
+                }
+                found = found.saturating_add(inner);
+            }
+            Value::Null if CONFIGURATIONS.contains(&name.as_str()) => {}
+            _ => return Err(Rejection::PushUrlRefused),
+        }
+    }
+    Ok(found)
+}
+
+/// A name without case and joints: `taskPushNotificationConfig` and `task_push_notification_config` are one to readers of protobuf's JSON.
+fn bare(name: &str) -> String {
+    let letters = crate::value_rules::folded(name);
+    letters.chars().filter(|letter| !matches!(letter, '_' | '-')).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn targets() -> Vec<PushTarget> {
+        vec![PushTarget::parse("https://hooks.example/a2a").unwrap()]
+    }
+
+    #[test]
+    fn a_url_lies_beneath_a_configured_one_or_nowhere() {
+        let covered = |url: &str| targets().iter().any(|target| target.covers(url));
+        for url in ["https://hooks.example/a2a", "https://Hooks.example/a2a/t/1?x=1"] {
+            assert!(covered(url), "{url}");
+        }
+        for url in [
+            "http://hooks.example/a2a",
+            "https://hooks.example/a2ab",
+            "https://hooks.example/",
+            "https://hooks.example:8443/a2a",
+            "https://hooks.example.evil/a2a",
+            "https://hooks.example@evil/a2a",
+            "https://evil/hooks.example/a2a",
+            "https://hooks.example/a2a/../x",
+            "https://hooks.example/a2a/%2e%2e/x",
+            "https://hooks.example\\@evil/a2a",
+            "https://hooks.example/a2a#x",
+            "https://hooks.example/a2a//x",
+            "",
+        ] {
+            assert!(!covered(url), "{url}");
+        }
+        for text in ["https://hooks.example/a?b", "hooks.example", "https://hooks.example/a/", "http://hooks.example/a"]
+        {
+            assert_eq!(PushTarget::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn inline_configurations_are_found_in_every_spelling() {
+        let check = |body: &str| check(body.as_bytes(), &["params"], Pushes::Inline, &targets());
+        let good = r#"{"url":"https://hooks.example/a2a/1"}"#;
+        for body in [
+            r#"{"params":{}}"#.to_owned(),
+            r#"{"params":{"message":{"url":"https://evil/"}}}"#.to_owned(),
+            r#"{"params":{"configuration":{"blocking":true,"pushNotificationConfig":null}}}"#.to_owned(),
+            format!(r#"{{"params":{{"configuration":{{"pushNotificationConfig":{good}}}}}}}"#),
+            format!(r#"{{"params":{{"configuration":{{"task_push_notification_config":{good}}}}}}}"#),
+        ] {
+            assert_eq!(check(&body), Ok(()), "{body}");
+        }
+        let evil = r#"{"url":"https://evil/"}"#;
+        for body in [
+            format!(r#"{{"params":{{"configuration":{{"pushNotificationConfig":{evil}}}}}}}"#),
+            format!(r#"{{"params":{{"configuration":{{"taskPushNotificationConfig":{evil}}}}}}}"#),
+            format!(r#"{{"params":{{"configuration":{{"PushNotificationConfig":{good}}}}}}}"#),
+            format!(r#"{{"params":{{"Configuration":{{"pushNotificationConfig":{good}}}}}}}"#),
+            format!(r#"{{"params":{{"pushNotificationConfig":{evil}}}}}"#),
+            r#"{"params":{"configuration":{"pushNotificationConfig":{"url":["https://hooks.example/a2a"]}}}}"#
+                .to_owned(),
+            r#"{"params":{"configuration":{"pushNotificationConfig":{"URL":"https://hooks.example/a2a"}}}}"#.to_owned(),
+            r#"{"params":{"configuration":{"pushNotificationConfig":{}}}}"#.to_owned(),
+            r#"{"params":{"configuration":[{"pushNotificationConfig":{}}]}}"#.to_owned(),
+            r#"{"params":{"configuration":{"pushNotifications":{"url":"https://hooks.example/a2a"}}}}"#.to_owned(),
+        ] {
+            assert_eq!(check(&body), Err(Rejection::PushUrlRefused), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_request_to_report_names_a_url_in_every_version() {
+        let check = |body: &str| check(body.as_bytes(), &[], Pushes::Whole, &targets());
+        for body in [
+            r#"{"taskId":"t","url":"https://hooks.example/a2a"}"#,
+            r#"{"taskId":"t","pushNotificationConfig":{"url":"https://hooks.example/a2a"}}"#,
+            r#"{"config":{"pushNotificationConfig":{"url":"https://hooks.example/a2a"}}}"#,
+        ] {
+            assert_eq!(check(body), Ok(()), "{body}");
+        }
+        for body in [
+            r#"{"taskId":"t"}"#,
+            r#"{"url":"https://evil/"}"#,
+            r#"{"url":"https://hooks.example/a2a","pushNotificationConfig":{"url":"https://evil/"}}"#,
+            r#"{"url":"https://hooks.example/a2a","Url":"https://evil/"}"#,
+            r#"{"config":{"config":{"config":{"config":{"url":"https://hooks.example/a2a"}}}}}"#,
+        ] {
+            assert_eq!(check(body), Err(Rejection::PushUrlRefused), "{body}");
+        }
+        assert_eq!(check("[]"), Err(Rejection::BodyInvalid));
+    }
+}
