@@ -90,7 +90,7 @@ pub(crate) fn check(body: &[u8], within: &[&str], pushes: Pushes, targets: &[Pus
     }
 }
 
-fn want<'n>(wanted: &mut Wanted, at: &mut Vec<&'n str>, levels: usize) {
+fn want(wanted: &mut Wanted, at: &mut Vec<&str>, levels: usize) {
     at.push("url");
     wanted.add(at.iter().copied());
     at.pop();
@@ -123,16 +123,19 @@ fn urls(object: &Map<String, Value>, counts: bool, levels: usize, targets: &[Pus
         }
         // Deeper than that nothing was kept, and of a name that is not known neither: it may be anything.
         let Some(levels) = levels.checked_sub(1) else { return Err(Rejection::PushUrlRefused) };
+        let known = CONFIGURATIONS.contains(&name.as_str());
         match value {
-            Value::Object(inside) if CONFIGURATIONS.contains(&name.as_str()) => {
+            Value::Object(inside) if known => {
                 let inner = urls(inside, counts || about_pushing, levels, targets)?;
                 if about_pushing && inner == 0 {
                     return Err(Rejection::PushUrlRefused);
                 }
                 found = found.saturating_add(inner);
             }
-            Value::Null if CONFIGURATIONS.contains(&name.as_str()) => {}
-            _ => return Err(Rejection::PushUrlRefused),
+            Value::Null if known => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                return Err(Rejection::PushUrlRefused);
+            }
         }
     }
     Ok(found)

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use crate::config::{Protocol, Resource};
-use crate::flow::Answer;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Credential};
+use crate::flow::{Answer, Lease};
+use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::plugin::Plugin;
 use crate::record::{Record, Source};
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
+use crate::time::UnixSeconds;
 use crate::{a2a, metadata, routing};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
@@ -97,7 +99,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     if let Protocol::A2a(policy) = &resource.protocol
         && a2a::is_card(policy, &resource.path_prefix, head)
     {
-        return pass_card(&resource, head, context);
+        return pass_card(&resource, head, context, ambient.now);
     }
     match read_head(&resource, head) {
         Ok((credential, arrival)) => {
@@ -117,12 +119,14 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
 }
 
 /// The card of an agent that shows it to everybody: nobody's credential goes on, and the answer comes back as the agent signed it.
-fn pass_card(resource: &Resource, head: &RequestHead<'_>, mut context: RefusalContext) -> Step {
+fn pass_card(resource: &Resource, head: &RequestHead<'_>, mut context: RefusalContext, now: UnixSeconds) -> Step {
     context.record.operation("agent-card");
     let strip = stripped(resource, &Arrival::A2a(Err(NoTarget::Refused(Rejection::MethodNotMapped))), head);
     let edits = HeaderEdits::without_credential(strip, &context.txn);
     let record = context.record.clone().allowed(Source::Public, None);
-    let response = ResponsePlan { exchanged: None, refusal: context, answer: Answer::Unread };
+    // There is no token that could end.
+    let lease = Lease::new(resource.streams, now, UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX));
+    let response = ResponsePlan { exchanged: None, refusal: context, answer: Answer::Unread, begun: false, lease };
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 

@@ -190,7 +190,7 @@ fn protocols() {
         ),
         (
             &[Edit::Set("/resources/1/a2a/methods/message~1send", json!({"demand": []}))],
-            "resources[1].a2a.methods.message/send.demand: unknown; want \"demands\": correct the name, or remove the member",
+            "resources[1].a2a.methods.message/send.demand: unknown; want \"scopes\" or \"demands\": correct the name, or remove the member",
         ),
     ]);
 }
