@@ -155,15 +155,20 @@ fn beneath<'h>(prefix: &PathPrefix, head: &RequestHead<'h>) -> Option<&'h str> {
     prefix.beneath(plain_path(target).ok()?)
 }
 
+/// A request for the card of an agent that shows it to everybody; only [`card`] makes one.
+#[derive(Debug)]
+pub(crate) struct PublicCard(());
+
 /// A request for the agent's public card, and nothing else.
-pub(crate) fn is_card(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'_>) -> bool {
+pub(crate) fn card(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'_>) -> Option<PublicCard> {
     let method = head.single_text(":method").ok().flatten();
     let has_query = head.single_text(":path").ok().flatten().is_none_or(|target| target.contains('?'));
-    policy.card_is_public
+    let is_card = policy.card_is_public
         && matches!(method, Some("GET" | "HEAD"))
         && !has_query
         && head.end_of_stream
-        && beneath(prefix, head) == Some(CARD_PATH)
+        && beneath(prefix, head) == Some(CARD_PATH);
+    is_card.then_some(PublicCard(()))
 }
 
 /// A2A 1.0 §3.6: an absent or empty version is 0.3, and one that is not known is refused by name.

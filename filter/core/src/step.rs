@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::a2a::PublicCard;
 use crate::config::observe::Observing;
 use crate::config::{Agent, Resource};
 use crate::exchange::cache::IssuedToken;
@@ -142,9 +143,9 @@ impl HeaderEdits {
         edit.body
     }
 
-    /// Takes the caller's credential away, where none is needed.
-    pub(crate) fn without_credential(mut strip: Vec<String>, txn: &TransactionId) -> Self {
-        strip.push("authorization".to_owned());
+    /// Takes the caller's credentials away, where none is needed: for a public card, and for nothing else.
+    pub(crate) fn without_credential(_card: &PublicCard, mut strip: Vec<String>, txn: &TransactionId) -> Self {
+        strip.extend(["authorization", "cookie"].map(str::to_owned));
         Self::pass_through(strip, txn)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::a2a::{self, PublicCard};
 use crate::config::{Protocol, Resource};
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Credential};
@@ -14,7 +15,7 @@ use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
 use crate::time::UnixSeconds;
-use crate::{a2a, metadata, routing};
+use crate::{metadata, routing};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -35,7 +36,7 @@ const RETARGETING: [&str; 5] =
     ["x-original-url", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override"];
 
 /// Headers that were judged under their own name, so that a second spelling of one must not travel beside it.
-const DECIDING: [&str; 10] = [
+const DECIDING: [&str; 11] = [
     "content-type",
     "content-encoding",
     "content-length",
@@ -45,6 +46,7 @@ const DECIDING: [&str; 10] = [
     "mcp-protocol-version",
     "mcp-session-id",
     "last-event-id",
+    "a2a-version",
     "origin",
 ];
 
@@ -97,9 +99,12 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.dpop = credential::dpop_challenge(&resource, head, ambient.now);
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
     if let Protocol::A2a(policy) = &resource.protocol
-        && a2a::is_card(policy, &resource.path_prefix, head)
+        && let Some(card) = a2a::card(policy, &resource.path_prefix, head)
     {
-        return pass_card(&resource, head, context, ambient.now);
+        return match check_origin(&resource, head) {
+            Ok(()) => pass_card(&card, &resource, head, context, ambient.now),
+            Err(rejection) => context.refuse(rejection),
+        };
     }
     match read_head(&resource, head) {
         Ok((credential, arrival)) => {
@@ -119,10 +124,16 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
 }
 
 /// The card of an agent that shows it to everybody: nobody's credential goes on, and the answer comes back as the agent signed it.
-fn pass_card(resource: &Resource, head: &RequestHead<'_>, mut context: RefusalContext, now: UnixSeconds) -> Step {
+fn pass_card(
+    card: &PublicCard,
+    resource: &Resource,
+    head: &RequestHead<'_>,
+    mut context: RefusalContext,
+    now: UnixSeconds,
+) -> Step {
     context.record.operation("agent-card");
     let strip = stripped(resource, &Arrival::A2a(Err(NoTarget::Refused(Rejection::MethodNotMapped))), head);
-    let edits = HeaderEdits::without_credential(strip, &context.txn);
+    let edits = HeaderEdits::without_credential(card, strip, &context.txn);
     let record = context.record.clone().allowed(Source::Public, None);
     // There is no token that could end.
     let lease = Lease::new(resource.streams, now, UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX));
