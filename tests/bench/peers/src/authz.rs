@@ -81,7 +81,7 @@ async fn check(
         message.extend_from_slice(&chunk);
     }
     let inbound = authorization(message.get(5..)?);
-    let answer = inbound.map_or_else(|| denied(), |inbound| allowed(&exchanged.token(inbound)));
+    let answer = inbound.map_or_else(denied, |inbound| allowed(&exchanged.token(inbound)));
     let head = http::Response::builder().header("content-type", "application/grpc").body(()).ok()?;
     let mut stream = respond.send_response(head, false).ok()?;
     let mut frame = BytesMut::new();
