@@ -1,6 +1,6 @@
 //! One Envoy for each variant: the same listener, route and upstream, and only the filters in front differ.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use actgate::envoy::{Binary, Launch, LogLevel, RunningEnvoy};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Starts an Envoy with these filters in front of the router.
-    pub(crate) fn start(name: &'static str, filters: Vec<Value>, ports: Ports, workers: u32, folder: &PathBuf) -> Self {
+    pub(crate) fn start(name: &'static str, filters: Vec<Value>, ports: Ports, workers: u32, folder: &Path) -> Self {
         let binary = Binary::from_env().expect("ACTGATE_ENVOY names an Envoy: run `make bench`");
         let launch = Launch::new(bootstrap(filters, ports).to_string())
             .concurrency(workers)
