@@ -87,7 +87,7 @@ pub(crate) struct Proof<'a> {
     ends: UnixSeconds,
 }
 
-/// A key whose holder made a proof for this very request; made by [`Proof::verify`] only.
+/// A key whose holder made a proof for this very request; made by `Proof::verify` only.
 #[derive(Debug, Clone)]
 pub struct ProvenKey {
     thumbprint: [u8; 32],

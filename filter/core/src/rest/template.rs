@@ -1,7 +1,7 @@
 //! Path templates as OpenAPI writes them: `/incidents/{id}/notes`, and with a verb at the end of a parameter, `/tasks/{id}:cancel`.
 //!
 //! A template matches whole segments, in the case written, of a path that has one reading only; nothing is decoded.
-//! Of two templates that match one path, the more specific one decides; [`Template::conflicts_with`] says where there would be none,
+//! Of two templates that match one path, the more specific one decides; `Template::conflicts_with` says where there would be none,
 //! so that a configuration in which two templates could claim one path never loads.
 
 use crate::routing::is_plain;
