@@ -70,7 +70,7 @@ pub struct Forward {
 
 /// An undecided request on its way to the upstream, with the caller's own credential.
 ///
-/// Made by `RefusalContext::observed` only, which takes an [`Observation`].
+/// Made by `RefusalContext::observed` only, which takes an `Observation`.
 #[derive(Debug)]
 pub struct Observed {
     /// What to change in the request headers, before release.

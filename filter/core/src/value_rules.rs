@@ -162,7 +162,7 @@ impl MemberRules {
         self.rules.is_empty()
     }
 
-    /// What must be kept of the document for [`Self::hold`].
+    /// What must be kept of the document for `Self::hold`.
     #[must_use]
     pub fn wanted(&self) -> &Wanted {
         &self.wanted
