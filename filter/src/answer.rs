@@ -81,14 +81,16 @@ impl Worker {
         let Some(mut stage) = self.take(stream) else {
             return Action::Continue;
         };
-        let size = match plan(&mut stage).map_or(Reading::Not, |plan| plan.reading()) {
-            Reading::Not | Reading::Pieces => 0,
-            Reading::Whole { limit } => {
-                host::buffer(Buffer::ResponseBody, limit.saturating_add(1)).map_or(0, |body| body.len())
-            }
-        };
+        let reading = plan(&mut stage).map_or(Reading::Not, |plan| plan.reading());
         self.put(stream, stage);
-        self.answer_body(stream, size, true)
+        match reading {
+            // No piece is left to read, and the host has no body in which anything could be replaced.
+            Reading::Not | Reading::Pieces => Action::Continue,
+            Reading::Whole { limit } => {
+                let held = host::buffer(Buffer::ResponseBody, limit.saturating_add(1)).map_or(0, |body| body.len());
+                self.answer_body(stream, held, true)
+            }
+        }
     }
 
     fn perform_body(&self, stream: u32, size: usize, step: BodyStep) -> Action {

@@ -114,7 +114,7 @@ impl Worker {
         // A host that holds none shows an empty one, which is refused.
         let body = host::buffer(Buffer::RequestBody, limit.saturating_add(1)).unwrap_or_default();
         if body.len() > limit {
-            return Some(then.handle_too_large());
+            return self.handle(|_, ambient| then.handle_too_large(ambient));
         }
         self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body))
     }

@@ -47,7 +47,7 @@ impl Stream {
         match self.worker.take(self.id) {
             Some(Stage::Reading { limit, then }) => {
                 let step = if size > limit {
-                    Some(then.handle_too_large())
+                    self.worker.handle(|_, ambient| then.handle_too_large(ambient))
                 } else if complete {
                     let Ok(body) = self.body(size) else {
                         return self.unreadable();

@@ -36,6 +36,7 @@ fn an_event_is_passed_on_before_the_next_one_comes_and_the_list_in_it_is_cut() {
     gateway.upstream.say(Some(UpstreamAnswer {
         content_type: Some("text/event-stream".to_owned()),
         headers: Vec::new(),
+        trailers: Vec::new(),
         pieces: vec![format!(": alive\n\ndata: {NOTE}\n\n"), format!("data: {list}\n\n")],
         padding: None,
         pause_ms: Some(700),

@@ -12,6 +12,9 @@ pub struct UpstreamAnswer {
     /// Further headers.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// Trailers, in the emulated Envoy; the real one is not asked for them.
+    #[serde(default)]
+    pub trailers: Vec<(String, String)>,
     /// The body, piece by piece as it is sent.
     pub pieces: Vec<String>,
     /// How long it waits between two pieces, in milliseconds.

@@ -157,7 +157,9 @@ impl CoreGateway {
         let body = request.body.clone().unwrap_or_default();
         loop {
             step = match step {
-                Step::ReadBody { limit, then } if body.len() > limit => then.handle_too_large(),
+                Step::ReadBody { limit, then } if body.len() > limit => {
+                    self.handle(|_, ambient| then.handle_too_large(ambient))
+                }
                 Step::ReadBody { then, .. } => self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body)),
                 Step::Join { then, .. } => self.land(stream, then),
                 Step::Observed(observed) => return self.observed(request, *observed),

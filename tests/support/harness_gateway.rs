@@ -116,6 +116,14 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect()
 }
 
+fn trailers(answer: &UpstreamAnswer) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    for (name, value) in &answer.trailers {
+        trailers.add(name, value);
+    }
+    trailers
+}
+
 impl Gateway for HarnessGateway {
     fn name(&self) -> &'static str {
         "the emulated Envoy"
@@ -176,10 +184,11 @@ impl Gateway for HarnessGateway {
                         response = response.header(&name, value);
                     }
                     let mut pieces = answer.bytes();
-                    match pieces.pop() {
+                    let response = match pieces.pop() {
                         Some(only) if pieces.is_empty() => response.body(only),
                         last => response.chunks(pieces.into_iter().chain(last)),
-                    }
+                    };
+                    if answer.trailers.is_empty() { response } else { response.trailers(trailers(answer)) }
                 }
             };
             if self.upstream_status == 401 {

@@ -13,17 +13,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::config::{Called, McpPolicy, Needs, ScopeSet, Tool, Verdict};
+use crate::config::{Called, McpPolicy, ScopeSet, Tool, Verdict};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::mcp::listing::Listing;
 use crate::operation::{BodyEdit, Operation, check_needs};
+use crate::record::plain;
 use crate::rejection::Rejection;
 use crate::rpc::{RpcCall, refuse_look_alikes};
 
 pub(crate) use events::EventFilter;
-pub(crate) use hints::{Hints, VERSIONS, version_asked_for};
+pub(crate) use hints::{Hints, PARAMETER, VERSIONS, is_routing, version_asked_for};
 
 const TOOLS_CALL: &str = "tools/call";
 const PROMPTS_GET: &str = "prompts/get";
@@ -173,7 +174,8 @@ fn resource(policy: &McpPolicy, uri: &str, delegation: &AuthorizedDelegation) ->
     Ok(Operation::of(uri, needs))
 }
 
-/// What completes the arguments of a prompt or of a resource template shows something of it, so it needs what that needs.
+/// What completes the arguments of a prompt or of a resource template shows something of it, so it needs what that needs:
+/// of a template, what everything needs that it may expand to.
 fn complete(policy: &McpPolicy, call: &RpcCall<'_>, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
     refuse_look_alikes(&call.params, &["ref"])?;
     let Some(Value::Object(reference)) = call.params.get("ref") else {
@@ -188,16 +190,12 @@ fn complete(policy: &McpPolicy, call: &RpcCall<'_>, delegation: &AuthorizedDeleg
             Ok(Operation::of(COMPLETE, &prompt.needs))
         }
         (Some("ref/resource"), None, Some(uri)) => {
-            let needs = template(policy, uri, delegation).ok_or(Rejection::ResourceNotMapped)?;
-            Ok(Operation::of(COMPLETE, needs))
+            let all = policy.resources.enclosing(uri);
+            all.iter().try_for_each(|needs| check_needs(needs, delegation))?;
+            Operation::of_all(COMPLETE, &all).ok_or(Rejection::ResourceNotMapped)
         }
         _ => Err(Rejection::BodyInvalid),
     }
-}
-
-/// The needs of a resource that `uri` or what it expands to may be, where they are met.
-fn template<'p>(policy: &'p McpPolicy, uri: &str, delegation: &AuthorizedDelegation) -> Option<&'p Needs> {
-    policy.resources.covering(uri).into_iter().find(|needs| check_needs(needs, delegation).is_ok())
 }
 
 /// Judges by the headers alone, for a host that shows the body only after its headers are gone.
@@ -214,14 +212,14 @@ pub(crate) fn judge_early(
         Some((TOOLS_CALL, name)) => {
             let tool = policy.tool(&name).ok_or(Rejection::ToolNotMapped)?;
             check_needs(&tool.called.needs, delegation)?;
-            tool_operation(&name, tool, hints)
+            Operation { label: plain(&name), ..tool_operation(&name, tool, hints) }
         }
         Some((PROMPTS_GET, name)) => {
             let prompt = policy.prompts.find(&name).ok_or(Rejection::PromptNotMapped)?;
             check_needs(&prompt.needs, delegation)?;
-            Operation::of(&name, &prompt.needs)
+            Operation::of(&plain(&name), &prompt.needs)
         }
-        Some((RESOURCES_READ, uri)) => resource(policy, &uri, delegation)?,
+        Some((RESOURCES_READ, uri)) => Operation { label: plain(&uri), ..resource(policy, &uri, delegation)? },
         Some(_) | None => {
             let scopes: &ScopeSet = policy.resource_wide_scopes.as_ref().ok_or(Rejection::ToolUnknownBeforeBody)?;
             // Asked for on suspicion, so only what the subject and the agent may have: the body shows later whether that was enough.

@@ -34,6 +34,14 @@ impl Operation {
     pub(crate) fn of(label: &str, needs: &Needs) -> Self {
         Self { reuse_max: needs.reuse_max, ..Self::new(label, needs.scopes.clone()) }
     }
+
+    /// An operation that may do what any of these stands for, all of whose needs were checked; `None` for nothing at all.
+    pub(crate) fn of_all(label: &str, all: &[&Needs]) -> Option<Self> {
+        let (first, others) = all.split_first()?;
+        let scopes = others.iter().fold(first.scopes.clone(), |scopes, needs| scopes.union(&needs.scopes));
+        let reuse_max = all.iter().filter_map(|needs| needs.reuse_max).min();
+        Some(Self { reuse_max, ..Self::new(label, scopes) })
+    }
 }
 
 impl Operation {

@@ -214,7 +214,7 @@ impl Gateway {
                 stream.intent.sound &= operation.is_some();
                 let step = match body {
                     Some(body) => self.ask(|plugin, ambient| then.handle_body(plugin, ambient, body)),
-                    None => then.handle_too_large(),
+                    None => self.ask(|_, ambient| then.handle_too_large(ambient)),
                 };
                 self.take(id, step);
             }

@@ -82,6 +82,28 @@ impl<T> Patterns<T> {
         exact.chain(self.prefixes.iter().filter(overlaps).map(|prefix| &prefix.policy)).collect()
     }
 
+    /// The policies of everything that a URI template may expand to, where all of it lies within one pattern; else none.
+    ///
+    /// [`Self::covering`] asks what a template may mean; this, what it must not get past.
+    #[must_use]
+    pub fn enclosing(&self, template: &str) -> Vec<&T> {
+        let Some((literal, _)) = template.split_once('{') else {
+            return self.find(template).into_iter().collect();
+        };
+        let Some(at) = self.prefixes.iter().position(|prefix| literal.starts_with(&prefix.text)) else {
+            return Vec::new();
+        };
+        let spelling = folded(literal);
+        let other = self.prefixes.iter().take(at).any(|prefix| spelling.starts_with(&prefix.spelling));
+        if other || !is_plain(literal) {
+            return Vec::new();
+        }
+        let names = self.exact.iter().filter(|(name, _)| folded(name).starts_with(&spelling)).map(|(_, policy)| policy);
+        let others = self.prefixes.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, prefix)| prefix);
+        let narrower = others.filter(|prefix| prefix.spelling.starts_with(&spelling));
+        self.prefixes.get(at).into_iter().chain(narrower).map(|prefix| &prefix.policy).chain(names).collect()
+    }
+
     /// Whether nothing is allowed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -134,5 +156,27 @@ mod tests {
         check(&["file:///public/*"], "file:///public/a%20b", Some("file:///public/*"));
         check(&["file:///public/*"], "file:///public/%61", None);
         check(&["file:///public/*"], "FILE:///public/a", None);
+    }
+
+    #[test]
+    fn a_template_lies_within_one_pattern_and_answers_for_what_is_narrower() {
+        let all = ["file:///pub/*", "file:///pub/in/*", "file:///pub/secret", "file:///pub/In/K", "db://one"];
+        let check = |template: &str, want: &[&str]| {
+            let got: Vec<&str> = patterns(&all).enclosing(template).into_iter().copied().collect();
+            assert_eq!(got, want, "{template}");
+        };
+        check("file:///pub/{+path}", &["file:///pub/*", "file:///pub/in/*", "file:///pub/In/K", "file:///pub/secret"]);
+        check("file:///pub/s{x}", &["file:///pub/*", "file:///pub/secret"]);
+        check("file:///pub/in/{x}", &["file:///pub/in/*", "file:///pub/In/K"]);
+        check("file:///pub/secret", &["file:///pub/secret"]);
+        check("file:///pub/z{x}", &["file:///pub/*"]);
+        for outside in ["file:///{+path}", "{+uri}", "file:///pu{x}", "db://one{x}", "db://{x}", "FILE:///pub/{x}"] {
+            check(outside, &[]);
+        }
+        for unclear in
+            ["file:///pub/../{x}", "file:///pub/.{x}", "file:///pub/%7{x}", "file:///pub/%61{x}", "file:///pub/IN/{x}"]
+        {
+            check(unclear, &[]);
+        }
     }
 }

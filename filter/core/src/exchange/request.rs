@@ -9,7 +9,7 @@ use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::digest::sha256;
 use crate::jwt::Claims;
-use crate::profile::Profiles;
+use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
@@ -94,7 +94,13 @@ impl ExchangeRequest {
 
 /// True where nobody stands behind the acting agent: it is the subject, and there is no chain.
 fn acts_for_itself(delegation: &AuthorizedDelegation) -> bool {
-    delegation.chain().is_none() && delegation.subject() == delegation.agent().id
+    let agent = delegation.agent();
+    let issuer = agent.issuer.as_deref();
+    // An equal name in another namespace is somebody else, and so is one of another kind or of none.
+    let same_namespace = issuer.is_none_or(|issuer| delegation.claims().issuer().is_ok_and(|named| named == issuer));
+    let profiles = delegation.subject_profiles();
+    let same_kind = !profiles.contains(UNCLASSIFIED) && profiles.all_in(&agent.profiles);
+    delegation.chain().is_none() && delegation.subject() == agent.id && same_namespace && same_kind
 }
 
 fn key(

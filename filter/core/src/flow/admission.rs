@@ -15,7 +15,7 @@ use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
 use crate::time::UnixSeconds;
-use crate::{metadata, routing};
+use crate::{mcp, metadata, routing};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -170,7 +170,7 @@ fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> V
             || read_as.starts_with("x-actgate-")
             || (resource.strip_cookies && read_as == "cookie")
             || arrival.strips(read_as)
-            || (read_as != name && DECIDING.contains(&read_as))
+            || (read_as != name && (DECIDING.contains(&read_as) || read_as.starts_with(mcp::PARAMETER)))
     })
 }
 

@@ -120,9 +120,10 @@ impl Arrival {
     /// Whether the header, its name in lower case with hyphens, means nothing in this protocol version and could mislead the upstream.
     pub(super) fn strips(&self, name: &str) -> bool {
         match self {
-            Self::Mcp(hints) if hints.has_sessions() => name == "mcp-method" || name == "mcp-name",
+            // Nobody compares them with the body there.
+            Self::Mcp(hints) if hints.has_sessions() => mcp::is_routing(name),
             Self::Mcp(_) => name == session::SESSION_ID || name == session::LAST_EVENT_ID,
-            Self::McpSession(_) => name == "mcp-method" || name == "mcp-name",
+            Self::McpSession(_) => mcp::is_routing(name),
             Self::A2a(_) | Self::Rest(_) => false,
         }
     }

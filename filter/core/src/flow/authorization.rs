@@ -69,8 +69,10 @@ impl AwaitBody {
     }
 
     /// The body grew past the limit that came with the step.
-    pub fn handle_too_large(self) -> Step {
-        self.0.arrived.context.refuse(Rejection::BodyTooLarge)
+    pub fn handle_too_large(self, ambient: &Ambient<'_>) -> Step {
+        let mut admitted = *self.0;
+        admitted.arrived.context.observe_no_longer_than(ambient.now);
+        admitted.arrived.context.refuse(Rejection::BodyTooLarge)
     }
 }
 

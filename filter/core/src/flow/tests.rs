@@ -160,19 +160,24 @@ fn a_body_that_comes_after_the_end_of_observing_is_decided() {
     const END: u64 = NOW + 24 * 60 * 60;
     let mut plugin = plugin();
     let token = token(&json!({"exp": END + 3000, "iat": END - 60}));
+    let authorization = format!("Bearer {token}");
+    let headers: [(&[u8], &[u8]); 5] = [
+        (b":method", b"POST"),
+        (b":path", b"/observed"),
+        (b":authority", b"e.example"),
+        (b"content-type", b"application/json"),
+        (b"authorization", authorization.as_bytes()),
+    ];
+    let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: false };
     for (now, want) in [(END - 1, "observed"), (END, "tool_not_mapped")] {
-        let authorization = format!("Bearer {token}");
-        let headers: [(&[u8], &[u8]); 5] = [
-            (b":method", b"POST"),
-            (b":path", b"/observed"),
-            (b":authority", b"e.example"),
-            (b"content-type", b"application/json"),
-            (b"authorization", authorization.as_bytes()),
-        ];
-        let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: false };
         let step = at(&mut plugin, END - 1, |plugin, ambient| handle_request_headers(plugin, ambient, &head));
         let step = body(&mut plugin, now, step, "tools/call", &json!({"name": "none"}));
         assert_eq!(code(&step), want, "{now}");
+    }
+    for (now, want) in [(END - 1, "observed"), (END, "body_too_large")] {
+        let step = at(&mut plugin, END - 1, |plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        let Step::ReadBody { then, .. } = step else { panic!("{step:?}") };
+        assert_eq!(code(&at(&mut plugin, now, |_, ambient| then.handle_too_large(ambient))), want, "{now}");
     }
 }
 

@@ -12,7 +12,14 @@ use crate::rpc::RpcCall;
 use crate::value_rules::MemberPointer;
 
 const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
-const PARAMETER: &str = "mcp-param-";
+
+/// How the name of a header begins that repeats an argument.
+pub(crate) const PARAMETER: &str = "mcp-param-";
+
+/// Whether a header says of the call what the body says; only 2026-07-28 makes sure that they agree.
+pub(crate) fn is_routing(name: &str) -> bool {
+    name == "mcp-method" || name == "mcp-name" || name.starts_with(PARAMETER)
+}
 
 /// The revisions known here, as they are named to a client that speaks another.
 pub(crate) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
