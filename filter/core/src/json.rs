@@ -279,6 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn every_fault_has_its_word() {
+        let words: [(&[u8], &str); 6] = [
+            (b"\xef\xbb\xbf{}", "json_byte_order_mark"),
+            (br#"{"a":1,"a":1}"#, "json_duplicate_name"),
+            (b"{", "json_syntax"),
+            (b"[[[]]]", "json_too_deep"),
+            (b"{}{}", "json_trailing_data"),
+            (b"\"\xff\"", "json_utf8"),
+        ];
+        for (input, word) in words {
+            assert_eq!(parse(input, 2).unwrap_err().code(), word);
+        }
+    }
+
+    #[test]
     fn an_outline_keeps_scalars_and_forgets_what_is_deep() {
         let outline = |text: &str| parse_outline(text.as_bytes(), 8, 2);
         let document = r#"{"a":1,"b":{"c":"d","e":{"f":1},"g":[1]},"h":[{"i":1},[2],3]}"#;

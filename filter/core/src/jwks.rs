@@ -172,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn every_fault_has_its_word() {
+        let word = |document: &str| KeySet::parse(document.as_bytes()).unwrap_err().code();
+        assert_eq!(word("{"), "json_syntax");
+        assert_eq!(word("{}"), "jwks_no_keys_array");
+        assert_eq!(word(r#"{"keys":[]}"#), "jwks_no_usable_key");
+        assert_eq!(word(&" ".repeat(JWKS_BYTES_MAX.saturating_add(1))), "jwks_too_long");
+        let many = json!({"keys": vec![Value::Null; KEYS_PER_SET_MAX.saturating_add(1)]});
+        assert_eq!(word(&many.to_string()), "jwks_too_many_keys");
+    }
+
+    #[test]
     fn keys_that_cannot_be_used_are_left_out_and_counted() {
         let document = json!({"keys": [
             Issuer::of(Algorithm::Rs256).jwk(json!({"use": "enc"})),

@@ -30,6 +30,13 @@ fn text_is_text() {
 }
 
 #[test]
+fn jti_is_text_where_there_is_one() {
+    assert_eq!(claims(&json!({"jti": "t1"})).jti(), Ok(Some("t1")));
+    assert_eq!(claims(&json!({})).jti(), Ok(None));
+    assert_eq!(claims(&json!({"jti": 7})).jti(), Err(ClaimFault::WrongType.of("jti")));
+}
+
+#[test]
 fn aud_is_one_text_or_several() {
     let check = |value: Value, want: Result<Vec<&str>, ClaimFault>| {
         let claims = claims(&json!({"aud": value}));
