@@ -155,6 +155,7 @@ fn the_type_is_one_of_those_accepted() {
 fn a_list_of_types_is_not_empty_and_has_no_impossible_word() {
     assert_eq!(AcceptedTyp::new([]), None);
     assert_eq!(AcceptedTyp::new(["at+jwt"]), Some(AcceptedTyp::only("application/AT+JWT")));
+    assert!(!AcceptedTyp::only("x/at+jwt").accepts(Some("application/x/at+jwt")), "no type has two of them in front");
     let longest = "t".repeat(TYP_BYTES_MAX);
     assert!(AcceptedTyp::new([longest.as_str()]).is_some());
     for word in ["", "at jwt", "é", &format!("{longest}t")] {
@@ -208,6 +209,7 @@ fn times_are_exact_to_the_second() {
     at("iat", second(30), 30).claim("exp", second(40)).check(Ok(()));
     at("iat", second(31), 30).claim("exp", second(40)).check(Err(JwtError::IssuedInFuture));
     at("iat", second(5), 30).claim("exp", second(4)).check(Err(JwtError::ExpiresBeforeIssued));
+    at("iat", second(5), 30).claim("exp", second(5)).check(Ok(()));
     Case::good().without_claim("iat").check(Ok(()));
     let fault = ClaimFault::WrongType;
     at("exp", json!("1800000010"), 0).check(Err(JwtError::Claim { claim: "exp", fault }));
