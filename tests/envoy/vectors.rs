@@ -10,7 +10,8 @@ use actgate_tests::run;
 
 /// What the shipped bootstrap refuses before the filter sees it: no certificate, no proper request line, a name that is read in two ways.
 /// The answer to HEAD has no body either, so it carries no code.
-const REFUSED_BY_ENVOY: [&str; 18] = [
+const REFUSED_BY_ENVOY: [&str; 19] = [
+    "a2a-version-under-another-spelling",
     "cache-needs-the-caller-again",
     "caller-dpop-header-without-binding",
     "caller-header-instead-of-certificate",
