@@ -6,7 +6,7 @@
 mod kinds;
 mod lineage;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::accept::{Accept, Presenter};
 use crate::config::agent::{Agent, AgentStatus};
@@ -47,6 +47,8 @@ pub struct Acquisition {
     pub same_subject: Vec<SameSubject>,
     /// Whom it must name as actors.
     pub chain: IssuedChain,
+    /// Stands for all of the above in the keys of issued tokens; computed when the first is asked for.
+    pub(crate) digest: OnceLock<[u8; 32]>,
 }
 
 /// By which calls a token is acquired.

@@ -32,6 +32,7 @@ pub struct AuthorizedDelegation {
     authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
     key_thumbprint: [u8; 32],
+    token_digest: [u8; 32],
 }
 
 impl AuthorizedDelegation {
@@ -79,6 +80,7 @@ impl AuthorizedDelegation {
             caller,
             expires_at: token.expires_at(),
             key_thumbprint: token.key_thumbprint(),
+            token_digest: *token.digest(),
         };
         // An agent further down its own chain would close a circle with this very step.
         if accept.delegation.repeated_actors == Verdict::Refuse && delegation.chain_to_issue().repeats() {
@@ -145,6 +147,11 @@ impl AuthorizedDelegation {
     /// Which key of the issuer signed it: a key withdrawn later withdraws this too.
     pub fn key_thumbprint(&self) -> [u8; 32] {
         self.key_thumbprint
+    }
+
+    /// The SHA-256 digest of the inbound token, which stands for it where requests are told apart.
+    pub fn token_digest(&self) -> &[u8; 32] {
+        &self.token_digest
     }
 
     /// The chain a token issued to the acting agent must carry.

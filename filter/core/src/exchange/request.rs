@@ -22,6 +22,48 @@ use crate::time::UnixSeconds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExchangeKey(pub(super) [u8; 32]);
 
+impl ExchangeKey {
+    /// The key of what this delegation would get by that exchange.
+    ///
+    /// `generation` is the digest of the configuration document, so that no token outlives the rules it was obtained under.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::AgentItselfRequired`] where the token would be the agent's own, and the request is for somebody else.
+    pub fn of(
+        delegation: &AuthorizedDelegation,
+        exchange: &Acquisition,
+        scopes: &ScopeSet,
+        generation: &[u8; 32],
+    ) -> Result<Self, Rejection> {
+        if matches!(exchange.kind, Kind::ClientCredentials { .. }) && !acts_for_itself(delegation) {
+            return Err(Rejection::AgentItselfRequired);
+        }
+        let scopes = scopes.to_parameter();
+        let sender = delegation.caller().sender();
+        let fields: [&[u8]; 10] = [
+            generation,
+            // Two resources may ask the same server for the same scopes and differ in what they check of the answer.
+            exchange.digest.get_or_init(|| sha256(rules(exchange).as_bytes())),
+            if delegation.unclassified_actors() { b"unclassified" } else { b"classified" },
+            delegation.token_digest(),
+            delegation.agent().id.as_bytes(),
+            if sender.is_some() { b"mtls" } else { b"none" },
+            sender.unwrap_or_default().as_bytes(),
+            exchange.server.issuer.as_bytes(),
+            exchange.resource.as_bytes(),
+            scopes.as_bytes(),
+        ];
+        let mut input = Vec::new();
+        for field in fields {
+            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
+            input.extend_from_slice(&length.to_be_bytes());
+            input.extend_from_slice(field);
+        }
+        Ok(Self(sha256(&input)))
+    }
+}
+
 /// One exchange: who asks, for whom, for which resource and scopes, and what must come back.
 #[derive(Debug, Clone)]
 pub struct ExchangeRequest {
@@ -43,11 +85,11 @@ pub struct ExchangeRequest {
 impl ExchangeRequest {
     /// The only constructor: an exchange cannot be asked for without the delegation that allows it.
     ///
-    /// `generation` is the digest of the configuration document, so that no token outlives the rules it was obtained under.
+    /// `subject_token` is the token that `delegation` was made from.
     ///
     /// # Errors
     ///
-    /// [`Rejection::AgentItselfRequired`] where the token would be the agent's own, and the request is for somebody else.
+    /// As [`ExchangeKey::of`].
     pub fn new(
         delegation: &AuthorizedDelegation,
         subject_token: &Redacted<String>,
@@ -56,10 +98,7 @@ impl ExchangeRequest {
         generation: &[u8; 32],
         txn: &TransactionId,
     ) -> Result<Self, Rejection> {
-        if matches!(exchange.kind, Kind::ClientCredentials { .. }) && !acts_for_itself(delegation) {
-            return Err(Rejection::AgentItselfRequired);
-        }
-        let key = key(delegation, subject_token, exchange, scopes, generation);
+        let key = ExchangeKey::of(delegation, exchange, scopes, generation)?;
         Ok(Self {
             exchange: Arc::clone(exchange),
             agent: Arc::clone(delegation.agent()),
@@ -101,37 +140,6 @@ fn acts_for_itself(delegation: &AuthorizedDelegation) -> bool {
     let profiles = delegation.subject_profiles();
     let same_kind = !profiles.contains(UNCLASSIFIED) && profiles.all_in(&agent.profiles);
     delegation.chain().is_none() && delegation.subject() == agent.id && same_namespace && same_kind
-}
-
-fn key(
-    delegation: &AuthorizedDelegation,
-    subject_token: &Redacted<String>,
-    exchange: &Acquisition,
-    scopes: &ScopeSet,
-    generation: &[u8; 32],
-) -> ExchangeKey {
-    let scopes = scopes.to_parameter();
-    let sender = delegation.caller().sender();
-    let rules = format!("{} {}", rules(exchange), delegation.unclassified_actors());
-    let fields: [&[u8]; 9] = [
-        generation,
-        // Two resources may ask the same server for the same scopes and differ in what they check of the answer.
-        rules.as_bytes(),
-        subject_token.expose().as_bytes(),
-        delegation.agent().id.as_bytes(),
-        if sender.is_some() { b"mtls" } else { b"none" },
-        sender.unwrap_or_default().as_bytes(),
-        exchange.server.issuer.as_bytes(),
-        exchange.resource.as_bytes(),
-        scopes.as_bytes(),
-    ];
-    let mut input = Vec::new();
-    for field in fields {
-        let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
-        input.extend_from_slice(&length.to_be_bytes());
-        input.extend_from_slice(field);
-    }
-    ExchangeKey(sha256(&input))
 }
 
 /// What tells two exchanges apart that ask the same server for the same thing: how, and what is checked of the answer.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Exchange, Resource};
+use crate::config::{Acquisition, Exchange, Resource};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
@@ -105,24 +105,19 @@ impl Admitted {
             Exchange::PassThrough { .. } => return self.pass_through(ambient.now, operation, judged),
             Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
-        let request = match ExchangeRequest::new(
-            &self.delegation,
-            self.arrived.credential.token(),
-            &exchange,
-            &operation.scopes,
-            &plugin.config().digest,
-            &self.arrived.context.txn,
-        ) {
-            Ok(request) => request,
+        let generation = plugin.config().digest;
+        let key = match ExchangeKey::of(&self.delegation, &exchange, &operation.scopes, &generation) {
+            Ok(key) => key,
             Err(rejection) => return self.arrived.context.refuse(rejection),
         };
         // Before anything is asked of anybody: what is observed is not exchanged.
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
         }
-        let key = request.key();
         if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
-            if plugin.issued.is_due(key, ambient.now) {
+            if plugin.issued.is_due(key, ambient.now)
+                && let Ok(request) = self.exchange_request(&exchange, &operation, &generation)
+            {
                 plugin.refresh_exchange(request, ambient.now);
             }
             return self.release(ambient.now, Some((key, issued)), Source::Cached, operation, judged);
@@ -132,13 +127,26 @@ impl Admitted {
             let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
             return Step::Reply(Box::new(reply));
         }
-        match plugin.join_exchange(request, operation.reuse_max, self.arrived.stream, ambient.now) {
+        let joined = self
+            .exchange_request(&exchange, &operation, &generation)
+            .and_then(|request| plugin.join_exchange(request, operation.reuse_max, self.arrived.stream, ambient.now));
+        match joined {
             Ok(flight) => {
                 let waiting = AwaitToken { admitted: self, operation, judged, key };
                 Step::Join { flight, then: Joined::Token(Box::new(waiting)) }
             }
             Err(rejection) => self.arrived.context.refuse(rejection),
         }
+    }
+
+    fn exchange_request(
+        &self,
+        exchange: &Arc<Acquisition>,
+        operation: &Operation,
+        generation: &[u8; 32],
+    ) -> Result<ExchangeRequest, Rejection> {
+        let (token, txn) = (self.arrived.credential.token(), &self.arrived.context.txn);
+        ExchangeRequest::new(&self.delegation, token, exchange, &operation.scopes, generation, txn)
     }
 
     /// Nobody is asked for the scopes: the caller's own token must have them.

@@ -1,6 +1,6 @@
 //! The kinds of exchange: what each must be told.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::accept::{self, Accept, Presenter};
 use crate::config::error::{ConfigError, Path};
@@ -38,6 +38,7 @@ pub(super) fn id_jag(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: of_token,
         chain: IssuedChain::AgentAdded,
+        digest: OnceLock::new(),
     })
 }
 
@@ -70,6 +71,7 @@ pub(super) fn identity_chaining(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: of_token,
         chain: actor(path, raw.actor.as_deref(), warnings)?,
+        digest: OnceLock::new(),
     })
 }
 
@@ -120,6 +122,7 @@ pub(super) fn token_exchange(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject,
         chain: actor(path, raw.actor.as_deref(), warnings)?,
+        digest: OnceLock::new(),
     })
 }
 
@@ -157,6 +160,7 @@ pub(super) fn client_credentials(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: Vec::new(),
         chain: IssuedChain::Nobody,
+        digest: OnceLock::new(),
     })
 }
 
