@@ -16,7 +16,7 @@ use crate::rest::template::{Case, Template};
 use crate::routing::plain_path;
 use crate::rpc::RpcCall;
 
-use push::Pushes;
+use push::{Parameters, Pushes};
 
 /// The public card, beneath the resource as it is beneath an agent's own host (RFC 8615).
 const CARD_PATH: &str = "/.well-known/agent-card.json";
@@ -264,7 +264,7 @@ impl Call {
     ) -> Result<Operation, Rejection> {
         let operation = self.judge_head(policy, delegation)?;
         if let Self::Http { pushes, .. } = self {
-            push::check(body, &[], *pushes, &policy.push_targets)?;
+            push::check(body, Parameters::Body, *pushes, &policy.push_targets)?;
         }
         Ok(operation)
     }
@@ -283,7 +283,7 @@ pub(crate) fn judge(
 ) -> Result<Operation, Rejection> {
     let operation = operation(policy, &call.method, delegation)?;
     let pushes = find_action(&call.method).map_or(Pushes::Never, |action| action.pushes);
-    push::check(body, &["params"], pushes, &policy.push_targets)?;
+    push::check(body, Parameters::Params, pushes, &policy.push_targets)?;
     Ok(operation)
 }
 

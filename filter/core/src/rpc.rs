@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::json;
 use crate::limits::{JSON_DEPTH_MAX, RPC_ID_BYTES_MAX, RPC_METHOD_BYTES_MAX};
 use crate::rejection::Rejection;
-use crate::value_rules::folded;
+use crate::value_rules::alike;
 
 /// The `id` of a request: a string or an integer, kept as it came so that an answer can repeat it.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,7 +131,7 @@ impl<'b> RpcCall<'b> {
 
 /// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
 pub(crate) fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
-    let alike = object.keys().any(|key| members.iter().any(|member| key != member && folded(key) == folded(member)));
+    let alike = object.keys().any(|key| members.iter().any(|member| key != member && alike(key, member)));
     if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
 }
 

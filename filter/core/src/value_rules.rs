@@ -212,7 +212,19 @@ fn has_look_alikes(object: &Map<String, Value>, wanted: &Wanted) -> bool {
 ///
 /// Not ASCII alone: Go's `encoding/json` folds U+017F to `s` and U+212A to `k`, so `paramſ` is `params` to it.
 pub(crate) fn folded(name: &str) -> String {
+    // The same text, without looking each letter up: names are ASCII in all but attacks.
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether some parser takes the two for the same name.
+pub(crate) fn alike(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    folded(one) == folded(other)
 }
 
 #[cfg(test)]
@@ -229,6 +241,20 @@ mod tests {
 
     fn holds(rule: &Rule, found: &Value) -> bool {
         rule.holds(Some(found), &claims())
+    }
+
+    #[test]
+    fn names_are_alike_in_every_spelling_that_some_parser_folds() {
+        for (one, other, want) in [
+            ("params", "PARAMS", true),
+            ("params", "param\u{17f}", true),
+            ("task", "tas\u{212a}", true),
+            ("params", "param", false),
+            ("\u{e9}", "\u{c9}", true),
+        ] {
+            assert_eq!(alike(one, other), want, "{one} {other}");
+            assert_eq!(folded(one) == folded(other), want, "{one} {other}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Every spelling that some reader takes for such a URL is found, and each must lie beneath a configured one.
 //! Doubt refuses: a member of another type, a name in another case, a configuration without a URL.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
 use crate::config::{Endpoint, PathPrefix, Scheme};
@@ -62,20 +64,53 @@ const CONFIGURATIONS: [&str; 8] = [
 /// How many of them may stand one in another.
 const LEVELS: usize = 3;
 
-/// Refuses a request that would have an agent report to anywhere else. `within` leads to its parameters.
+/// Where the parameters of a request stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parameters {
+    /// They are the body.
+    Body,
+    /// In `params` of a JSON-RPC message.
+    Params,
+}
+
+/// What is kept of a request is some thousand paths, which are the same for all.
+static IN_BODY: LazyLock<Wanted> = LazyLock::new(|| wanted(Parameters::Body));
+static IN_PARAMS: LazyLock<Wanted> = LazyLock::new(|| wanted(Parameters::Params));
+
+fn wanted(parameters: Parameters) -> Wanted {
+    let mut wanted = Wanted::default();
+    want(&mut wanted, &mut parameters.path().to_vec(), LEVELS);
+    wanted
+}
+
+impl Parameters {
+    const fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Body => &[],
+            Self::Params => &["params"],
+        }
+    }
+
+    fn wanted(self) -> &'static Wanted {
+        match self {
+            Self::Body => &IN_BODY,
+            Self::Params => &IN_PARAMS,
+        }
+    }
+}
+
+/// Refuses a request that would have an agent report to anywhere else.
 ///
 /// # Errors
 ///
 /// [`Rejection::PushUrlRefused`], [`Rejection::BodyInvalid`] for what is no JSON object.
-pub(crate) fn check(body: &[u8], within: &[&str], pushes: Pushes, targets: &[PushTarget]) -> Result<(), Rejection> {
+pub(crate) fn check(body: &[u8], within: Parameters, pushes: Pushes, targets: &[PushTarget]) -> Result<(), Rejection> {
     if pushes == Pushes::Never {
         return Ok(());
     }
-    let mut wanted = Wanted::default();
-    want(&mut wanted, &mut within.to_vec(), LEVELS);
-    let document = json::parse_wanted(body, JSON_DEPTH_MAX, &wanted).map_err(|_| Rejection::BodyInvalid)?;
+    let document = json::parse_wanted(body, JSON_DEPTH_MAX, within.wanted()).map_err(|_| Rejection::BodyInvalid)?;
     let mut parameters = &document;
-    for name in within {
+    for name in within.path() {
         let Some(inside) = parameters.get(name) else {
             return if pushes == Pushes::Inline { Ok(()) } else { Err(Rejection::PushUrlRefused) };
         };
@@ -187,7 +222,7 @@ mod tests {
 
     #[test]
     fn inline_configurations_are_found_in_every_spelling() {
-        let check = |body: &str| check(body.as_bytes(), &["params"], Pushes::Inline, &targets());
+        let check = |body: &str| check(body.as_bytes(), Parameters::Params, Pushes::Inline, &targets());
         let good = r#"{"url":"https://hooks.example/a2a/1"}"#;
         for body in [
             r#"{"params":{}}"#.to_owned(),
@@ -218,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_request_to_report_names_a_url_in_every_version() {
-        let check = |body: &str| check(body.as_bytes(), &[], Pushes::Whole, &targets());
+        let check = |body: &str| check(body.as_bytes(), Parameters::Body, Pushes::Whole, &targets());
         for body in [
             r#"{"taskId":"t","url":"https://hooks.example/a2a"}"#,
             r#"{"taskId":"t","pushNotificationConfig":{"url":"https://hooks.example/a2a"}}"#,

@@ -14,7 +14,7 @@ use crate::json::{self, span};
 use crate::limits::{JSON_DEPTH_MAX, WITHHELD_NAMES_MAX};
 use crate::operation::check_needs;
 use crate::rpc::{MEMBERS, refuse_look_alikes};
-use crate::value_rules::folded;
+use crate::value_rules::alike;
 
 /// The member that holds a list, and the member of its elements that names them.
 const LISTS: [(&str, &str, Kind); 4] = [
@@ -219,7 +219,7 @@ fn named(text: &str, entry: Range<usize>, key: &str) -> Result<Range<usize>, Unr
 }
 
 fn is_look_alike(name: &str, of: &str) -> bool {
-    name != of && folded(name) == folded(of)
+    name != of && alike(name, of)
 }
 
 /// A list that differs from caller to caller must not be kept for all of them: "public results may be shared".
