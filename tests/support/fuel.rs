@@ -29,7 +29,7 @@ const SCENARIOS: [(&str, &str, usize); 14] = [
     ("cold_headers_first", "early-tool-by-header", 0),
     ("cold_largest_body", "body-largest", 0),
     ("hot_mcp", "cache-reuses", 1),
-    ("hot_a2a", "a2a-upstream-401-passes", 0),
+    ("hot_a2a", "a2a-push-inline-allowed", 1),
     ("refused_resource_unknown", "path-unknown", 0),
     ("refused_credential_missing", "credential-none", 0),
     ("refused_unsigned", "alg-none-unsigned", 0),
