@@ -251,7 +251,8 @@ fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u16) 
         ("MCP_SERVER_PORT", upstream.to_string()),
     ];
     Template::new(text)
-        .without("upstream-tls")
+        .without("other-agents")
+        .and_then(|template| template.without("upstream-tls"))
         .and_then(|template| template.render(values))
         .map_err(|error| error.to_string())
 }

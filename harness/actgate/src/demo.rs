@@ -1,9 +1,10 @@
-//! The main job on a real Envoy: hops 1 to 8 with the token of each, then the four gaps, refused.
+//! The main job on a real Envoy: hops 1 to 8 with the token of each, then the four gaps, refused, then the rest of the mesh.
 //!
 //! Guaranteed: what is printed was observed, and `demo` succeeds only if every check held.
 //! Told to, an issuer misbehaves; then the demo ends at the check that caught it.
 
 mod audit;
+mod branches;
 mod check;
 mod gaps;
 mod journey;
@@ -133,7 +134,8 @@ async fn tell(mesh: &Mesh, screen: &Screen, checks: &mut Checks, lie: Option<Lie
     if lie == Some(Lie::ReuseJag) {
         mesh.spoil(streamward::IDP, Lie::ReuseJag.word()).await?;
     }
-    gaps::show(mesh, screen, checks, &good).await
+    gaps::show(mesh, screen, checks, &good).await?;
+    branches::show(mesh, screen, checks).await
 }
 
 fn elapsed(begun: Instant) -> String {

@@ -9,7 +9,7 @@ use actgate::demo::{self, Lie, Programs};
 use actgate::dev::agent::serve;
 use actgate::dev::issuer::server;
 use actgate::dev::world::World;
-use actgate::dev::{frontend, knowledge_agent, mcp_server, orchestrator};
+use actgate::dev::{frontend, mcp_server, orchestrator, tool_agent, workflow_gateway};
 use actgate::import;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,9 +18,9 @@ usage: actgate demo --wasm FILE --envoy FILE [--break <widen|drop-act|swap-sub|r
        actgate run --wasm FILE --envoy FILE
        actgate check --wasm FILE CONFIGURATION
        actgate import openapi FILE [--scope SCOPE]...
-       actgate dev <idp|ras-knowledge|ras-auroradb> --world FILE [--break WORD]...
-       actgate dev <frontend|orchestrator|knowledge-agent> --world FILE
-       actgate dev mcp-server --world FILE [--ungoverned]
+       actgate dev <idp|ras-knowledge|ras-auroradb|ras-crm|ras-erp|ras-workflow|ras-openapi> --world FILE [--break WORD]...
+       actgate dev <frontend|orchestrator|knowledge-agent|crm-agent|workflow-agent> --world FILE
+       actgate dev <mcp-server|erp-server|workflow-gateway> --world FILE [--ungoverned]
 ";
 
 /// The usual exit status for a command line that makes no sense.
@@ -176,7 +176,11 @@ fn dev(name: &str, options: &Options) -> Outcome {
     let served = match name {
         "frontend" => runtime.block_on(frontend::run(world.frontend_settings()?)),
         "orchestrator" => runtime.block_on(orchestrator::run(world.orchestrator_settings()?)),
-        "knowledge-agent" => runtime.block_on(knowledge_agent::run(world.knowledge_agent_settings()?)),
+        "knowledge-agent" => runtime.block_on(tool_agent::run(world.knowledge_agent_settings()?)),
+        "crm-agent" => runtime.block_on(tool_agent::run(world.crm_agent_settings()?)),
+        "workflow-agent" => runtime.block_on(tool_agent::run(world.workflow_agent_settings()?)),
+        "erp-server" => runtime.block_on(mcp_server::run(world.erp_server_settings()?)),
+        "workflow-gateway" => runtime.block_on(workflow_gateway::run(world.workflow_gateway_settings()?)),
         "mcp-server" => {
             let mut settings = world.mcp_server_settings()?;
             settings.ungoverned = options.ungoverned;

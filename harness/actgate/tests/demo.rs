@@ -97,6 +97,15 @@ fn the_demo_holds_on_a_real_envoy() {
         "delegation_required ",
         "human_required ",
         "\"code\":\"human_required\"",
+        "Agentforce-CRM-Agent → get_customer_payment_history → ERP MCP server",
+        "scp [\"ERP:payments.read\"]   act Agentforce-CRM-Agent ⟵ orchestrator ⟵ chat app",
+        "Corp-Knowledge-Agent → fetch_unstructured_contract_pdf → Aurora DB MCP server",
+        "Copilot-Workflow-Agent → read_latest_incident_tickets → OpenAPI gateway",
+        "scp [\"ServiceNow:read\"]",
+        "Copilot-Workflow-Agent → create_workday_expense_claim → OpenAPI gateway",
+        "scp [\"Workday:expense\"]",
+        "tool_not_mapped",
+        "token_issuer_mismatch",
         "All of it held",
     ];
     let mut rest = text.as_str();

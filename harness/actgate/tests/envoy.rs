@@ -134,7 +134,10 @@ fn every_bootstrap_is_served_by_envoy() {
             let dir = work_dir(&format!("{file}-{upstream_tls}"));
             let bootstrap = filled(file, &dir, true, upstream_tls);
             assert_eq!(bootstrap.contains("UpstreamTlsContext"), upstream_tls, "{name}");
-            let launch = Launch::new(bootstrap).env("CORP_KNOWLEDGE_KEY", "never logged");
+            let mut launch = Launch::new(bootstrap);
+            for key in ["CORP_KNOWLEDGE_KEY", "AGENTFORCE_CRM_KEY", "COPILOT_WORKFLOW_KEY"] {
+                launch = launch.env(key, "never logged");
+            }
             let envoy = launch.start(&binary(), &dir).unwrap_or_else(|error| panic!("{name}: {error}"));
             envoy.listener("gateway").unwrap_or_else(|error| panic!("{name}: {error}"));
             let log = envoy.logs();
@@ -194,6 +197,14 @@ fn filled(file: &str, dir: &Path, accepts: bool, upstream_tls: bool) -> String {
         ("RAS_AURORADB_HOST", "RAS_AURORADB_PORT"),
         ("KNOWLEDGE_AGENT_HOST", "KNOWLEDGE_AGENT_PORT"),
         ("MCP_SERVER_HOST", "MCP_SERVER_PORT"),
+        ("RAS_CRM_HOST", "RAS_CRM_PORT"),
+        ("RAS_ERP_HOST", "RAS_ERP_PORT"),
+        ("RAS_WORKFLOW_HOST", "RAS_WORKFLOW_PORT"),
+        ("RAS_OPENAPI_HOST", "RAS_OPENAPI_PORT"),
+        ("CRM_AGENT_HOST", "CRM_AGENT_PORT"),
+        ("ERP_SERVER_HOST", "ERP_SERVER_PORT"),
+        ("WORKFLOW_AGENT_HOST", "WORKFLOW_AGENT_PORT"),
+        ("WORKFLOW_GATEWAY_HOST", "WORKFLOW_GATEWAY_PORT"),
     ] {
         values.extend([(host, "localhost".to_owned()), (port, "9".to_owned())]);
     }

@@ -16,6 +16,8 @@ use super::check::Failure;
 use crate::dev::agent::client::{Client, Reply, Target, Transport};
 use crate::dev::process::DevProcess;
 use crate::dev::settings::AURORADB_PATH;
+use crate::dev::workflow_gateway;
+use crate::dev::world::branches::{CRM, WORKFLOW};
 use crate::dev::world::{Ports, WORLD_FILE, World, streamward};
 use crate::envoy::{Binary, Launch, RunningEnvoy, Template};
 
@@ -30,8 +32,22 @@ const LISTENER: &str = "gateway";
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// The processes behind and in front of the gateway, in the order they are started.
-const PROCESSES: [&str; 6] =
-    [streamward::RAS_KNOWLEDGE, streamward::RAS_AURORADB, "mcp-server", "knowledge-agent", "orchestrator", "frontend"];
+const PROCESSES: [&str; 14] = [
+    streamward::RAS_KNOWLEDGE,
+    streamward::RAS_AURORADB,
+    CRM.agent_server.name,
+    CRM.server.name,
+    WORKFLOW.agent_server.name,
+    WORKFLOW.server.name,
+    "mcp-server",
+    CRM.back_end,
+    WORKFLOW.back_end,
+    "knowledge-agent",
+    CRM.process,
+    WORKFLOW.process,
+    "orchestrator",
+    "frontend",
+];
 
 /// The programs a run needs beside this one.
 #[derive(Clone, Debug)]
@@ -85,7 +101,8 @@ impl Mesh {
     /// Makes keys and certificates, starts every process and both Envoys.
     pub(super) fn start(programs: &Programs, spoilt: Option<Spoilt<'_>>) -> Result<Self, Failure> {
         let dir = Scratch::new().map_err(Failure::setup)?;
-        let world = World::generate(&dir.0, Ports::free().map_err(Failure::setup)?).map_err(Failure::setup)?;
+        let world =
+            World::generate_whole_mesh(&dir.0, Ports::free().map_err(Failure::setup)?).map_err(Failure::setup)?;
         let file = dir.0.join(WORLD_FILE);
         let start = |name: &str, further: &[&str]| {
             DevProcess::start_dev(name, &file, further, READY_WITHIN).map_err(Failure::setup)
@@ -130,8 +147,14 @@ impl Mesh {
 
     /// What the MCP server behind the gateway saw, oldest first.
     pub(super) fn tool_records(&self) -> Vec<Value> {
-        let server = self.processes.iter().find(|process| process.name() == "mcp-server");
-        server.map(|server| server.records("mcp")).unwrap_or_default()
+        self.records("mcp-server")
+    }
+
+    /// What a back end saw, oldest first.
+    pub(super) fn records(&self, back_end: &str) -> Vec<Value> {
+        let kind = if back_end == WORKFLOW.back_end { workflow_gateway::RECORD } else { "mcp" };
+        let server = self.processes.iter().find(|process| process.name() == back_end);
+        server.map(|server| server.records(kind)).unwrap_or_default()
     }
 
     /// A question, asked at the chat application.
@@ -206,12 +229,21 @@ fn values(world: &World, port: u16, mcp_server: u16) -> Result<Vec<(&'static str
         ("CLIENT_CA", path(&certificates.authority)),
         ("ADMIN_PORT", "0".to_owned()),
     ];
+    let branches = world.ports.branches;
     for (host, name, port) in [
         ("IDP_HOST", "IDP_PORT", world.ports.idp),
         ("RAS_KNOWLEDGE_HOST", "RAS_KNOWLEDGE_PORT", world.ports.ras_knowledge),
         ("RAS_AURORADB_HOST", "RAS_AURORADB_PORT", world.ports.ras_auroradb),
         ("KNOWLEDGE_AGENT_HOST", "KNOWLEDGE_AGENT_PORT", world.ports.knowledge_agent),
         ("MCP_SERVER_HOST", "MCP_SERVER_PORT", mcp_server),
+        ("RAS_CRM_HOST", "RAS_CRM_PORT", branches.servers[0][0]),
+        ("RAS_ERP_HOST", "RAS_ERP_PORT", branches.servers[0][1]),
+        ("RAS_WORKFLOW_HOST", "RAS_WORKFLOW_PORT", branches.servers[1][0]),
+        ("RAS_OPENAPI_HOST", "RAS_OPENAPI_PORT", branches.servers[1][1]),
+        ("CRM_AGENT_HOST", "CRM_AGENT_PORT", branches.agents[0]),
+        ("ERP_SERVER_HOST", "ERP_SERVER_PORT", branches.back_ends[0]),
+        ("WORKFLOW_AGENT_HOST", "WORKFLOW_AGENT_PORT", branches.agents[1]),
+        ("WORKFLOW_GATEWAY_HOST", "WORKFLOW_GATEWAY_PORT", branches.back_ends[1]),
     ] {
         values.extend([(host, "127.0.0.1".to_owned()), (name, port.to_string())]);
     }

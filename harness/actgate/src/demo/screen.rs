@@ -6,6 +6,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::Value;
 
+use crate::dev::world::branches::{CRM, WORKFLOW};
 use crate::dev::world::streamward;
 
 /// Where explanations begin.
@@ -22,10 +23,14 @@ const WITHOUT_COLUMN: usize = 70;
 const TELLING: [&str; 10] = ["iss", "aud", "sub", "sub_profile", "client_id", "cid", "resource", "scope", "scp", "act"];
 
 /// What identifiers stand for.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 14] = [
     (streamward::CHAT_APP, "chat app"),
     (streamward::ORCHESTRATOR, "orchestrator"),
     (streamward::KNOWLEDGE_AGENT, "Corp-Knowledge-Agent"),
+    (CRM.agent, CRM.name),
+    (WORKFLOW.agent, WORKFLOW.name),
+    (CRM.resource, "ERP MCP server"),
+    (WORKFLOW.resource, "OpenAPI gateway"),
     (streamward::DEMO_USER_ID, "the human"),
     (streamward::DEMO_USER, "the human"),
     (streamward::IDP_ISSUER, "identity provider"),

@@ -1,4 +1,4 @@
-//! The Aurora DB MCP server of the development world, on the official SDK.
+//! The MCP servers of the development world, Aurora DB and ERP, on the official SDK.
 //!
 //! Guaranteed: it trusts nobody in front of it. Every request's token is checked here for signature,
 //! issuer, audience, life and the scope of the tool, and two humans get different rows.
@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 
 use self::admission::{Admission, Call};
 use self::records::{Record, Records};
-use self::tools::KnowledgeTools;
+use self::tools::{Catalogue, Tools};
 use super::agent::bearer::Token;
 use super::agent::client::Target;
 use super::agent::serve;
@@ -43,6 +43,8 @@ pub const RECORDS: &str = "RECORDS";
 /// What the server is told.
 #[derive(Clone, Debug)]
 pub struct McpServerSettings {
+    /// Which server this is.
+    pub catalogue: Catalogue,
     /// Where it serves MCP.
     pub listen: SocketAddr,
     /// Where it tells what it saw; not reachable through the gateway.
@@ -63,7 +65,7 @@ pub struct McpServerSettings {
     pub ungoverned: bool,
 }
 
-type Mcp = StreamableHttpService<KnowledgeTools, NeverSessionManager>;
+type Mcp = StreamableHttpService<Tools, NeverSessionManager>;
 
 /// Everything a request needs.
 #[derive(Clone)]
@@ -85,12 +87,12 @@ pub async fn run(settings: McpServerSettings) -> io::Result<()> {
 
 /// The MCP endpoint as a router.
 pub fn router(settings: &McpServerSettings, records: Records) -> io::Result<Router> {
-    let store = Arc::new(Store::embedded()?);
+    let (store, catalogue) = (Arc::new(Store::embedded()?), settings.catalogue);
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_allowed_hosts(settings.allowed_hosts.clone());
-    let mcp = Mcp::new(move || Ok(KnowledgeTools::new(Arc::clone(&store))), Arc::default(), config);
+    let mcp = Mcp::new(move || Ok(Tools::new(catalogue, Arc::clone(&store))), Arc::default(), config);
     let verifier = Verifier::new(settings.accept.clone(), settings.jwks.clone());
     let admission = Admission::new(settings, verifier);
     let server = Server { admission: Arc::new(admission), records, mcp };

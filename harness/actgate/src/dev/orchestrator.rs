@@ -1,9 +1,9 @@
-//! The orchestrator agent: turns the user's token into one for the knowledge agent (hops 3 and 4) and
+//! The orchestrator agent: turns the user's token into one for an agent (hops 3 and 4) and
 //! calls that agent through the gateway (hop 5).
 //!
 //! Guaranteed: the user's token is checked before it is used, and leaves only for the identity provider.
 //! The ID-JAG is used once and kept nowhere.
-//! Absent on purpose: a model that plans. One agent is known, so every prompt goes to it.
+//! Absent on purpose: a model that plans. A prompt goes to the first agent one of whose words it has.
 
 use std::io;
 use std::net::SocketAddr;
@@ -47,16 +47,34 @@ pub struct OrchestratorSettings {
     pub jwks: Target,
     /// The identity provider.
     pub identity_provider: AuthorizationServer,
-    /// The authorization server of the knowledge agent.
-    pub knowledge_server: AuthorizationServer,
-    /// The knowledge agent's resource identifier.
-    pub knowledge_resource: String,
-    /// The scope to call it.
-    pub knowledge_scope: String,
-    /// The knowledge agent, through the gateway.
-    pub knowledge_agent: Target,
+    /// The agents it may call.
+    pub agents: Vec<Callee>,
     /// How A2A is spelled.
     pub spelling: Spelling,
+}
+
+/// An agent that may be called.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// Its name for people.
+    pub name: &'static str,
+    /// What prompts for it have in them; none for the one that takes all others.
+    pub words: &'static [&'static str],
+    /// Its authorization server.
+    pub server: AuthorizationServer,
+    /// Its resource identifier.
+    pub resource: String,
+    /// The scope to call it.
+    pub scope: String,
+    /// The agent, through the gateway.
+    pub target: Target,
+}
+
+impl Callee {
+    fn is_for(&self, prompt: &str) -> bool {
+        let prompt = prompt.to_lowercase();
+        self.words.is_empty() || self.words.iter().any(|word| prompt.contains(word))
+    }
 }
 
 struct Orchestrator {
@@ -97,36 +115,33 @@ async fn take(State(orchestrator): State<Arc<Orchestrator>>, headers: HeaderMap,
 
 impl Orchestrator {
     async fn delegate(&self, prompt: &str, user_token: &Token, trace: &mut Trace) -> Result<TaskEnd, Failure> {
-        let id_jag = self.id_jag(user_token, trace).await?;
-        let task_token = self.redeem(&id_jag, trace).await?;
-        self.call_agent(prompt, &task_token, trace).await
+        let callee = self.settings.agents.iter().find(|callee| callee.is_for(prompt));
+        let callee = callee.ok_or_else(|| Failure::unanswered(3, "no agent is for this"))?;
+        let id_jag = self.id_jag(callee, user_token, trace).await?;
+        let task_token = self.redeem(callee, &id_jag, trace).await?;
+        self.call_agent(callee, prompt, &task_token, trace).await
     }
 
     /// Hop 3.
-    async fn id_jag(&self, user_token: &Token, trace: &mut Trace) -> Result<Token, Failure> {
-        let settings = &self.settings;
+    async fn id_jag(&self, callee: &Callee, user_token: &Token, trace: &mut Trace) -> Result<Token, Failure> {
         let grant = [
             ("grant_type", TOKEN_EXCHANGE),
             ("requested_token_type", TYPE_ID_JAG),
             ("subject_token", user_token.expose()),
             ("subject_token_type", TYPE_ACCESS_TOKEN),
-            ("audience", &settings.knowledge_server.issuer),
-            ("resource", &settings.knowledge_resource),
-            ("scope", &settings.knowledge_scope),
+            ("audience", &callee.server.issuer),
+            ("resource", &callee.resource),
+            ("scope", &callee.scope),
         ];
-        let server = &settings.identity_provider;
+        let server = &self.settings.identity_provider;
         let issued = self.token(3, server, &grant, "exchanges the user's token for an ID-JAG", "id_jag", trace);
         issued.await
     }
 
     /// Hop 4.
-    async fn redeem(&self, id_jag: &Token, trace: &mut Trace) -> Result<Token, Failure> {
-        let grant = [
-            ("grant_type", JWT_BEARER),
-            ("assertion", id_jag.expose()),
-            ("scope", self.settings.knowledge_scope.as_str()),
-        ];
-        let server = &self.settings.knowledge_server;
+    async fn redeem(&self, callee: &Callee, id_jag: &Token, trace: &mut Trace) -> Result<Token, Failure> {
+        let grant = [("grant_type", JWT_BEARER), ("assertion", id_jag.expose()), ("scope", callee.scope.as_str())];
+        let server = &callee.server;
         let issued =
             self.token(4, server, &grant, "redeems the ID-JAG for a token for the agent", "access_token", trace);
         issued.await
@@ -148,8 +163,14 @@ impl Orchestrator {
     }
 
     /// Hop 5.
-    async fn call_agent(&self, prompt: &str, token: &Token, trace: &mut Trace) -> Result<TaskEnd, Failure> {
-        let target = &self.settings.knowledge_agent;
+    async fn call_agent(
+        &self,
+        callee: &Callee,
+        prompt: &str,
+        token: &Token,
+        trace: &mut Trace,
+    ) -> Result<TaskEnd, Failure> {
+        let target = &callee.target;
         let message = a2a::send_message(self.settings.spelling, prompt);
         let authorization = token.authorization();
         let mut headers = vec![("content-type", "application/json"), ("authorization", authorization.as_str())];
@@ -157,7 +178,8 @@ impl Orchestrator {
             headers.push(("a2a-version", "1.0"));
         }
         let sent = json!({ "method": message["method"], "prompt": prompt, "bearer": token.decoded() });
-        let mut hop = Hop::new(5, NAME, &target.url, "calls the knowledge agent through the gateway", sent);
+        let what = format!("calls {} through the gateway", callee.name);
+        let mut hop = Hop::new(5, NAME, &target.url, &what, sent);
         let reply = self.http.post(target, &headers, message.to_string().into_bytes()).await;
         let shown = |reply: &_| state_of(reply);
         let reply = hop.answered(reply, shown, trace)?;

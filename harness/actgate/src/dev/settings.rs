@@ -12,17 +12,23 @@ use super::agent::client::{Target, TlsIdentity, Transport};
 use super::agent::oauth::{AuthorizationServer, OAuthClient};
 use super::frontend::FrontendSettings;
 use super::issuer::config::IssuerConfig;
-use super::knowledge_agent::KnowledgeAgentSettings;
 use super::mcp_server::McpServerSettings;
-use super::mcp_server::tools::{FETCH_CONTRACT_PDF, QUERY_KNOWLEDGE_BASE};
-use super::orchestrator::OrchestratorSettings;
+use super::mcp_server::tools::{Catalogue, FETCH_CONTRACT_PDF, GET_PAYMENT_HISTORY, QUERY_KNOWLEDGE_BASE};
+use super::orchestrator::{Callee, OrchestratorSettings};
 use super::token_check::TokenRule;
+use super::tool_agent::ToolAgentSettings;
+use super::tool_agent::plan::Duty;
+use super::workflow_gateway::WorkflowGatewaySettings;
+use super::world::branches::{BRANCHES, Branch, CRM, PAYMENTS, WORKFLOW};
 use super::world::{World, streamward};
 
 /// The knowledge agent's path at the gateway and behind it.
 pub const KNOWLEDGE_PATH: &str = "/agents/knowledge";
 /// The MCP server's path at the gateway and behind it.
 pub const AURORADB_PATH: &str = "/auroradb/mcp";
+
+/// What prompts for the agents of the branches have in them.
+const BRANCH_WORDS: [&[&str]; 2] = [&["paid", "payment", "invoice"], &["incident", "ticket", "euros"]];
 
 /// What a world lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,25 +72,100 @@ impl World {
             accept: rule(identity_provider, &identity_provider.issuer),
             jwks: self.at(identity_provider, identity_provider.jwks_uri())?,
             identity_provider: self.authorization_server(identity_provider)?,
-            knowledge_server: self.authorization_server(self.named_issuer(streamward::RAS_KNOWLEDGE)?)?,
-            knowledge_resource: streamward::KNOWLEDGE_RESOURCE.to_owned(),
-            knowledge_scope: streamward::EXECUTE.to_owned(),
-            knowledge_agent: self.through_gateway(KNOWLEDGE_PATH),
+            agents: self.callees()?,
             spelling: Spelling::V03,
         })
     }
 
+    /// The agents of this world; the one for everything else comes last.
+    fn callees(&self) -> Result<Vec<Callee>, Lacking> {
+        let mut callees = Vec::new();
+        for (branch, words) in BRANCHES.iter().zip(BRANCH_WORDS) {
+            let Some(server) = self.issuer_config(branch.agent_server.name) else { continue };
+            callees.push(Callee {
+                name: branch.name,
+                words,
+                server: self.authorization_server(server)?,
+                resource: branch.agent_resource.to_owned(),
+                scope: branch.execute.to_owned(),
+                target: self.through_gateway(branch.agent_path),
+            });
+        }
+        callees.push(Callee {
+            name: "the knowledge agent",
+            words: &[],
+            server: self.authorization_server(self.named_issuer(streamward::RAS_KNOWLEDGE)?)?,
+            resource: streamward::KNOWLEDGE_RESOURCE.to_owned(),
+            scope: streamward::EXECUTE.to_owned(),
+            target: self.through_gateway(KNOWLEDGE_PATH),
+        });
+        Ok(callees)
+    }
+
     /// What the knowledge agent is told.
-    pub fn knowledge_agent_settings(&self) -> Result<KnowledgeAgentSettings, Lacking> {
+    pub fn knowledge_agent_settings(&self) -> Result<ToolAgentSettings, Lacking> {
         let issuer = self.named_issuer(streamward::RAS_KNOWLEDGE)?;
-        Ok(KnowledgeAgentSettings {
+        Ok(ToolAgentSettings {
+            name: "knowledge-agent".to_owned(),
+            duty: Duty::Knowledge,
             listen: loopback(self.ports.knowledge_agent),
             path: KNOWLEDGE_PATH.to_owned(),
             accept: rule(issuer, streamward::KNOWLEDGE_RESOURCE),
             scope: streamward::EXECUTE.to_owned(),
             jwks: self.at(issuer, issuer.jwks_uri())?,
             identity: self.tls_identity(streamward::KNOWLEDGE_AGENT)?,
-            mcp_server: self.through_gateway(AURORADB_PATH),
+            back_end: self.through_gateway(AURORADB_PATH),
+        })
+    }
+
+    /// What the CRM agent is told.
+    pub fn crm_agent_settings(&self) -> Result<ToolAgentSettings, Lacking> {
+        self.branch_agent(&CRM, Duty::Crm, self.ports.branches.agents[0])
+    }
+
+    /// What the workflow agent is told.
+    pub fn workflow_agent_settings(&self) -> Result<ToolAgentSettings, Lacking> {
+        self.branch_agent(&WORKFLOW, Duty::Workflow, self.ports.branches.agents[1])
+    }
+
+    fn branch_agent(&self, branch: &Branch, duty: Duty, port: u16) -> Result<ToolAgentSettings, Lacking> {
+        let issuer = self.named_issuer(branch.agent_server.name)?;
+        Ok(ToolAgentSettings {
+            name: branch.process.to_owned(),
+            duty,
+            listen: loopback(port),
+            path: branch.agent_path.to_owned(),
+            accept: rule(issuer, branch.agent_resource),
+            scope: branch.execute.to_owned(),
+            jwks: self.at(issuer, issuer.jwks_uri())?,
+            identity: self.tls_identity(branch.agent)?,
+            back_end: self.through_gateway(branch.path),
+        })
+    }
+
+    /// What the ERP MCP server is told.
+    pub fn erp_server_settings(&self) -> Result<McpServerSettings, Lacking> {
+        let issuer = self.named_issuer(CRM.server.name)?;
+        Ok(McpServerSettings {
+            catalogue: Catalogue::Erp,
+            listen: loopback(self.ports.branches.back_ends[0]),
+            path: CRM.path.to_owned(),
+            accept: rule(issuer, CRM.resource),
+            jwks: self.at(issuer, issuer.jwks_uri())?,
+            tool_scopes: [(GET_PAYMENT_HISTORY.to_owned(), PAYMENTS.to_owned())].into(),
+            method_scope: PAYMENTS.to_owned(),
+            ..self.mcp_server_settings()?
+        })
+    }
+
+    /// What the OpenAPI gateway is told.
+    pub fn workflow_gateway_settings(&self) -> Result<WorkflowGatewaySettings, Lacking> {
+        let issuer = self.named_issuer(WORKFLOW.server.name)?;
+        Ok(WorkflowGatewaySettings {
+            listen: loopback(self.ports.branches.back_ends[1]),
+            path: WORKFLOW.path.to_owned(),
+            accept: rule(issuer, WORKFLOW.resource),
+            jwks: self.at(issuer, issuer.jwks_uri())?,
         })
     }
 
@@ -93,6 +174,7 @@ impl World {
         let issuer = self.named_issuer(streamward::RAS_AURORADB)?;
         let scopes = [QUERY_KNOWLEDGE_BASE, FETCH_CONTRACT_PDF];
         Ok(McpServerSettings {
+            catalogue: Catalogue::AuroraDb,
             listen: loopback(self.ports.mcp_server),
             records_listen: loopback(0),
             path: AURORADB_PATH.to_owned(),

@@ -53,6 +53,7 @@ pub struct Row {
 pub struct Store {
     articles: Vec<Row>,
     contracts: Vec<Row>,
+    payments: Vec<Row>,
     /// Login to departments.
     directory: BTreeMap<String, Vec<String>>,
 }
@@ -63,6 +64,7 @@ impl Store {
         Ok(Self {
             articles: serde_json::from_str(include_str!("store/articles.json"))?,
             contracts: serde_json::from_str(include_str!("store/contracts.json"))?,
+            payments: serde_json::from_str(include_str!("store/payments.json"))?,
             directory: serde_json::from_str(include_str!("store/directory.json"))?,
         })
     }
@@ -80,6 +82,11 @@ impl Store {
     /// A contract, when it exists and `reader` may see it; the two cases look alike from outside.
     pub fn contract(&self, reader: Reader<'_>, id: &str) -> Option<&Row> {
         self.contracts.iter().find(|row| row.id == id && self.may_read(reader, row))
+    }
+
+    /// The payments of the customer with this name, as far as `reader` may see them.
+    pub fn payments(&self, reader: Reader<'_>, customer: &str) -> Vec<&Row> {
+        self.payments.iter().filter(|row| row.title == customer && self.may_read(reader, row)).collect()
     }
 
     fn may_read(&self, reader: Reader<'_>, row: &Row) -> bool {
@@ -151,6 +158,14 @@ mod tests {
         assert!(store.contract(LAWYER, "MSA-1877").is_some());
         assert_eq!(store.contract(SELLER, "MSA-1877"), None);
         assert_eq!(store.contract(SELLER, "MSA-0000"), None);
+    }
+
+    #[test]
+    fn payments_are_for_whom_the_customer_belongs_to() {
+        let store = Store::embedded().expect("the embedded store parses");
+        assert_eq!(ids(&store.payments(SELLER, "Northwind")), ["PAY-9001", "PAY-9002"]);
+        assert!(store.payments(STRANGER, "Northwind").is_empty());
+        assert!(store.payments(SELLER, "North").is_empty());
     }
 
     #[test]

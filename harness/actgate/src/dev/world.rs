@@ -8,6 +8,7 @@
 //! Each issuer listens on `127.0.0.1` at its port, and an Envoy cluster of the issuer's `name` leads there.
 //! A client that is not Envoy takes `direct_url` and may leave the `Host` at its loopback default.
 
+pub mod branches;
 pub mod filter_config;
 pub mod journey;
 pub mod streamward;
@@ -35,8 +36,11 @@ const KEYS_PER_ISSUER: usize = 3;
 const PORTS_FROM: u16 = 15_000;
 const PORTS_COUNT: u16 = 17_000;
 
-/// How often a port is drawn before nine free ones are given up on.
+/// How often a port is drawn before enough free ones are given up on.
 const PORT_TRIES: usize = 1000;
+
+/// How many ports a run takes.
+const PORTS_NEEDED: usize = 17;
 
 /// The file the document is written to.
 pub const WORLD_FILE: &str = "world.json";
@@ -82,10 +86,24 @@ pub struct Ports {
     pub knowledge_agent: u16,
     /// The Aurora DB MCP server.
     pub mcp_server: u16,
+    /// The other agents, their back ends and their authorization servers.
+    pub branches: BranchPorts,
     /// Envoy's listener.
     pub gateway: u16,
     /// Envoy's admin interface.
     pub admin: u16,
+}
+
+/// The ports of what only the whole mesh has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BranchPorts {
+    /// The authorization servers, in the order of `branches::BRANCHES`: the agent's, then the back end's.
+    pub servers: [[u16; 2]; 2],
+    /// The agents.
+    pub agents: [u16; 2],
+    /// The back ends.
+    pub back_ends: [u16; 2],
 }
 
 impl Ports {
@@ -99,7 +117,7 @@ impl Ports {
             if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
                 listeners.push(listener);
             }
-            if listeners.len() == 9 {
+            if listeners.len() == PORTS_NEEDED {
                 break;
             }
         }
@@ -107,8 +125,8 @@ impl Ports {
         for listener in &listeners {
             ports.push(listener.local_addr()?.port());
         }
-        if ports.len() < 9 {
-            return Err(std::io::Error::other("no nine free ports on 127.0.0.1"));
+        if ports.len() < PORTS_NEEDED {
+            return Err(std::io::Error::other("not enough free ports on 127.0.0.1"));
         }
         let mut ports = ports.into_iter();
         let mut next = || ports.next().unwrap_or_default();
@@ -120,6 +138,11 @@ impl Ports {
             orchestrator: next(),
             knowledge_agent: next(),
             mcp_server: next(),
+            branches: BranchPorts {
+                servers: [[next(), next()], [next(), next()]],
+                agents: [next(), next()],
+                back_ends: [next(), next()],
+            },
             gateway: next(),
             admin: next(),
         })
@@ -211,9 +234,27 @@ impl World {
         }
     }
 
+    /// The whole mesh: that world and the other agents of the blueprint.
+    pub fn whole_mesh(ports: Ports) -> Self {
+        let mut keyring = make_keys(Algorithm::Es256);
+        keyring.extend(branches::keys());
+        let mut world = Self::with_keys(ports, keyring);
+        branches::join(&mut world);
+        world
+    }
+
     /// Makes everything for a run and writes it under `dir`: keys, certificates, the document.
     pub fn generate(dir: &Path, ports: Ports) -> Result<Self, WorldError> {
-        let mut world = Self::in_memory(ports);
+        Self::in_memory(ports).write(dir)
+    }
+
+    /// The same for the whole mesh.
+    pub fn generate_whole_mesh(dir: &Path, ports: Ports) -> Result<Self, WorldError> {
+        Self::whole_mesh(ports).write(dir)
+    }
+
+    fn write(self, dir: &Path) -> Result<Self, WorldError> {
+        let mut world = self;
         fs::create_dir_all(dir).map_err(|error| failed(dir)(&error))?;
         for (name, key) in &world.keyring {
             let path = dir.join(format!("{}.key.pem", name.replace('/', "-")));
@@ -261,7 +302,11 @@ impl World {
             streamward::IDP => Some(self.ports.idp),
             streamward::RAS_KNOWLEDGE => Some(self.ports.ras_knowledge),
             streamward::RAS_AURORADB => Some(self.ports.ras_auroradb),
-            _ => None,
+            _ => {
+                let servers = branches::BRANCHES.iter().flat_map(branches::Branch::servers);
+                let mut ports = servers.zip(self.ports.branches.servers.as_flattened());
+                ports.find(|(server, _)| server.name == name).map(|(_, port)| *port)
+            }
         }
     }
 

@@ -157,7 +157,8 @@ impl Client {
         self.send(target, "POST", headers, body).await
     }
 
-    async fn send(
+    /// A request of any method.
+    pub async fn send(
         &self,
         target: &Target,
         method: &str,

@@ -86,19 +86,24 @@ impl Record {
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     kept: Arc<Mutex<VecDeque<Record>>>,
-    prints: bool,
+    printed_as: Option<&'static str>,
 }
 
 impl Records {
     /// Records that are also printed, for a server that is a process of its own.
     pub fn printed() -> Self {
-        Self { prints: true, ..Self::default() }
+        Self::printed_as("mcp")
+    }
+
+    /// The same under another kind.
+    pub fn printed_as(kind: &'static str) -> Self {
+        Self { printed_as: Some(kind), ..Self::default() }
     }
 
     /// Keeps the record.
     pub fn keep(&self, record: Record) {
-        if self.prints {
-            print_record("mcp", &record);
+        if let Some(kind) = self.printed_as {
+            print_record(kind, &record);
         }
         let mut kept = self.kept();
         if kept.len() == RECORDS_MAX {

@@ -45,6 +45,7 @@ async fn world(ungoverned: bool) -> World {
     let jwks = Router::new().route("/keys", get(move || async move { keys }));
     let (listener, address) = bound().await;
     let settings = McpServerSettings {
+        catalogue: Catalogue::AuroraDb,
         listen: address,
         records_listen: address,
         path: "/auroradb/mcp".to_owned(),

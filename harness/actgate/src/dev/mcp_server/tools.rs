@@ -25,19 +25,40 @@ pub const QUERY_KNOWLEDGE_BASE: &str = "query_knowledge_base";
 /// Fetches one contract.
 pub const FETCH_CONTRACT_PDF: &str = "fetch_unstructured_contract_pdf";
 
+/// Tells what a customer paid.
+pub const GET_PAYMENT_HISTORY: &str = "get_customer_payment_history";
+
+/// Which server this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Catalogue {
+    /// The knowledge base.
+    AuroraDb,
+    /// The billing system.
+    Erp,
+}
+
 /// The longest argument a tool reads, in bytes.
 const ARGUMENT_BYTES_MAX: usize = 4096;
 
-/// The server side of the two tools.
+/// The server side of the tools.
 #[derive(Clone, Debug)]
-pub struct KnowledgeTools {
+pub struct Tools {
+    catalogue: Catalogue,
     store: Arc<Store>,
 }
 
-impl KnowledgeTools {
+impl Tools {
     /// Tools over this store.
-    pub fn new(store: Arc<Store>) -> Self {
-        Self { store }
+    pub fn new(catalogue: Catalogue, store: Arc<Store>) -> Self {
+        Self { catalogue, store }
+    }
+
+    fn payments(&self, caller: &Caller, customer: &str) -> CallToolResult {
+        let payments = self.store.payments(caller.reader(), customer);
+        let shown: Vec<String> = payments.iter().map(|row| format!("[{}] {}", row.id, row.text)).collect();
+        let text = if shown.is_empty() { format!("No payments of {customer}.") } else { shown.join("\n") };
+        let rows: Vec<Value> = payments.into_iter().map(row_json).collect();
+        result(vec![ContentBlock::text(text)], json!({ "rows": rows, "seen": seen(caller) }))
     }
 
     fn query(&self, caller: &Caller, query: &str) -> CallToolResult {
@@ -61,14 +82,14 @@ impl KnowledgeTools {
     }
 }
 
-impl ServerHandler for KnowledgeTools {
+impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new("aurora-db", env!("CARGO_PKG_VERSION")))
+            .with_server_info(Implementation::new(self.catalogue.name(), env!("CARGO_PKG_VERSION")))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools().into_iter().find(|tool| tool.name == name)
+        self.catalogue.tools().into_iter().find(|tool| tool.name == name)
     }
 
     async fn list_tools(
@@ -76,7 +97,7 @@ impl ServerHandler for KnowledgeTools {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools()))
+        Ok(ListToolsResult::with_all_items(self.catalogue.tools()))
     }
 
     async fn call_tool(
@@ -96,27 +117,45 @@ impl ServerHandler for KnowledgeTools {
         let arguments = call.arguments.unwrap_or_default();
         let result = match call.name.as_ref() {
             QUERY_KNOWLEDGE_BASE => self.query(caller, text(&arguments, "query")?),
+            GET_PAYMENT_HISTORY => self.payments(caller, text(&arguments, "customer")?),
             _ => self.fetch(caller, text(&arguments, "document_id")?),
         };
         Ok(result.into())
     }
 }
 
-fn tools() -> Vec<Tool> {
-    vec![
-        tool(
-            QUERY_KNOWLEDGE_BASE,
-            "Searches the corporate knowledge base and returns the articles the human behind the request may read.",
-            "query",
-            "The question, in plain words.",
-        ),
-        tool(
-            FETCH_CONTRACT_PDF,
-            "Fetches one contract as PDF, with its text.",
-            "document_id",
-            "The document id, such as MSA-2041.",
-        ),
-    ]
+impl Catalogue {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AuroraDb => "aurora-db",
+            Self::Erp => "erp",
+        }
+    }
+
+    fn tools(self) -> Vec<Tool> {
+        match self {
+            Self::AuroraDb => vec![
+                tool(
+                    QUERY_KNOWLEDGE_BASE,
+                    "Searches the corporate knowledge base and returns the articles the human behind the request may read.",
+                    "query",
+                    "The question, in plain words.",
+                ),
+                tool(
+                    FETCH_CONTRACT_PDF,
+                    "Fetches one contract as PDF, with its text.",
+                    "document_id",
+                    "The document id, such as MSA-2041.",
+                ),
+            ],
+            Self::Erp => vec![tool(
+                GET_PAYMENT_HISTORY,
+                "Tells what a customer paid, and when.",
+                "customer",
+                "The customer's name, such as Northwind.",
+            )],
+        }
+    }
 }
 
 fn tool(name: &'static str, description: &'static str, argument: &str, meaning: &str) -> Tool {

@@ -47,6 +47,50 @@ fn the_second_human_is_refused_at_the_database() {
     assert_eq!(refused.body_json()["error"], "access_denied");
 }
 
+/// In the whole mesh each agent gets tokens for its own back end, one scope at a time, and none for another's.
+#[test]
+fn every_agent_of_the_whole_mesh_reaches_its_own_back_end_only() {
+    use branches::{BRANCHES, Branch, CRM, WORKFLOW};
+    let world = World::whole_mesh(Ports::default());
+    let mut issuers = world.issuer_set();
+    let user_token = world.sign_in(&mut issuers, streamward::DEMO_USER, NOW).expect("hop 1");
+    let user_token = user_token["access_token"].as_str().expect("a token").to_owned();
+    let mut inbound = |branch: &Branch| {
+        let exchange = journey::Exchange {
+            client: streamward::ORCHESTRATOR,
+            subject_token: &user_token,
+            server: branch.agent_server.name,
+            resource: branch.agent_resource,
+            scope: branch.execute,
+        };
+        world.exchanged(&mut issuers, &exchange, NOW).expect("hops 3 and 4")
+    };
+    let tokens = [inbound(&CRM), inbound(&WORKFLOW)];
+    for (branch, inbound) in BRANCHES.iter().zip(&tokens) {
+        for scope in branch.scopes {
+            let exchange = journey::Exchange {
+                client: branch.agent,
+                subject_token: inbound,
+                server: branch.server.name,
+                resource: branch.resource,
+                scope,
+            };
+            let claims = claims_of(&world.exchanged(&mut issuers, &exchange, NOW).expect("hops 7 and 8"));
+            assert_eq!((&claims["aud"], &claims["scp"]), (&json!(branch.resource), &json!([scope])));
+            assert_eq!(claims["act"]["sub"], branch.agent);
+            assert_eq!(claims["act"]["act"]["sub"], streamward::ORCHESTRATOR);
+        }
+    }
+    let foreign = journey::Exchange {
+        client: CRM.agent,
+        subject_token: &tokens[0],
+        server: WORKFLOW.server.name,
+        resource: WORKFLOW.resource,
+        scope: branches::INCIDENTS,
+    };
+    world.exchanged(&mut issuers, &foreign, NOW).expect_err("another's back end");
+}
+
 /// A directory that goes away with the test.
 struct Scratch(PathBuf);
 

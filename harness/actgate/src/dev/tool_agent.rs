@@ -1,9 +1,10 @@
-//! The knowledge agent: takes a question by A2A (hop 5) and asks the knowledge base through the gateway
-//! (hop 6).
+//! An agent with a back end: takes a question by A2A (hop 5) and calls its tool through the gateway (hop 6).
 //!
 //! Guaranteed: the token it is called with is checked here, gateway or not, and is the only credential it
-//! passes on. It holds no credential for the database.
-//! Absent on purpose: a model. A document id in the question means "fetch it", anything else is a query.
+//! passes on. It holds no credential for what is behind the gateway.
+//! Absent on purpose: a model. [`Duty::plan`] says what a question means.
+
+pub mod plan;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,22 +18,23 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
 
+use self::plan::{Call, Duty};
 use super::agent::a2a::{self, Outcome};
 use super::agent::bearer::Token;
-use super::agent::client::{Client, Target, TlsIdentity};
+use super::agent::client::{CallError, Client, Reply, Target, TlsIdentity};
 use super::agent::hop::{Failure, Hop, Trace};
 use super::agent::task::TaskEnd;
 use super::agent::{mcp, serve};
-use super::mcp_server::tools::{FETCH_CONTRACT_PDF, QUERY_KNOWLEDGE_BASE};
 use super::token_check::keys::Verifier;
 use super::token_check::{TokenRefusal, TokenRule};
 
-/// The process's name in hop records.
-pub const NAME: &str = "knowledge-agent";
-
-/// What the knowledge agent is told.
+/// What an agent is told.
 #[derive(Clone, Debug)]
-pub struct KnowledgeAgentSettings {
+pub struct ToolAgentSettings {
+    /// The process's name in hop records.
+    pub name: String,
+    /// What it is for.
+    pub duty: Duty,
     /// Where it serves.
     pub listen: SocketAddr,
     /// The path of its A2A endpoint.
@@ -45,18 +47,18 @@ pub struct KnowledgeAgentSettings {
     pub jwks: Target,
     /// The certificate it shows the gateway.
     pub identity: TlsIdentity,
-    /// The MCP server, through the gateway.
-    pub mcp_server: Target,
+    /// Its back end, through the gateway.
+    pub back_end: Target,
 }
 
-struct KnowledgeAgent {
-    settings: KnowledgeAgentSettings,
+struct ToolAgent {
+    settings: ToolAgentSettings,
     callers: Verifier,
     http: Client,
 }
 
 /// Runs the process until it is told to end.
-pub async fn run(settings: KnowledgeAgentSettings) -> io::Result<()> {
+pub async fn run(settings: ToolAgentSettings) -> io::Result<()> {
     let listen = settings.listen;
     let router = router(settings)?;
     let listener = serve::announce(serve::LISTENING, listen).await?;
@@ -64,15 +66,15 @@ pub async fn run(settings: KnowledgeAgentSettings) -> io::Result<()> {
 }
 
 /// The A2A endpoint as a router.
-pub fn router(settings: KnowledgeAgentSettings) -> io::Result<Router> {
+pub fn router(settings: ToolAgentSettings) -> io::Result<Router> {
     let callers = Verifier::new(settings.accept.clone(), settings.jwks.clone());
     let http = Client::with_identity(&settings.identity)?;
     let path = settings.path.clone();
-    let agent = KnowledgeAgent { settings, callers, http };
+    let agent = ToolAgent { settings, callers, http };
     Ok(Router::new().route(&path, post(take)).with_state(Arc::new(agent)))
 }
 
-async fn take(State(agent): State<Arc<KnowledgeAgent>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn take(State(agent): State<Arc<ToolAgent>>, headers: HeaderMap, body: Bytes) -> Response {
     let token = match agent.admit(&headers).await {
         Ok(token) => token,
         Err(refusal) => return refused(refusal, &agent.settings.scope),
@@ -94,7 +96,7 @@ async fn take(State(agent): State<Arc<KnowledgeAgent>>, headers: HeaderMap, body
     json_response(StatusCode::OK, &a2a::answer(&request, &outcome))
 }
 
-impl KnowledgeAgent {
+impl ToolAgent {
     async fn admit(&self, headers: &HeaderMap) -> Result<Token, TokenRefusal> {
         let token = Token::of_request(headers);
         self.callers.verify(token.as_ref()).await?.require_scope(&self.settings.scope)?;
@@ -103,11 +105,27 @@ impl KnowledgeAgent {
 
     /// Hop 6.
     async fn ask(&self, question: &str, token: &Token, trace: &mut Trace) -> Result<TaskEnd, Failure> {
-        let target = &self.settings.mcp_server;
-        let (tool, arguments) = plan(question);
-        let request = mcp::tool_call(tool, &arguments);
+        let human = token.decoded()["claims"]["sub"].as_str().unwrap_or_default().to_owned();
+        match self.settings.duty.plan(question, &human) {
+            Call::Tool { name, arguments } => self.call_tool(name, &arguments, token, trace).await,
+            Call::Operation { name, method, path, body } => {
+                let request = Operation { name, method, path: &path, body: body.as_ref() };
+                self.call_operation(request, token, trace).await
+            }
+        }
+    }
+
+    async fn call_tool(
+        &self,
+        tool: &str,
+        arguments: &Value,
+        token: &Token,
+        trace: &mut Trace,
+    ) -> Result<TaskEnd, Failure> {
+        let target = &self.settings.back_end;
+        let request = mcp::tool_call(tool, arguments);
         let sent = json!({ "method": "tools/call", "tool": tool, "arguments": arguments, "bearer": token.decoded() });
-        let mut hop = Hop::new(6, NAME, &target.url, "calls the tool through the gateway", sent);
+        let mut hop = Hop::new(6, &self.settings.name, &target.url, "calls the tool through the gateway", sent);
         let reply = mcp::send(&self.http, target, Some(token), &request).await;
         let shown = |reply: &_| json!({ "seen": mcp::response(reply).pointer("/result/structuredContent/seen") });
         let reply = hop.answered(reply, shown, trace)?;
@@ -119,22 +137,45 @@ impl KnowledgeAgent {
             None => Err(Failure::refused(6, &reply)),
         }
     }
-}
 
-/// The tool that answers the question, and its arguments.
-fn plan(question: &str) -> (&'static str, Value) {
-    let mut words = question.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
-    match words.find(|word| is_document_id(word)) {
-        Some(id) => (FETCH_CONTRACT_PDF, json!({ "document_id": id })),
-        None => (QUERY_KNOWLEDGE_BASE, json!({ "query": question })),
+    async fn call_operation(
+        &self,
+        operation: Operation<'_>,
+        token: &Token,
+        trace: &mut Trace,
+    ) -> Result<TaskEnd, Failure> {
+        let mut target = self.settings.back_end.clone();
+        target.url.push_str(operation.path);
+        let sent = json!({ "operation": operation.name, "method": operation.method, "bearer": token.decoded() });
+        let what = "calls the operation through the gateway";
+        let mut hop = Hop::new(6, &self.settings.name, &target.url, what, sent);
+        let reply = operation.send(&self.http, &target, token).await;
+        let wanted = if operation.body.is_some() { 201 } else { 200 };
+        let shown = |reply: &Reply| json!({ "seen": reply.json()["seen"] });
+        let reply = hop.answered_with(wanted, reply, shown, trace)?;
+        let data = reply.json();
+        let answer = data["answer"].as_str().map(str::to_owned);
+        answer.map(|answer| TaskEnd { answer, data }).ok_or_else(|| Failure::unreadable(6, &reply))
     }
 }
 
-/// Contracts are numbered like MSA-2041.
-fn is_document_id(word: &str) -> bool {
-    word.split_once('-').is_some_and(|(kind, number)| {
-        kind == "MSA" && number.len() == 4 && number.bytes().all(|digit| digit.is_ascii_digit())
-    })
+/// One call of a REST interface.
+#[derive(Clone, Copy)]
+struct Operation<'a> {
+    name: &'a str,
+    method: &'a str,
+    path: &'a str,
+    body: Option<&'a Value>,
+}
+
+impl Operation<'_> {
+    async fn send(&self, http: &Client, target: &Target, token: &Token) -> Result<Reply, CallError> {
+        let authorization = token.authorization();
+        let mut headers = vec![("authorization", authorization.as_str())];
+        headers.extend(self.body.map(|_| ("content-type", "application/json")));
+        let body = self.body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        http.send(target, self.method, &headers, body).await
+    }
 }
 
 fn refused(refusal: TokenRefusal, scope: &str) -> Response {
@@ -148,17 +189,4 @@ fn refused(refusal: TokenRefusal, scope: &str) -> Response {
 
 fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_id_means_fetch_and_anything_else_is_a_query() {
-        let question = "When does the contract with Northwind renew?";
-        assert_eq!(plan(question), (QUERY_KNOWLEDGE_BASE, json!({ "query": question })));
-        assert_eq!(plan("Show me MSA-2041, please."), (FETCH_CONTRACT_PDF, json!({ "document_id": "MSA-2041" })));
-        assert_eq!(plan("Is MSA-20 short?").0, QUERY_KNOWLEDGE_BASE);
-    }
 }
