@@ -28,6 +28,10 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
         match event {
             Event::KeysFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "fetched"]),
             Event::KeysNotFetched { server, .. } => metrics.count(&["keys", "server", server, "code", "not_fetched"]),
+            Event::MetadataFetched { server, .. } => metrics.count(&["metadata", "server", server, "code", "fetched"]),
+            Event::MetadataNotFetched { server, .. } => {
+                metrics.count(&["metadata", "server", server, "code", "not_fetched"]);
+            }
             Event::Withheld { resource, count, .. } => {
                 metrics.count_by(&["withheld", "resource", resource], *count);
             }

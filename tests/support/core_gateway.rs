@@ -84,25 +84,28 @@ impl CoreGateway {
     /// Ticks and answers until `stream` is told something.
     fn fly(&mut self, stream: StreamId) -> Landing {
         for _tick in 0..10 {
-            let mut steps = VecDeque::from([self.handle(|plugin, ambient| plugin.handle_tick(ambient))]);
-            let mut told = None;
-            while let Some(step) = steps.pop_front() {
-                let RootStep { calls, landings, events, revocations: _ } = step;
-                self.records.extend(events.iter().map(|event| event.to_json()));
-                for (who, landing) in landings {
-                    if who == stream {
-                        told = Some(landing);
-                    }
-                }
-                for call in calls {
-                    steps.push_back(self.answer(&call));
-                }
-            }
-            if let Some(landing) = told {
-                return landing;
+            let step = self.handle(|plugin, ambient| plugin.handle_tick(ambient));
+            let mut landings = self.carry_out(step);
+            if let Some(told) = landings.iter().position(|(who, _)| *who == stream) {
+                return landings.swap_remove(told).1;
             }
         }
         panic!("ten ticks told stream {stream:?} nothing");
+    }
+
+    /// Makes the calls of `step` and those that follow from their answers; returns whom to tell what.
+    fn carry_out(&mut self, step: RootStep) -> Vec<(StreamId, Landing)> {
+        let mut steps = VecDeque::from([step]);
+        let mut told = Vec::new();
+        while let Some(step) = steps.pop_front() {
+            let RootStep { calls, landings, events, revocations: _ } = step;
+            self.records.extend(events.iter().map(|event| event.to_json()));
+            told.extend(landings);
+            for call in calls {
+                steps.push_back(self.answer(&call));
+            }
+        }
+        told
     }
 
     fn answer(&mut self, call: &Callout) -> RootStep {
@@ -292,6 +295,9 @@ impl Gateway for CoreGateway {
 
     fn advance(&mut self, seconds: u64) -> bool {
         self.now += seconds;
+        // A host ticks on, whether requests come or not.
+        let step = self.handle(|plugin, ambient| plugin.handle_tick(ambient));
+        self.carry_out(step);
         true
     }
 

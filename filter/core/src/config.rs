@@ -9,6 +9,7 @@ pub mod a2a;
 pub mod accept;
 pub mod agent;
 pub mod credential;
+pub mod discovery;
 mod document;
 mod duration;
 pub mod endpoint;
@@ -50,6 +51,7 @@ pub use a2a::{A2aMethod, A2aPolicy};
 pub use accept::{Accept, DelegationRules, Presenter, Verdict};
 pub use agent::{Agent, AgentStatus, Agents};
 pub use credential::{AssertionKey, ClientAuthentication, Credential};
+pub use discovery::{Discovery, Location};
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
 pub use exchange::{

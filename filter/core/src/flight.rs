@@ -5,6 +5,7 @@
 //! A flight is bounded in calls, in time and in waiters, and there are boundedly many.
 
 mod breaker;
+mod discovering;
 mod exchanging;
 mod fetching;
 mod joining;

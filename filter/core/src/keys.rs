@@ -18,7 +18,7 @@ struct Fetched {
 }
 
 /// True `seconds` after `at`, and where the clock was set back to before it: a set of tomorrow would otherwise not be refreshed until then.
-fn has_passed(at: UnixSeconds, seconds: u64, now: UnixSeconds) -> bool {
+pub(crate) fn has_passed(at: UnixSeconds, seconds: u64, now: UnixSeconds) -> bool {
     now < at || now.get() >= at.get().saturating_add(seconds)
 }
 

@@ -25,6 +25,7 @@ mod bearer;
 pub mod config;
 pub mod delegation;
 pub mod digest;
+mod discovery;
 pub mod docs;
 pub mod dpop;
 pub mod entropy;

@@ -206,6 +206,27 @@ pub const JWKS_REFRESH_SECONDS_MAX: u64 = 24 * 60 * 60;
 /// Longest time in seconds that a key set verifies without a successful fetch.
 pub const JWKS_STALE_SECONDS_MAX: u64 = 24 * 60 * 60;
 
+/// Longest metadata document in bytes: large issuers publish about ten KiB.
+pub const METADATA_BYTES_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of JSON in a metadata document: the shape needs 2, and members that are not read may hold a key set.
+pub const METADATA_JSON_DEPTH_MAX: usize = 8;
+
+/// Shortest time in seconds after which metadata may be fetched anew: it changes with deployments.
+pub const METADATA_REFRESH_SECONDS_MIN: u64 = 60;
+
+/// Longest time in seconds that metadata may be gone by without looking again.
+pub const METADATA_REFRESH_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+/// Longest time in seconds that metadata may be gone by while none can be fetched: a weekend and the day after.
+pub const METADATA_STALE_SECONDS_MAX: u64 = 72 * 60 * 60;
+
+/// Longest time in seconds between two attempts to fetch metadata that fail: it doubles from one second to this.
+pub const METADATA_RETRY_SECONDS_MAX: u64 = 16;
+
+/// Most places besides the issuer's own that metadata may name.
+pub const DISCOVERY_AUTHORITIES_MAX: usize = 8;
+
 /// Largest difference of clocks in seconds that may be allowed for: more prolongs every token noticeably.
 pub const CLOCK_SKEW_SECONDS_MAX: u64 = 5 * 60;
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::discovery::Discovered;
 use crate::dpop::memory::UsedProofs;
 use crate::exchange::cache::IssuedTokens;
 use crate::exchange::refusals::Refusals;
@@ -26,6 +27,7 @@ use crate::signatures::checks::SignatureChecks;
 pub struct Plugin {
     config: Arc<Config>,
     pub(crate) keys: KeyStore,
+    pub(crate) discovered: Discovered,
     pub(crate) known: KnownTokens,
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
@@ -39,6 +41,7 @@ pub struct Plugin {
     pub(crate) called: BTreeMap<FlightId, (String, String)>,
     /// Streams to be resumed, in the order they came.
     pub(crate) landed: VecDeque<(StreamId, Landing)>,
+    /// Flights that waited for keys or metadata, and may go on.
     pub(crate) fetched_for: VecDeque<FlightId>,
 }
 
@@ -53,9 +56,11 @@ impl Plugin {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let keys = KeyStore::new(&config);
+        let discovered = Discovered::new(&config);
         Self {
             config: Arc::new(config),
             keys,
+            discovered,
             known: KnownTokens::default(),
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),

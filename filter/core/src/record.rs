@@ -310,6 +310,20 @@ pub enum Event {
         /// What was wrong.
         reason: &'static str,
     },
+    /// A server's metadata was fetched and proven.
+    MetadataFetched {
+        /// Configured name of the authorization server.
+        server: String,
+        /// What is used of it and is not in its lists.
+        unlisted: Vec<&'static str>,
+    },
+    /// A server's metadata was not fetched; the last good one serves on.
+    MetadataNotFetched {
+        /// Configured name of the authorization server.
+        server: String,
+        /// What was wrong.
+        reason: &'static str,
+    },
     /// A list was cut down to what may be called.
     Withheld {
         /// What to write.
@@ -378,7 +392,8 @@ impl Event {
     pub fn is_warning(&self) -> bool {
         match self {
             Self::KeysFetched { skipped, .. } => *skipped > 0,
-            Self::KeysNotFetched { .. } | Self::NotGranted { .. } => true,
+            Self::MetadataFetched { unlisted, .. } => !unlisted.is_empty(),
+            Self::KeysNotFetched { .. } | Self::MetadataNotFetched { .. } | Self::NotGranted { .. } => true,
             Self::Granted(_) | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
         }
     }
@@ -391,6 +406,12 @@ impl Event {
             }
             Self::KeysNotFetched { server, reason } => {
                 json!({"event": "keys_not_fetched", "authorization_server": server, "reason": reason})
+            }
+            Self::MetadataFetched { server, unlisted } => {
+                json!({"event": "metadata_fetched", "authorization_server": server, "unlisted": unlisted})
+            }
+            Self::MetadataNotFetched { server, reason } => {
+                json!({"event": "metadata_not_fetched", "authorization_server": server, "reason": reason})
             }
             Self::Granted(members)
             | Self::NotGranted { members, .. }

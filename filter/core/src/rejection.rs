@@ -135,6 +135,8 @@ pub enum Rejection {
     Dpop(DpopError),
     /// No usable keys of the token's issuer.
     KeysUnavailable,
+    /// No usable metadata of a server whose token endpoint is looked up there.
+    EndpointsUnavailable,
     /// The authorization server refused the exchange by policy.
     ExchangeDenied,
     /// The authorization server refused the subject token.
@@ -280,6 +282,7 @@ impl Rejection {
             Self::Binding(error) => error.code(),
             Self::Dpop(error) => error.code(),
             Self::KeysUnavailable => "keys_unavailable",
+            Self::EndpointsUnavailable => "endpoints_unavailable",
             Self::ExchangeDenied => "exchange_denied",
             Self::SubjectTokenRefused => "subject_token_refused",
             Self::StepUpRequired => "step_up_required",
@@ -382,6 +385,7 @@ impl Rejection {
             | Self::UpstreamAnswerRefused
             | Self::Lineage(_) => 502,
             Self::KeysUnavailable
+            | Self::EndpointsUnavailable
             | Self::AuthorizationServerUnavailable
             | Self::AuthorizationServerResting { .. }
             | Self::Overloaded
@@ -458,6 +462,7 @@ impl Rejection {
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired
             | Self::KeysUnavailable
+            | Self::EndpointsUnavailable
             | Self::ExchangeDenied
             | Self::InteractionRequired
             | Self::AgentCredentialRefused

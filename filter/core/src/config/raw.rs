@@ -40,9 +40,19 @@ pub(super) struct Server {
     pub(super) algorithms: Option<Vec<String>>,
     pub(super) typ: Option<Vec<String>>,
     pub(super) clock_skew: Option<String>,
+    pub(super) discovery: Option<Discovery>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Discovery {
+    pub(super) document: Option<String>,
+    pub(super) refresh: Option<String>,
+    pub(super) max_stale: Option<String>,
+    pub(super) authorities: Option<Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Jwks {
     pub(super) uri: Option<String>,

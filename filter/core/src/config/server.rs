@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::algorithm::{Algorithm, Algorithms};
+use crate::config::discovery::{self, Discovery, Location};
 use crate::config::endpoint::{Endpoint, Scheme};
 use crate::config::error::{ConfigError, Path, alternatives, quoted};
 use crate::config::{duration, raw, text};
@@ -26,7 +27,9 @@ pub struct AuthorizationServer {
     /// The issuer identifier, kept as the exact string: RFC 8414 §3.3 compares it without normalization.
     pub issuer: String,
     /// Where tokens are asked for; present on every server an exchange names.
-    pub token_endpoint: Option<Endpoint>,
+    pub token_endpoint: Option<Location>,
+    /// How its metadata is fetched; present wherever something of it is left to that.
+    pub discovery: Option<Discovery>,
     /// The keys its tokens are verified with.
     pub keys: KeySource,
     /// The Envoy cluster that reaches it; present whenever anything is fetched from it.
@@ -56,7 +59,7 @@ pub enum KeySource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteKeys {
     /// Where it is fetched from.
-    pub endpoint: Endpoint,
+    pub endpoint: Location,
     /// The Envoy cluster that reaches it.
     pub cluster: String,
     /// How old a set may be before the next one is fetched.
@@ -140,7 +143,10 @@ fn check(
     if let (Some(endpoint), None) = (&token_endpoint, &cluster) {
         return Err(cluster_missing(path, endpoint));
     }
-    let keys = check_keys(path, raw.jwks.as_ref(), cluster.as_deref())?;
+    let discovery = check_discovery(path, raw, &issuer, cluster.as_deref())?;
+    let token_endpoint =
+        token_endpoint.map(Location::Given).or_else(|| discovery.as_ref().map(|_| Location::Discovered));
+    let keys = check_keys(path, raw.jwks.as_ref(), cluster.as_deref(), discovery.as_ref())?;
     let timeout = raw.timeout.as_deref().map_or(Ok(TIMEOUT), |value| {
         duration::timeout(&path.field("timeout"), value, Millis::new(TIMEOUT_MILLIS_MAX))
     })?;
@@ -157,6 +163,7 @@ fn check(
             token_endpoint.as_ref(),
         )?,
         token_endpoint,
+        discovery,
         keys,
         cluster,
         timeout,
@@ -180,6 +187,27 @@ fn check_endpoint(path: &Path<'_>, url: Option<&str>) -> Result<Option<Endpoint>
     url.map(|url| Endpoint::parse(url).map_err(|error| error.at(path, url))).transpose()
 }
 
+fn check_discovery(
+    path: &Path<'_>,
+    raw: &raw::Server,
+    issuer: &str,
+    cluster: Option<&str>,
+) -> Result<Option<Discovery>, ConfigError> {
+    let Some(found) = &raw.discovery else {
+        return Ok(None);
+    };
+    let place = path.field("discovery");
+    let given = raw.jwks.as_ref().is_some_and(|jwks| jwks.uri.is_some() || jwks.keys.is_some());
+    if raw.token_endpoint.is_some() && given {
+        let advice = "what is given is not looked up";
+        return Err(place.wrong("found beside token_endpoint and jwks", "at least one of them left out", advice));
+    }
+    let cluster = cluster.ok_or_else(|| {
+        path.field("cluster").missing("the name of an Envoy cluster", "the filter fetches the metadata through it")
+    })?;
+    discovery::check(&place, found, issuer, cluster).map(Some)
+}
+
 fn cluster_missing(path: &Path<'_>, endpoint: &Endpoint) -> ConfigError {
     path.field("cluster").missing(
         "the name of an Envoy cluster",
@@ -187,13 +215,27 @@ fn cluster_missing(path: &Path<'_>, endpoint: &Endpoint) -> ConfigError {
     )
 }
 
-fn check_keys(path: &Path<'_>, raw: Option<&raw::Jwks>, cluster: Option<&str>) -> Result<KeySource, ConfigError> {
+fn check_keys(
+    path: &Path<'_>,
+    raw: Option<&raw::Jwks>,
+    cluster: Option<&str>,
+    discovery: Option<&Discovery>,
+) -> Result<KeySource, ConfigError> {
     const WANT: &str = "{\"uri\": URL} or {\"keys\": [JWK, ...]}";
     const ADVICE: &str = "say where this issuer's public keys come from";
     let jwks = path.field("jwks");
-    let raw = raw.ok_or_else(|| jwks.missing(WANT, ADVICE))?;
+    let raw = match (raw, discovery) {
+        (Some(raw), _) => raw,
+        (None, Some(_)) => &raw::Jwks::default(),
+        (None, None) => return Err(jwks.missing(WANT, ADVICE)),
+    };
     match (&raw.uri, &raw.keys) {
-        (None, None) => Err(jwks.wrong("empty", WANT, ADVICE)),
+        (None, None) => {
+            let cluster = discovery.map(|discovery| discovery.cluster.clone());
+            let cluster = cluster.ok_or_else(|| jwks.wrong("empty", WANT, ADVICE))?;
+            let (refresh, max_stale) = check_ages(&jwks, raw)?;
+            Ok(KeySource::Remote(RemoteKeys { endpoint: Location::Discovered, cluster, refresh, max_stale }))
+        }
         (Some(_), Some(_)) => Err(jwks.wrong("found both \"uri\" and \"keys\"", WANT, ADVICE)),
         (None, Some(keys)) => check_inline_keys(&jwks, raw, keys).map(KeySource::Inline),
         (Some(uri), None) => {
@@ -201,6 +243,7 @@ fn check_keys(path: &Path<'_>, raw: Option<&raw::Jwks>, cluster: Option<&str>) -
             let endpoint = Endpoint::parse(uri).map_err(|error| error.at(&uri_path, uri))?;
             let cluster = cluster.ok_or_else(|| cluster_missing(path, &endpoint))?.to_owned();
             let (refresh, max_stale) = check_ages(&jwks, raw)?;
+            let endpoint = Location::Given(endpoint);
             Ok(KeySource::Remote(RemoteKeys { endpoint, cluster, refresh, max_stale }))
         }
     }
@@ -258,7 +301,7 @@ fn check_ages(path: &Path<'_>, raw: &raw::Jwks) -> Result<(Seconds, Seconds), Co
 fn check_assertion_audience(
     path: &Path<'_>,
     value: Option<&str>,
-    token_endpoint: Option<&Endpoint>,
+    token_endpoint: Option<&Location>,
 ) -> Result<AssertionAudience, ConfigError> {
     match (value, token_endpoint) {
         (None | Some("issuer"), _) => Ok(AssertionAudience::Issuer),

@@ -2,7 +2,7 @@
 //!
 //! `nth` says which of the agent's keys or secrets at the server authenticates it.
 
-use crate::config::{AuthorizationServer, Endpoint, Grant, Kind, TokenExchange};
+use crate::config::{AuthorizationServer, Endpoint, Grant, Kind, Location, TokenExchange};
 use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE};
 use crate::exchange::request::ExchangeRequest;
 use crate::flight::{Callout, FlightId};
@@ -24,7 +24,7 @@ impl ExchangeRequest {
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
-        let endpoint = token_endpoint(&grant.idp)?;
+        let endpoint = self.token_endpoint(&grant.idp)?;
         let form = Form::new().field("grant_type", TOKEN_EXCHANGE);
         let form = match &self.exchange.kind {
             // Identity chaining: `resource` would be "the URI of authorization server B" too, so it is left out.
@@ -107,11 +107,15 @@ impl ExchangeRequest {
 
     fn send(&self, form: Form, nth: usize, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
         let server = &self.exchange.server;
-        let endpoint = token_endpoint(server)?;
+        let endpoint = self.token_endpoint(server)?;
         form.authenticated(&self.agent, nth, server, endpoint, ambient)?.post(flight, server, endpoint)
     }
-}
-
-fn token_endpoint(server: &AuthorizationServer) -> Result<&Endpoint, Rejection> {
-    server.token_endpoint.as_ref().ok_or(Rejection::Internal("authorization server without a token endpoint"))
+    fn token_endpoint<'a>(&'a self, server: &'a AuthorizationServer) -> Result<&'a Endpoint, Rejection> {
+        match &server.token_endpoint {
+            Some(Location::Given(endpoint)) => Some(endpoint),
+            Some(Location::Discovered) => self.located.get(&server.name),
+            None => None,
+        }
+        .ok_or(Rejection::Internal("authorization server without a token endpoint"))
+    }
 }

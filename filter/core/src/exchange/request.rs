@@ -1,10 +1,11 @@
 //! What an exchange asks for, made only from an authorised delegation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{Acquisition, Agent, Kind, ScopeSet};
+use crate::config::{Acquisition, Agent, Endpoint, Kind, ScopeSet};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::digest::sha256;
@@ -78,6 +79,8 @@ pub struct ExchangeRequest {
     pub(crate) inbound_chain: Option<ActorChain>,
     pub(crate) subject_expires_at: UnixSeconds,
     pub(crate) txn: TransactionId,
+    /// The token endpoints that are looked up, by server; filled in when its flight begins.
+    pub(crate) located: BTreeMap<String, Endpoint>,
     pub(super) subject_token: Redacted<String>,
     key: ExchangeKey,
 }
@@ -110,6 +113,7 @@ impl ExchangeRequest {
             inbound_chain: delegation.chain().cloned(),
             subject_expires_at: delegation.expires_at(),
             txn: txn.clone(),
+            located: BTreeMap::new(),
             subject_token: subject_token.clone(),
             key,
         })

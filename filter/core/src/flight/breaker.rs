@@ -9,7 +9,7 @@
 //! A failure is no answer, or one that says the server is failing; a refusal is an answer like any other.
 //! While an endpoint rests, requests for it are refused at once and told for how long, and nothing is sent.
 //! One exchange tries it again when the rest is over; the others wait for what comes of that.
-//! Only configured endpoints are ever asked about, so there are boundedly many breakers.
+//! Only endpoints of configured servers are ever asked about, and one that its server has left is forgotten, so there are boundedly many breakers.
 
 use std::collections::BTreeMap;
 
@@ -69,6 +69,16 @@ impl Breakers {
         // A clock that was set back must not prolong the rest.
         let rest = until.since(now)?.get().min(BREAKER_REST_SECONDS);
         (rest > 0).then_some(Seconds::new(rest))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        self.endpoints.keys().any(|(_, known)| known == path)
+    }
+
+    /// An endpoint that is no longer where its server is.
+    pub(super) fn forget(&mut self, endpoint: &Endpoint) {
+        self.endpoints.remove(&name(endpoint));
     }
 
     /// Takes note of what became of a call.

@@ -29,7 +29,7 @@ use crate::time::{Seconds, UnixSeconds};
 /// How far an exchange has come.
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// Nothing sent yet.
+    /// Nothing sent yet; where to send it may still be looked up.
     Queued,
     /// Call 7 is out; this many were sent.
     AskedForGrant { attempts: u32 },
@@ -86,7 +86,8 @@ impl Exchanging {
 pub(super) enum Arrival<'a> {
     Start,
     Answer(CalloutAnswer<'a>),
-    Keys,
+    /// Keys or metadata that it waited for, or none.
+    Fetched,
     /// The host never answered. Nothing more is sent: a late answer to the old call must not be read as one to a new call.
     Overdue,
 }
@@ -109,10 +110,14 @@ impl Plugin {
         let Flight { stage: Stage::Exchanging(exchanging), .. } = flight else {
             return;
         };
-        let Exchanging { request, progress, mut credentials, reuse_max } = *exchanging;
+        let Exchanging { mut request, progress, mut credentials, reuse_max } = *exchanging;
         let hop = progress.hop(&request.exchange.kind);
         let next = match (progress, arrival) {
-            (Progress::Queued, Arrival::Start) => begin(id, &request, credentials, ambient, step),
+            (Progress::Queued, Arrival::Start | Arrival::Fetched) => match self.locate(id, &mut request, ambient.now) {
+                Ok(true) => begin(id, &request, credentials, ambient, step),
+                Ok(false) => Next::Wait(Progress::Queued),
+                Err(rejection) => Next::Land(Err((hop, rejection))),
+            },
             (Progress::AskedForGrant { .. } | Progress::AskedForToken { .. }, Arrival::Answer(answer))
                 if answer::is_unknown_client(&answer) && next_key(hop, &request, &mut credentials) =>
             {
@@ -121,7 +126,7 @@ impl Plugin {
             (Progress::AskedForGrant { attempts }, Arrival::Answer(answer)) => {
                 self.take_grant(id, &request, credentials, attempts, &answer, ambient, step)
             }
-            (Progress::GrantAwaitsKeys(response), Arrival::Keys) => {
+            (Progress::GrantAwaitsKeys(response), Arrival::Fetched) => {
                 self.check_grant(id, &request, credentials, response, false, ambient, step)
             }
             (Progress::AskedForToken { attempts, grant_jti }, Arrival::Answer(answer)) => {
@@ -134,11 +139,11 @@ impl Plugin {
                     }
                 }
             }
-            (Progress::TokenAwaitsKeys { response, grant_jti }, Arrival::Keys) => {
+            (Progress::TokenAwaitsKeys { response, grant_jti }, Arrival::Fetched) => {
                 self.check_token(id, &request, response, grant_jti, false, ambient)
             }
             (_, Arrival::Overdue) => Next::Land(Err((hop, Rejection::AuthorizationServerUnavailable))),
-            (_, Arrival::Start | Arrival::Answer(_) | Arrival::Keys) => {
+            (_, Arrival::Start | Arrival::Answer(_) | Arrival::Fetched) => {
                 Next::Land(Err((hop, Rejection::Internal("arrival out of turn"))))
             }
         };

@@ -1,8 +1,8 @@
 //! Fetching a key set: one GET, one strict reading of the answer.
 
-use super::table::{Flight, Stage, Waiter};
+use super::table::{Flight, Waiter};
 use super::{Callout, CalloutAnswer, FlightId, Landing, RootStep};
-use crate::config::AuthorizationServer;
+use crate::config::{AuthorizationServer, Location};
 use crate::exchange::answer::is_json;
 use crate::jwks::KeySet;
 use crate::keys::KeyStore;
@@ -57,7 +57,6 @@ impl Plugin {
         now: UnixSeconds,
         step: &mut RootStep,
     ) {
-        self.keys.attempted(name, now);
         let config = self.config();
         let remote =
             config.servers.get(name).and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
@@ -65,14 +64,24 @@ impl Plugin {
             self.land_fetch(flight, name, Err("no key endpoint"), now, step);
             return;
         };
+        let endpoint = match &remote.endpoint {
+            Location::Given(endpoint) => endpoint.clone(),
+            Location::Discovered => {
+                match self.discovered.usable(server, now).and_then(|found| found.jwks_uri.clone()) {
+                    Some(endpoint) => endpoint,
+                    None => return self.fetch_when_discovered(id, flight, server, now, step),
+                }
+            }
+        };
+        self.keys.attempted(name, now);
         step.calls.push(Callout {
             flight: id,
             cluster: remote.cluster.clone(),
             headers: vec![
                 (":method", "GET".to_owned()),
-                (":scheme", remote.endpoint.scheme.as_str().to_owned()),
-                (":authority", remote.endpoint.authority.clone()),
-                (":path", remote.endpoint.path.clone()),
+                (":scheme", endpoint.scheme.as_str().to_owned()),
+                (":authority", endpoint.authority),
+                (":path", endpoint.path),
                 ("accept", "application/jwk-set+json, application/json".to_owned()),
             ],
             authorization: None,
@@ -80,6 +89,24 @@ impl Plugin {
             timeout: server.timeout,
         });
         self.flights.put_back(id, flight);
+    }
+
+    /// Where the keys are is known when the metadata is; without any, there are none.
+    fn fetch_when_discovered(
+        &mut self,
+        id: FlightId,
+        flight: Flight,
+        server: &AuthorizationServer,
+        now: UnixSeconds,
+        step: &mut RootStep,
+    ) {
+        match self.discover_for(server, id, now) {
+            Ok(()) => self.flights.put_back(id, flight),
+            Err(_) => {
+                self.keys.attempted(&server.name, now);
+                self.land_fetch(flight, &server.name, Err("no metadata"), now, step);
+            }
+        }
     }
 
     /// Ends the fetch: keeps a proven set, tells everybody who waits.
@@ -130,12 +157,4 @@ pub(super) fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
         return Err("larger than a key set may be");
     }
     KeySet::parse(body).map_err(|_| "no usable key in it")
-}
-
-/// True for a flight that fetches keys.
-pub(super) fn server_of(stage: &Stage) -> Option<&str> {
-    match stage {
-        Stage::Fetching(name) => Some(name),
-        Stage::Exchanging(_) => None,
-    }
 }

@@ -3,7 +3,6 @@
 use super::FlightId;
 use super::exchanging::Exchanging;
 use super::table::{Claim, Waiter};
-use crate::config::{Acquisition, Endpoint};
 use crate::exchange::request::ExchangeRequest;
 use crate::limits::FLIGHTS_MAX;
 use crate::plugin::Plugin;
@@ -53,22 +52,21 @@ impl Plugin {
         if let Some(id) = shared.and_then(|key| self.flights.sharing(key)) {
             return Ok(id);
         }
-        let endpoints = endpoints(&request.exchange);
         let mut claims = vec![Claim::Agent(request.agent.id.clone())];
-        claims.extend(endpoints.clone().map(|endpoint| Claim::Endpoint(endpoint.url.clone())));
+        let mut endpoints = Vec::new();
+        for server in request.exchange.servers() {
+            let endpoint = self.discovered.token_endpoint(server, now);
+            // Where it is not known yet, the issuer stands for it.
+            claims.push(Claim::Endpoint(endpoint.map_or_else(|| server.issuer.clone(), |known| known.url.clone())));
+            endpoints.extend(endpoint.cloned());
+        }
         // One server may answer both calls.
         claims.dedup();
         self.flights.may_begin(&claims)?;
         self.breakers
-            .admit(endpoints, now)
+            .admit(endpoints.iter(), now)
             .map_err(|wait| Rejection::AuthorizationServerResting { seconds: wait.get() })?;
         let request = Exchanging::new(request, reuse_max);
         Ok(self.flights.exchange(request, shared, claims, now))
     }
-}
-
-/// The token endpoints that an exchange calls.
-fn endpoints(exchange: &Acquisition) -> impl Iterator<Item = &Endpoint> + Clone {
-    let idp = exchange.kind.grant().map(|grant| &grant.idp);
-    idp.into_iter().chain([&exchange.server]).filter_map(|server| server.token_endpoint.as_ref())
 }

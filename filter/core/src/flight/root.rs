@@ -2,7 +2,7 @@
 
 use super::exchanging::Arrival;
 use super::fetching;
-use super::table::Stage;
+use super::table::{Flight, Stage};
 use super::{CalloutAnswer, FlightId, RootStep};
 use crate::limits::{LANDINGS_PER_STEP_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
@@ -12,6 +12,7 @@ impl Plugin {
     /// Starts what waits to be started, refreshes what is due, ends what was never answered.
     pub fn handle_tick(&mut self, ambient: &mut Ambient<'_>) -> RootStep {
         let mut step = RootStep::default();
+        self.start_due_discoveries(ambient.now);
         self.start_due_fetches(ambient.now);
         for _ in 0..STARTS_PER_TICK_MAX {
             let Some(id) = self.flights.next_to_start() else {
@@ -64,10 +65,7 @@ impl Plugin {
         let Some(flight) = self.flights.take(id) else {
             return;
         };
-        match fetching::server_of(&flight.stage).map(str::to_owned) {
-            Some(server) => self.start_fetch(id, flight, &server, ambient.now, step),
-            None => self.advance_exchange(id, flight, Arrival::Start, ambient, step),
-        }
+        self.go_on(id, flight, Arrival::Start, ambient, step);
     }
 
     fn arrive(&mut self, id: FlightId, answer: CalloutAnswer<'_>, ambient: &mut Ambient<'_>, step: &mut RootStep) {
@@ -79,6 +77,11 @@ impl Plugin {
                 let server = server.clone();
                 let read = fetching::read(&answer);
                 self.land_fetch(flight, &server, read, ambient.now, step);
+            }
+            Stage::Discovering(server) => {
+                let server = server.clone();
+                let read = self.read_discovery(&server, &answer);
+                self.land_discovery(flight, &server, read, ambient.now, step);
             }
             Stage::Exchanging(_) => {
                 self.advance_exchange(id, flight, Arrival::Answer(answer), ambient, step);
@@ -93,18 +96,47 @@ impl Plugin {
         let Some(flight) = self.flights.take(id) else {
             return;
         };
-        match fetching::server_of(&flight.stage).map(str::to_owned) {
-            Some(server) => self.land_fetch(flight, &server, Err("no answer"), ambient.now, step),
-            None => self.advance_exchange(id, flight, Arrival::Overdue, ambient, step),
+        match &flight.stage {
+            Stage::Fetching(server) => {
+                let server = server.clone();
+                self.land_fetch(flight, &server, Err("no answer"), ambient.now, step);
+            }
+            Stage::Discovering(server) => {
+                let server = server.clone();
+                self.land_discovery(flight, &server, Err("no answer"), ambient.now, step);
+            }
+            Stage::Exchanging(_) => self.advance_exchange(id, flight, Arrival::Overdue, ambient, step),
         }
     }
 
-    /// Exchanges that waited for keys go on in the same callback.
+    /// What waited for keys or metadata goes on in the same callback.
     fn tell_flights(&mut self, ambient: &mut Ambient<'_>, step: &mut RootStep) {
         while let Some(id) = self.fetched_for.pop_front() {
             if let Some(flight) = self.flights.take(id) {
-                self.advance_exchange(id, flight, Arrival::Keys, ambient, step);
+                self.go_on(id, flight, Arrival::Fetched, ambient, step);
             }
+        }
+    }
+
+    /// Starts a flight, or goes on with one that waited for another.
+    fn go_on(
+        &mut self,
+        id: FlightId,
+        flight: Flight,
+        arrival: Arrival<'_>,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) {
+        match &flight.stage {
+            Stage::Fetching(server) => {
+                let server = server.clone();
+                self.start_fetch(id, flight, &server, ambient.now, step);
+            }
+            Stage::Discovering(server) => {
+                let server = server.clone();
+                self.start_discovery(id, flight, &server, ambient.now, step);
+            }
+            Stage::Exchanging(_) => self.advance_exchange(id, flight, arrival, ambient, step),
         }
     }
 }

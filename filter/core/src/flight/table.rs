@@ -24,6 +24,8 @@ pub(super) enum Waiter {
 pub(super) enum Stage {
     /// The key set of the authorization server of this name.
     Fetching(String),
+    /// The metadata of the authorization server of this name.
+    Discovering(String),
     /// A token.
     Exchanging(Box<Exchanging>),
 }
@@ -63,6 +65,7 @@ pub(crate) struct Flights {
     to_start: VecDeque<FlightId>,
     by_key: BTreeMap<ExchangeKey, FlightId>,
     by_server: BTreeMap<String, FlightId>,
+    discovering: BTreeMap<String, FlightId>,
     claimed: BTreeMap<Claim, usize>,
     last: u64,
 }
@@ -84,9 +87,24 @@ impl Flights {
         self.by_server.contains_key(server)
     }
 
+    /// The flight that fetches the metadata of `server`, started where there is none. Never refused, as for keys.
+    pub(super) fn discover(&mut self, server: &str, now: UnixSeconds) -> FlightId {
+        if let Some(id) = self.discovering.get(server) {
+            return *id;
+        }
+        let id = self.add(Stage::Discovering(server.to_owned()), None, Vec::new(), now);
+        self.discovering.insert(server.to_owned(), id);
+        id
+    }
+
+    /// True where the metadata of `server` is being fetched.
+    pub(super) fn is_discovering(&self, server: &str) -> bool {
+        self.discovering.contains_key(server)
+    }
+
     /// How many exchanges are in the air.
     pub(super) fn exchanges(&self) -> usize {
-        self.in_air.len().saturating_sub(self.by_server.len())
+        self.in_air.len().saturating_sub(self.by_server.len()).saturating_sub(self.discovering.len())
     }
 
     /// The flight in the air that exchanges for this key.
@@ -177,8 +195,10 @@ impl Flights {
 
     /// Forgets the names under which a landed flight could be joined.
     pub(super) fn landed(&mut self, flight: &Flight) {
-        if let Stage::Fetching(server) = &flight.stage {
-            self.by_server.remove(server);
+        match &flight.stage {
+            Stage::Fetching(server) => drop(self.by_server.remove(server)),
+            Stage::Discovering(server) => drop(self.discovering.remove(server)),
+            Stage::Exchanging(_) => {}
         }
         if let Some(key) = flight.shared {
             self.by_key.remove(&key);

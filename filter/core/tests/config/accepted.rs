@@ -2,8 +2,8 @@
 
 use actgate_core::algorithm::Algorithms;
 use actgate_core::config::{
-    AgentStatus, AssertionAudience, CallerProof, Config, Demand, Exchange, IssuedTokenFormat, KeySource, McpPolicy,
-    Presenter, Protocol, Resource, SubjectTokenType, Verdict,
+    AgentStatus, AssertionAudience, CallerProof, Config, Demand, Exchange, IssuedTokenFormat, KeySource, Location,
+    McpPolicy, Presenter, Protocol, Resource, SubjectTokenType, Verdict,
 };
 use actgate_core::time::{Millis, Seconds};
 use serde_json::json;
@@ -27,7 +27,8 @@ fn every_member_arrives() {
     assert!(config.hold_headers);
     let idp = &config.servers["idp"];
     assert_eq!((idp.name.as_str(), idp.issuer.as_str()), ("idp", "https://idp.example"));
-    assert_eq!(idp.token_endpoint.as_ref().unwrap().path, "/oauth2/v1/token");
+    let Some(Location::Given(endpoint)) = &idp.token_endpoint else { unreachable!("it is given") };
+    assert_eq!(endpoint.path, "/oauth2/v1/token");
     assert_eq!(idp.client_assertion_audience, AssertionAudience::TokenEndpoint);
     assert_eq!((idp.timeout, idp.clock_skew), (Millis::new(2000), Seconds::new(30)));
     let agent = config.agents.by_id("wlp2").unwrap();

@@ -10,6 +10,7 @@ extern crate actgate_wasm32_tests;
 
 mod a2a;
 mod accepted;
+mod discovery;
 mod document;
 mod limits;
 mod refused;

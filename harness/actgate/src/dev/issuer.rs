@@ -223,7 +223,7 @@ impl Issuer {
             (Endpoint::Keys, _) => {
                 HttpResponse::text(200, "application/json", key_set(&self.keys.published()).to_string())
             }
-            (Endpoint::Metadata, _) => HttpResponse::text(200, "application/json", self.metadata().to_string()),
+            (Endpoint::Metadata, _) => self.told_metadata(),
             (Endpoint::Authorize, Role::IdentityProvider(policy)) => self.authorize(now, request, &policy),
             (Endpoint::Authorize, Role::ResourceServer(_)) => HttpResponse::text(404, "text/plain", "no such endpoint"),
         }

@@ -52,10 +52,7 @@ impl Issuer {
             self.last_id_jag = Some(token.clone());
         }
         issued.body.insert("access_token".to_owned(), json!(token));
-        for (pointer, value) in self.said(|how| match how {
-            Misbehaviour::Member(pointer, value) => Some((pointer, value)),
-            _ => None,
-        }) {
+        for (pointer, value) in self.said(Endpoint::Token, member) {
             say(&mut issued.body, pointer, value);
         }
         HttpResponse::json(200, &Value::Object(issued.body))
@@ -87,7 +84,7 @@ impl Issuer {
         if self.is_broken(&Misbehaviour::Widen) {
             widen(issued);
         }
-        for (pointer, value) in self.said(|how| match how {
+        for (pointer, value) in self.said(Endpoint::Token, |how| match how {
             Misbehaviour::Claim(pointer, value) => Some((pointer, value)),
             _ => None,
         }) {
@@ -102,9 +99,24 @@ impl Issuer {
     }
 
     /// What was ordered to be said, word for word, in the order of the orders.
-    fn said(&self, which: impl Fn(&Misbehaviour) -> Option<(&String, &Value)>) -> Vec<(&String, &Value)> {
-        let in_force = self.breaks.iter().filter(|entry| entry.endpoint == Endpoint::Token && entry.in_force);
+    fn said(
+        &self,
+        endpoint: Endpoint,
+        which: impl Fn(&Misbehaviour) -> Option<(&String, &Value)>,
+    ) -> Vec<(&String, &Value)> {
+        let in_force = self.breaks.iter().filter(|entry| entry.endpoint == endpoint && entry.in_force);
         in_force.filter_map(|entry| which(&entry.how)).collect()
+    }
+
+    /// The metadata, as honest as it is told to be.
+    pub(super) fn told_metadata(&self) -> HttpResponse {
+        let mut document = self.metadata();
+        if let Value::Object(members) = &mut document {
+            for (pointer, value) in self.said(Endpoint::Metadata, member) {
+                say(members, pointer, value);
+            }
+        }
+        HttpResponse::text(200, "application/json", document.to_string())
     }
 
     fn swap_subject(&self, claims: &mut Map<String, Value>) {
@@ -133,6 +145,13 @@ impl Issuer {
         }
         let token = mint::jws(self.keys.signer(), &header, &claims);
         if self.is_broken(&Misbehaviour::BadSignature) { broken::bad_signature(&token) } else { token }
+    }
+}
+
+fn member(how: &Misbehaviour) -> Option<(&String, &Value)> {
+    match how {
+        Misbehaviour::Member(pointer, value) => Some((pointer, value)),
+        _ => None,
     }
 }
 

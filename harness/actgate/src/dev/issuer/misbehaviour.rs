@@ -4,7 +4,8 @@
 //! Absent on purpose: combinations that hide each other; the first replacement wins.
 //!
 //! As a word: `[keys:]name[=number][*times]`, for example `widen`, `slow=3000`, `keys:status=500*2`;
-//! or `claim:/pointer=JSON[*times]` for what the token says, `member:/pointer=JSON[*times]` for what the response says, null to leave it out.
+//! or `claim:/pointer=JSON[*times]` for what the token says, `member:/pointer=JSON[*times]` for what the response says, null to leave it out;
+//! `metadata:member:/pointer=JSON[*times]` for what the metadata says.
 
 pub(crate) mod answer;
 
@@ -170,6 +171,9 @@ impl FromStr for Break {
         let unknown = || UnknownBreak(text.to_owned());
         if text.starts_with("claim:/") || text.starts_with("member:/") {
             return said(text).ok_or_else(unknown);
+        }
+        if let Some(member) = text.strip_prefix("metadata:").filter(|rest| rest.starts_with("member:/")) {
+            return said(member).map(|said| Self { endpoint: Endpoint::Metadata, ..said }).ok_or_else(unknown);
         }
         let (endpoint, rest) = match text.split_once(':') {
             Some(("keys", rest)) => (Endpoint::Keys, rest),
