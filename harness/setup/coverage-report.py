@@ -35,7 +35,12 @@ sources, test_files = {}, set()
 for path in folder.rglob("*.rs"):
     sources[str(path)], declared = tests_in(path)
     test_files |= {str(file) for file in declared}
-sources = {file: begin for file, begin in sources.items() if file not in test_files}
+folders = [pathlib.Path(file).with_suffix("") for file in test_files]
+sources = {
+    file: begin
+    for file, begin in sources.items()
+    if file not in test_files and not any(pathlib.Path(file).is_relative_to(below) for below in folders)
+}
 regions = collections.defaultdict(dict)
 for function in json.loads(export.read_text())["data"][0]["functions"]:
     for line, column, end_line, end_column, count, file_id, _, kind in function["regions"]:

@@ -52,6 +52,14 @@ def edited(base, edits):
     return document
 
 
+def seed_answer(name, answer):
+    pieces = [piece for piece in answer.get("pieces", []) if isinstance(piece, str)]
+    if pieces:
+        events = "event-stream" in (answer.get("content_type") or "")
+        body = "".join(pieces).replace("query_knowledge_base", "query").encode()
+        write("list_answers", name, bytes([4 * len(pieces[0]) % 256 + events]) + body)
+
+
 def seed_step(name, step):
     token, request = step.get("token", {}), step.get("request", {})
     header = token.get("raw_header") or text(edited(HEADER, token.get("header", {})))
@@ -62,6 +70,7 @@ def seed_step(name, step):
         body = text(request.get("body", CALL)).replace("query_knowledge_base", "query")
     write("json_rpc", name, body)
     lines = "".join(f"{key.lower()}: {value}\n" for key, value in request.get("headers", []))
+    seed_answer(name, step.get("upstream_answer", {}))
     write("mcp_headers", name, f"{lines}\n{body}".replace("query_knowledge_base", "query"))
 
 

@@ -101,7 +101,7 @@ impl Gateway {
     }
 
     /// Calls the core as its adapter does.
-    fn ask<T>(&mut self, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> T {
+    pub(crate) fn ask<T>(&mut self, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> T {
         let drawn = &mut self.drawn;
         let mut draw = || {
             *drawn += 1;
@@ -258,6 +258,14 @@ impl Gateway {
         }
     }
 
+    /// Takes a stream that was let through, with what becomes of the answer to it.
+    pub(crate) fn awaited_answer(&mut self, id: u32) -> Option<Box<ResponsePlan>> {
+        match self.streams.remove(&id)?.waiting? {
+            Waiting::Response(plan) => Some(plan),
+            Waiting::Body(_) | Waiting::Flight(..) | Waiting::Held(..) => None,
+        }
+    }
+
     /// The stream is reset.
     pub fn gone(&mut self, id: u32) {
         if let Some(stream) = self.streams.remove(&id)
@@ -358,6 +366,6 @@ impl Gateway {
 }
 
 /// No token in anything that is said. All tokens of this world begin in one of these ways.
-fn unspoken(text: &str) {
+pub(crate) fn unspoken(text: &str) {
     assert!(!text.contains("eyJ") && !text.contains("opaque-J"), "a token is said: {text}");
 }

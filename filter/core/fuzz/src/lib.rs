@@ -2,8 +2,8 @@
 //!
 //! Every function is deterministic in its bytes but for key values, which are drawn per process and decide nothing.
 //! The same functions replay `finds/` in a plain test of the core, so nothing here names the fuzzer.
-//! There is no target for server-sent events: the core does not read any yet.
 
+pub mod answers;
 pub mod bytes;
 pub mod gateway;
 pub mod issuers;

@@ -166,7 +166,7 @@ pub fn token_response(data: &[u8]) {
     }
 }
 
-fn intent(resource: Option<&'static str>) -> Intent {
+pub(crate) fn intent(resource: Option<&'static str>) -> Intent {
     Intent { sound: true, sub: "user-1@example".to_owned(), resource, expires_at: START + 900, operation: None }
 }
 
@@ -175,7 +175,7 @@ fn inbound() -> String {
 }
 
 /// A sound request on its own; the stream that it opens is 1.
-fn sound_request(gateway: &mut Gateway, path: &str, more: &[(&[u8], &[u8])], intent: Intent) {
+pub(crate) fn sound_request(gateway: &mut Gateway, path: &str, more: &[(&[u8], &[u8])], intent: Intent) {
     let credential = format!("Bearer {}", inbound());
     let mut headers: Vec<(&[u8], &[u8])> = vec![
         (b":method", b"POST"),
@@ -258,7 +258,7 @@ pub fn json_rpc(data: &[u8]) {
     }
 }
 
-fn exchange(gateway: &mut Gateway) {
+pub(crate) fn exchange(gateway: &mut Gateway) {
     gateway.tick();
     for _call in 0..2 {
         gateway.answer(0, |issuers, call, now| issuers.answer(call, Flaw::None, now));

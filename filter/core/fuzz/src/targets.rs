@@ -1,5 +1,6 @@
 //! The targets by name: what each fuzzer is given, and what a find is replayed with.
 
+pub use crate::answers::list_answers;
 pub use crate::parsers::{configuration, json_rpc, jwks, jwt, mcp_headers, token_response};
 
 /// See [`crate::operations`].
@@ -11,12 +12,13 @@ pub fn operations(data: &[u8]) {
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const ALL: [(&str, Target); 7] = [
+pub const ALL: [(&str, Target); 8] = [
     ("jwt", jwt),
     ("jwks", jwks),
     ("token_response", token_response),
     ("configuration", configuration),
     ("json_rpc", json_rpc),
     ("mcp_headers", mcp_headers),
+    ("list_answers", list_answers),
     ("operations", operations),
 ];
