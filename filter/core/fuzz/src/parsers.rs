@@ -225,6 +225,10 @@ pub fn configuration(data: &[u8]) {
 /// The tools whose names a body could give, with the scopes of each; nothing else is let through.
 const MAPPED: [&str; 6] = ["query", "write", "once", "twice", "initialize", "tools/list"];
 
+/// The methods of an agent that a body could name, as versions 0.3 and 1.0 of A2A spell them.
+const AGENTS: [(&str, [&str; 2]); 2] =
+    [("message/send", ["message/send", "SendMessage"]), ("tasks/get", ["tasks/get", "GetTask"])];
+
 /// What an ordinary reader takes the body for.
 fn operation_of(body: &[u8]) -> Option<&'static str> {
     let value: Value = serde_json::from_slice(body).ok()?;
@@ -237,7 +241,7 @@ fn operation_of(body: &[u8]) -> Option<&'static str> {
         .iter()
         .find(known)
         .copied()
-        .or_else(|| ["message/send", "tasks/get"].into_iter().find(|known| *known == name))
+        .or_else(|| AGENTS.into_iter().find(|(_, spellings)| spellings.contains(&name)).map(|(known, _)| known))
 }
 
 /// A request body, to a tool server and to an agent.
