@@ -14,6 +14,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../fuzz/src/answers.rs"]
+mod answers;
 #[path = "../../fuzz/src/bytes.rs"]
 mod bytes;
 #[path = "../../fuzz/src/gateway.rs"]
