@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::answer::UpstreamAnswer;
 use crate::gateway::{Gateway, Observation, Request, Seen};
+use crate::pushed;
 use crate::tls_client::{self, Connection};
 use crate::upstream::Upstream;
 
@@ -30,13 +31,22 @@ pub struct Options {
     pub wasm_log: LogLevel,
     /// The loopback port of what stands behind both routes, where that is not the upstream that remembers.
     pub behind: Option<u16>,
+    /// For how long a replaced listener serves on; with it the listener is in a file that can be written anew, see [`crate::pushed`].
+    pub pushed: Option<Duration>,
     /// The path under which it knows the tools' route, where that is another than the gateway's.
     pub prefix_rewrite: Option<&'static str>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { bootstrap: "envoy.yaml", workers: 1, wasm_log: LogLevel::Info, behind: None, prefix_rewrite: None }
+        Self {
+            bootstrap: "envoy.yaml",
+            workers: 1,
+            wasm_log: LogLevel::Info,
+            behind: None,
+            pushed: None,
+            prefix_rewrite: None,
+        }
     }
 }
 
@@ -196,10 +206,17 @@ pub fn work_dir(world: &World) -> PathBuf {
 
 /// An Envoy for `world` with this filter configuration, ready to be started or asked for its opinion of it.
 pub fn launch(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<Launch, String> {
-    let mut launch = Launch::new(bootstrap(world, document, options, upstream)?)
+    let mut text = bootstrap(world, document, options, upstream)?;
+    if options.pushed.is_some() {
+        text = pushed::split(world, &text)?;
+    }
+    let mut launch = Launch::new(text)
         .concurrency(options.workers)
         .log_level(LogLevel::Warning)
         .component_log_level("wasm", options.wasm_log);
+    if let Some(time) = options.pushed {
+        launch = launch.drain_time(time);
+    }
     for (name, value) in world.environment() {
         launch = launch.env(&name, &value);
     }
@@ -221,7 +238,7 @@ pub fn wire(request: &Request) -> Vec<u8> {
     text
 }
 
-fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<String, String> {
+pub(crate) fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
     let mut text = std::fs::read_to_string(folder.join(options.bootstrap)).map_err(|error| error.to_string())?;
     if let Some(path) = options.prefix_rewrite {

@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod harness_gateway;
 pub mod peer;
 pub mod proof;
+pub mod pushed;
 pub mod recording;
 pub mod reference;
 pub mod run;

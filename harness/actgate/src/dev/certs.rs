@@ -34,6 +34,8 @@ pub struct Certificates {
     pub authority: PathBuf,
     /// Envoy's listener.
     pub gateway: CertificateFiles,
+    /// What the listener changes to in the middle of a run.
+    pub next_gateway: CertificateFiles,
     /// The agents' client certificates, by agent id.
     pub agents: BTreeMap<String, CertificateFiles>,
     /// A client of the same authority whose SPIFFE id is registered nowhere.
@@ -58,7 +60,8 @@ impl Certificates {
         fs::write(&path, &authority.pem).map_err(|error| failed(&error))?;
         let names = [gateway_host, "localhost", "127.0.0.1"].map(str::to_owned).to_vec();
         let params = CertificateParams::new(names).map_err(|error| failed(&error))?;
-        let gateway = authority.issue(dir, "gateway", params, ExtendedKeyUsagePurpose::ServerAuth)?;
+        let gateway = authority.issue(dir, "gateway", params.clone(), ExtendedKeyUsagePurpose::ServerAuth)?;
+        let next_gateway = authority.issue(dir, "gateway-next", params, ExtendedKeyUsagePurpose::ServerAuth)?;
         let mut clients = BTreeMap::new();
         for agent in agents {
             if let Some(spiffe_id) = &agent.spiffe_id {
@@ -66,7 +69,7 @@ impl Certificates {
             }
         }
         let stranger = authority.workload(dir, "stranger", STRANGER_SPIFFE_ID)?;
-        Ok(Self { authority: path, gateway, agents: clients, stranger })
+        Ok(Self { authority: path, gateway, next_gateway, agents: clients, stranger })
     }
 }
 

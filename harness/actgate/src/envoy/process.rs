@@ -103,6 +103,7 @@ pub struct Launch {
     component_levels: Vec<(String, LogLevel)>,
     env: BTreeMap<String, String>,
     ready_max: Duration,
+    drain_time: Option<Duration>,
 }
 
 /// The environment carries the agents' keys, and the bootstrap may: neither is shown.
@@ -127,6 +128,7 @@ impl Launch {
             component_levels: Vec::new(),
             env: BTreeMap::new(),
             ready_max: READY_MAX,
+            drain_time: None,
         }
     }
 
@@ -162,6 +164,13 @@ impl Launch {
     #[must_use]
     pub fn ready_within(mut self, bound: Duration) -> Self {
         self.ready_max = bound;
+        self
+    }
+
+    /// For how long a listener that was replaced serves on, in whole seconds; ten minutes otherwise.
+    #[must_use]
+    pub fn drain_time(mut self, time: Duration) -> Self {
+        self.drain_time = Some(time);
         self
     }
 
@@ -240,6 +249,9 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(file("access.log")?)
             .stderr(file("envoy.log")?);
+        if let Some(time) = self.drain_time {
+            command.args(["--drain-time-s", &time.as_secs().to_string()]);
+        }
         let levels: Vec<String> =
             self.component_levels.iter().map(|(component, level)| format!("{component}:{}", level.name())).collect();
         if !levels.is_empty() {

@@ -147,7 +147,7 @@ fn private_keys_are_for_their_owner_only() {
     }
     let certificates = world.certificates.expect("a generated world has them");
     // Every signing key, the gateway's key, the agents' and the stranger's; the authority's is nowhere.
-    assert_eq!(secrets, world.keys.len() + certificates.agents.len() + 2);
+    assert_eq!(secrets, world.keys.len() + certificates.agents.len() + 3);
     assert_eq!(certificates.agents.len(), 2);
 }
 
