@@ -286,12 +286,16 @@ fn refusal_codes() -> BTreeSet<String> {
 }
 
 /// Codes that no vector can bring about, and why.
-const BEYOND_VECTORS: [(&str, &str); 3] = [
+const BEYOND_VECTORS: [(&str, &str); 4] = [
     (
         "agent_unknown",
         "a configuration in which nobody could present a token does not load, and an unregistered actor is refused before",
     ),
     ("internal", "says that a state was reached that cannot be; a vector for it would be a bug"),
+    (
+        "reconfigured",
+        "vectors send one request at a time, and this needs one that waits while the configuration changes",
+    ),
     ("overloaded", "needs hundreds of exchanges in the air at once, and vectors send one request at a time"),
 ];
 

@@ -73,13 +73,15 @@ impl Worker {
 
     /// Puts a plugin with a fresh configuration into service.
     ///
-    /// Nothing of the one before may reach it: its flights are numbered from the start again, so an answer to an old call would be read as one
-    /// to a new call, and a request that was admitted under the old rules would be released under the new ones.
+    /// Envoy gives another configuration to a root context of its own, and lets the old one decide what it began: this is for hosts that
+    /// configure a root anew. Nothing of the one before may reach the new one: its flights are numbered from the start again, so an answer
+    /// to an old call would be read as one to a new call, and a request that was admitted under the old rules would be released under the
+    /// new ones. So what is undecided is refused, and may be sent again at once.
     pub(crate) fn serve(&self, plugin: Plugin, native: Native) -> bool {
-        let (Ok(mut slot), Ok(mut calls), Ok(mut stages), Ok(mut signatures)) = (
+        let (Ok(mut slot), Ok(mut calls), Ok(stages), Ok(mut signatures)) = (
             self.plugin.try_borrow_mut(),
             self.calls.try_borrow_mut(),
-            self.stages.try_borrow_mut(),
+            self.stages.try_borrow(),
             self.native.try_borrow_mut(),
         ) else {
             return false;
@@ -87,13 +89,31 @@ impl Worker {
         *signatures = Some(native);
         *slot = Some(plugin);
         calls.clear();
-        for stage in stages.values_mut() {
-            if matches!(stage, Stage::Reading { .. } | Stage::Waiting { .. }) {
-                *stage = Stage::Replied;
-            }
-        }
+        let undecided: Vec<u32> = stages
+            .iter()
+            .filter(|(_, stage)| matches!(stage, Stage::Reading { .. } | Stage::Waiting { .. }))
+            .map(|(stream, _)| *stream)
+            .collect();
+        drop((slot, calls, stages, signatures));
         self.tick_millis.set(0);
+        for stream in undecided {
+            self.refuse_reconfigured(stream);
+        }
         true
+    }
+
+    fn refuse_reconfigured(&self, stream: u32) {
+        let reply = match self.take(stream) {
+            Some(Stage::Reading { then, .. }) => then.handle_reconfigured(),
+            Some(Stage::Waiting { then, .. }) => then.handle_reconfigured(),
+            Some(stage) => return self.put(stream, stage),
+            None => return,
+        };
+        // A stream that is gone needs no answer, and the answer would be another one's.
+        if host::set_effective_context(stream).is_ok() {
+            self.reply(stream, &reply);
+            let _ = host::set_effective_context(self.root);
+        }
     }
 
     /// Lets the core handle one event, with the time and randomness of now.

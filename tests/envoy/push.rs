@@ -193,6 +193,33 @@ fn certificate_shown(gateway: &EnvoyGateway) -> Vec<u8> {
     connection.conn.peer_certificates().and_then(|chain| Some(chain.first()?.to_vec())).unwrap_or_default()
 }
 
+/// A plugin that was replaced ends with its last connection: it renews no keys for nobody.
+#[test]
+fn a_replaced_plugin_asks_nobody_any_more() {
+    let gateway = start(&options());
+    let often = |round: u32| {
+        move |document: &mut Value| {
+            document["authorization_servers"]["idp"]["jwks"]["refresh"] = json!("10s");
+            document["resources"][1]["max_body"] = json!(format!("{}KiB", 512 + round));
+        }
+    };
+    for round in 0..3 {
+        assert!(push(&gateway, often(round)));
+        assert_eq!(
+            code(&exchange(&gateway, &good_request(&token(&gateway.world, &format!("often-{round}"))))),
+            "status 200"
+        );
+    }
+    drained(&gateway);
+    std::thread::sleep(Duration::from_secs(1));
+    let before = gateway.asked(IDP).2;
+    std::thread::sleep(Duration::from_secs(11));
+    let fetched = gateway.asked(IDP).2 - before;
+    // Two workers and the main thread, each once or twice; with those of before it would be twelve at least.
+    assert!((3..=6).contains(&fetched), "{fetched} fetches");
+    assert_no_trap(&gateway);
+}
+
 #[test]
 fn what_changes_under_load_loses_no_request() {
     let mut gateway = start(&options());

@@ -27,7 +27,7 @@ pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
 use crate::flight::Landing;
 use crate::plugin::Plugin;
 use crate::request::Ambient;
-use crate::step::Step;
+use crate::step::{Reply, Step};
 
 /// A request that waits for a flight.
 #[derive(Debug)]
@@ -44,6 +44,14 @@ impl Joined {
         match self {
             Self::Keys(waiting) => waiting.handle_keys(plugin, ambient),
             Self::Token(waiting) => waiting.handle_token(plugin, ambient, landing),
+        }
+    }
+
+    /// The configuration that it came under is gone, and the flight with it. Not even what was observed goes on.
+    pub fn handle_reconfigured(self) -> Reply {
+        match self {
+            Self::Keys(waiting) => waiting.handle_reconfigured(),
+            Self::Token(waiting) => waiting.handle_reconfigured(),
         }
     }
 }

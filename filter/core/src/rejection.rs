@@ -135,6 +135,8 @@ pub enum Rejection {
     Dpop(DpopError),
     /// No usable keys of the token's issuer.
     KeysUnavailable,
+    /// The configuration changed while the request waited, on a host that keeps none of the old one.
+    Reconfigured,
     /// No usable metadata of a server whose token endpoint is looked up there.
     EndpointsUnavailable,
     /// The authorization server refused the exchange by policy.
@@ -283,6 +285,7 @@ impl Rejection {
             Self::Dpop(error) => error.code(),
             Self::KeysUnavailable => "keys_unavailable",
             Self::EndpointsUnavailable => "endpoints_unavailable",
+            Self::Reconfigured => "reconfigured",
             Self::ExchangeDenied => "exchange_denied",
             Self::SubjectTokenRefused => "subject_token_refused",
             Self::StepUpRequired => "step_up_required",
@@ -386,6 +389,7 @@ impl Rejection {
             | Self::Lineage(_) => 502,
             Self::KeysUnavailable
             | Self::EndpointsUnavailable
+            | Self::Reconfigured
             | Self::AuthorizationServerUnavailable
             | Self::AuthorizationServerResting { .. }
             | Self::Overloaded
@@ -463,6 +467,7 @@ impl Rejection {
             | Self::HumanRequired
             | Self::KeysUnavailable
             | Self::EndpointsUnavailable
+            | Self::Reconfigured
             | Self::ExchangeDenied
             | Self::InteractionRequired
             | Self::AgentCredentialRefused

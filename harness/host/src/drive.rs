@@ -13,3 +13,4 @@ mod settle;
 mod stream_end;
 
 pub(crate) use chain::Entry;
+pub(crate) use instances::StartFailure;

@@ -2,6 +2,7 @@
 
 mod build;
 mod inspect;
+mod push;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Envoy {
     pub(crate) workers: usize,
     pub(crate) limits: Limits,
     pub(crate) reloads: Reloads,
+    /// A plugin got another configuration, so there may be roots that nobody needs any more.
+    pub(crate) replaced: bool,
     pub(crate) on_callout: Option<CalloutHook>,
     pub(crate) on_upstream: Option<UpstreamHook>,
 }

@@ -74,6 +74,11 @@ impl AwaitBody {
         admitted.arrived.context.observe_no_longer_than(ambient.now);
         admitted.arrived.context.refuse(Rejection::BodyTooLarge)
     }
+
+    /// The configuration that admitted the request is gone. Not even what was observed goes on.
+    pub fn handle_reconfigured(self) -> Reply {
+        self.0.arrived.context.reply(Rejection::Reconfigured)
+    }
 }
 
 /// How much of the request was judged before its release.
@@ -234,6 +239,12 @@ impl AwaitToken {
             ),
             Err(rejection) => self.admitted.arrived.context.refuse(rejection),
         }
+    }
+}
+
+impl AwaitToken {
+    pub(super) fn handle_reconfigured(self) -> Reply {
+        self.admitted.arrived.context.reply(Rejection::Reconfigured)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
 use crate::routing;
 use crate::signatures::checks::{Peer, Rationed};
-use crate::step::{DpopChallenge, Step};
+use crate::step::{DpopChallenge, Reply, Step};
 use crate::time::UnixSeconds;
 
 /// What a request shows of who sends it, owned, so that it can wait.
@@ -97,6 +97,10 @@ impl AwaitKeys {
         let mut arrived = self.0;
         arrived.context.observe_no_longer_than(ambient.now);
         admit_with(plugin, ambient, arrived, false)
+    }
+
+    pub(super) fn handle_reconfigured(self) -> Reply {
+        self.0.context.reply(Rejection::Reconfigured)
     }
 }
 

@@ -61,7 +61,7 @@ impl Envoy {
         Ok(())
     }
 
-    fn refusal(&self, plugin: usize, why: StartFailure) -> StartError {
+    pub(crate) fn refusal(&self, plugin: usize, why: StartFailure) -> StartError {
         let name = self.world.plugins.get(plugin).map_or("", |p| &p.name);
         let why = match why {
             StartFailure::Load(text) => text,

@@ -64,6 +64,9 @@ impl Envoy {
     pub(crate) fn run_clock(&mut self, by: Duration) {
         let target = self.world.clock.now.after(by);
         self.settle();
+        if self.replaced {
+            self.retire_roots();
+        }
         while let Some(due) = self.next_due().filter(|due| *due <= target) {
             self.world.clock.now = self.world.clock.now.max(due);
             self.fire();

@@ -112,6 +112,7 @@ impl Builder {
             workers: self.workers,
             limits: self.limits,
             reloads: Reloads::default(),
+            replaced: false,
             on_callout: None,
             on_upstream: None,
         };
