@@ -40,7 +40,7 @@ impl Worker {
     }
 
     fn head_step(&self, plan: &mut ResponsePlan, end_of_stream: bool) -> ResponseStep {
-        let serialized = if plan.reads_body() { host::header_map(Map::ResponseHeaders).ok() } else { None };
+        let serialized = if plan.reads_head() { host::header_map(Map::ResponseHeaders).ok() } else { None };
         let headers = serialized.as_deref().and_then(host::pairs).unwrap_or_default();
         let status = host::header(Map::ResponseHeaders, ":status")
             .ok()
@@ -82,7 +82,11 @@ impl Worker {
             return Action::Continue;
         };
         let reading = plan(&mut stage).map_or(Reading::Not, |plan| plan.reading());
+        let clean = plan(&mut stage).is_none_or(|plan| clean_trailers(plan).is_some());
         self.put(stream, stage);
+        if !clean {
+            return self.refuse_undecided(stream);
+        }
         match reading {
             // No piece is left to read, and the host has no body in which anything could be replaced.
             Reading::Not | Reading::Pieces => Action::Continue,
@@ -114,6 +118,18 @@ impl Worker {
         host::log(host::Level::Error, "actgate: the host refused to replace a body; the answer is cut off");
         self.refuse_undecided(stream)
     }
+}
+
+/// Takes out of the trailers what the caller must not see.
+fn clean_trailers(plan: &ResponsePlan) -> Option<()> {
+    if !plan.searches_trailers() {
+        return Some(());
+    }
+    let serialized = host::header_map(Map::ResponseTrailers).ok()?;
+    for name in plan.trailers_to_remove(&host::pairs(&serialized)?) {
+        host::remove_header(Map::ResponseTrailers, &name).ok()?;
+    }
+    Some(())
 }
 
 fn plan(stage: &mut Stage) -> Option<&mut ResponsePlan> {

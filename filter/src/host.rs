@@ -15,6 +15,7 @@ pub(crate) struct Refused(pub(crate) u32);
 pub(crate) enum Map {
     RequestHeaders,
     ResponseHeaders,
+    ResponseTrailers,
     CalloutResponseHeaders,
 }
 
@@ -23,6 +24,7 @@ impl Map {
         match self {
             Self::RequestHeaders => 0,
             Self::ResponseHeaders => 2,
+            Self::ResponseTrailers => 3,
             Self::CalloutResponseHeaders => 6,
         }
     }

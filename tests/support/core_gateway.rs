@@ -247,6 +247,11 @@ impl CoreGateway {
                 BodyStep::Reply(reply) => return self.reply(&reply, seen),
             }
         }
+        let trailers = said.map(|said| said.trailers).unwrap_or_default();
+        let pairs: Vec<(&[u8], &[u8])> =
+            trailers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let removed = plan.trailers_to_remove(&pairs);
+        headers.extend(trailers.into_iter().filter(|(name, _)| !removed.contains(name)));
         Observation { status, headers, body, upstream: seen }
     }
 

@@ -52,7 +52,7 @@ impl Seen {
 pub struct Observation {
     /// Status of the answer.
     pub status: u16,
-    /// Headers of the answer, those of the transport left out.
+    /// Headers of the answer, those of the transport left out, and its trailers.
     pub headers: Vec<(String, String)>,
     /// Body of the answer.
     pub body: Vec<u8>,

@@ -198,9 +198,12 @@ impl Gateway for HarnessGateway {
         }
         let upstream = self.envoy.upstream(id).filter(envoy_harness::Seen::complete);
         let downstream = self.envoy.downstream(id);
+        let mut headers = downstream.as_ref().map(|seen| pairs(&seen.headers)).unwrap_or_default();
+        let trailers = downstream.as_ref().and_then(|seen| seen.trailers.as_ref());
+        headers.extend(trailers.map(pairs).unwrap_or_default());
         Observation {
             status: downstream.as_ref().map_or(0, envoy_harness::Seen::status),
-            headers: downstream.as_ref().map(|seen| pairs(&seen.headers)).unwrap_or_default(),
+            headers,
             body: downstream.map(|seen| seen.body).unwrap_or_default(),
             upstream: upstream.map(|seen| Seen { headers: pairs(&seen.headers), body: seen.body }),
         }

@@ -309,6 +309,7 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
     // An upstream that refuses the issued token was reached; nobody else is.
     let reached = allowed
         || step.want == "upstream_answer_refused"
+        || step.want == "upstream_refused_secret"
         || (step.want == "upstream_refused_token" && step.upstream == 401);
     if observation.upstream.is_some() != reached {
         return Err(format!("upstream reached: {}", observation.upstream.is_some()));

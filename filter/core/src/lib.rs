@@ -32,6 +32,7 @@ pub mod entropy;
 pub mod exchange;
 pub mod flight;
 pub mod flow;
+pub mod injection;
 pub mod json;
 pub mod jwks;
 pub mod jwt;

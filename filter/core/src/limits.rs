@@ -113,6 +113,18 @@ pub const ORIGINS_MAX: usize = 16;
 /// Longest time in seconds that an answer may be allowed to go on: a day, as for a token.
 pub const STREAM_SECONDS_MAX: u64 = LIFETIME_SECONDS_MAX;
 
+/// Longest name of a header that a secret is injected in, in bytes.
+pub const HEADER_NAME_BYTES_MAX: usize = 64;
+
+/// Shortest injected secret in bytes: shorter ones are guessed, and found in answers that do not hold them.
+pub const INJECTED_SECRET_BYTES_MIN: usize = 8;
+
+/// Longest injected secret in bytes: brokered tokens may be JWTs of a few KiB, and every header of an answer is searched for it.
+pub const INJECTED_SECRET_BYTES_MAX: usize = 4 * 1024;
+
+/// Longest text before an injected secret in bytes: a scheme's name or a user's.
+pub const INJECTED_PREFIX_BYTES_MAX: usize = 128;
+
 /// Longest MCP session identifier in bytes: a UUID takes 36, a signed token some hundred.
 pub const SESSION_ID_BYTES_MAX: usize = 1024;
 

@@ -28,6 +28,8 @@ pub enum Source {
     Cached,
     /// The caller's own token, whose audience is the upstream.
     PassedThrough,
+    /// A secret of the gateway's own.
+    Injected,
     /// None: what was asked for is everybody's.
     Public,
 }
@@ -38,6 +40,7 @@ impl Source {
             Self::Exchanged => "exchanged",
             Self::Cached => "cached",
             Self::PassedThrough => "passed_through",
+            Self::Injected => "injected",
             Self::Public => "public",
         }
     }

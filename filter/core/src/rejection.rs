@@ -174,6 +174,8 @@ pub enum Rejection {
     UpstreamAnswerRefused,
     /// The upstream refused the token that was issued for it.
     UpstreamRefusedToken,
+    /// The upstream answered 401 to the secret that is injected.
+    UpstreamRefusedSecret,
     /// The impossible; the text names the place.
     Internal(&'static str),
 }
@@ -301,6 +303,7 @@ impl Rejection {
             Self::TooManyBadSignatures => "too_many_bad_signatures",
             Self::Overloaded => "overloaded",
             Self::UpstreamRefusedToken => "upstream_refused_token",
+            Self::UpstreamRefusedSecret => "upstream_refused_secret",
             Self::Internal(_) => "internal",
         }
     }
@@ -386,6 +389,7 @@ impl Rejection {
             | Self::AuthorizationServerAnswerInvalid
             | Self::GrantReplayed
             | Self::UpstreamAnswerRefused
+            | Self::UpstreamRefusedSecret
             | Self::Lineage(_) => 502,
             Self::KeysUnavailable
             | Self::EndpointsUnavailable
@@ -463,6 +467,7 @@ impl Rejection {
             | Self::ResourceNotMapped
             | Self::ClientInputRefused
             | Self::UpstreamAnswerRefused
+            | Self::UpstreamRefusedSecret
             | Self::ToolUnknownBeforeBody
             | Self::HumanRequired
             | Self::KeysUnavailable

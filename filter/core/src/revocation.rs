@@ -63,7 +63,7 @@ mod tests {
             observing: None,
         };
         let lease = Lease::new(StreamRules::default(), UnixSeconds::new(1), UnixSeconds::new(2));
-        ResponsePlan { exchanged: None, refusal, answer: Answer::Unread, begun: false, lease }
+        ResponsePlan { exchanged: None, injected: None, refusal, answer: Answer::Unread, begun: false, lease }
     }
 
     #[test]

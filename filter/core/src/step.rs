@@ -3,6 +3,7 @@
 //! `Forward` and `Reply` end the decision; `then` is consumed by what it waits for.
 //! There is no step that forwards an undecided request but `Observed`, which takes a configuration that says so for a time, and no way to write a header after the request was released.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
 use crate::flow::{Answer, AwaitBody, CheckBody, Joined, Lease};
+use crate::injection::Injection;
 use crate::mcp;
 use crate::operation::RequestEdit;
 use crate::record::Record;
@@ -115,21 +117,25 @@ pub enum BodyPlan {
 #[derive(Debug)]
 pub struct HeaderEdits {
     remove: Vec<String>,
-    set: Vec<(&'static str, Redacted<String>)>,
+    set: Vec<(Cow<'static, str>, Redacted<String>)>,
 }
 
 impl HeaderEdits {
     /// Replaces the caller's credential by the one issued for the upstream.
     pub(crate) fn authorize(issued: &IssuedToken, strip: Vec<String>, txn: &TransactionId) -> Self {
-        Self {
-            remove: strip,
-            set: vec![("authorization", issued.bearer()), (TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))],
-        }
+        Self { remove: strip, set: vec![(Cow::Borrowed("authorization"), issued.bearer()), named(txn)] }
+    }
+
+    /// Replaces the caller's credential by a secret of the gateway's own, whichever header that stands in.
+    pub(crate) fn inject(injection: &Injection, mut strip: Vec<String>, txn: &TransactionId) -> Self {
+        strip.push("authorization".to_owned());
+        let header = Cow::Owned(injection.header().to_owned());
+        Self { remove: strip, set: vec![(header, injection.value().clone()), named(txn)] }
     }
 
     /// Keeps the caller's credential, whose audience is the upstream itself.
     pub(crate) fn pass_through(strip: Vec<String>, txn: &TransactionId) -> Self {
-        Self { remove: strip, set: vec![(TRANSACTION_HEADER, Redacted::new(txn.as_str().to_owned()))] }
+        Self { remove: strip, set: vec![named(txn)] }
     }
 
     /// Applies what follows from the operation, after everything else.
@@ -139,7 +145,7 @@ impl HeaderEdits {
             self.remove.push("content-length".to_owned());
         }
         self.remove.extend(edit.remove.into_iter().map(str::to_owned));
-        self.set.extend(edit.headers.into_iter().map(|(name, value)| (name, Redacted::new(value))));
+        self.set.extend(edit.headers.into_iter().map(|(name, value)| (Cow::Borrowed(name), Redacted::new(value))));
         edit.body
     }
 
@@ -155,9 +161,13 @@ impl HeaderEdits {
     }
 
     /// Headers to set, replacing what is there.
-    pub fn replacements(&self) -> impl Iterator<Item = (&'static str, &Redacted<String>)> {
-        self.set.iter().map(|(name, value)| (*name, value))
+    pub fn replacements(&self) -> impl Iterator<Item = (&str, &Redacted<String>)> {
+        self.set.iter().map(|(name, value)| (name.as_ref(), value))
     }
+}
+
+fn named(txn: &TransactionId) -> (Cow<'static, str>, Redacted<String>) {
+    (Cow::Borrowed(TRANSACTION_HEADER), Redacted::new(txn.as_str().to_owned()))
 }
 
 /// The exchanged token that went upstream.
@@ -171,10 +181,19 @@ pub(crate) struct Sent {
     pub(crate) agent: Arc<Agent>,
 }
 
+/// The injected secret that went upstream.
+#[derive(Debug)]
+pub(crate) struct Injected {
+    pub(crate) injection: Arc<Injection>,
+    /// Headers of the answer that hold it.
+    pub(crate) echoes: Vec<String>,
+}
+
 /// What the filter does when the upstream answers.
 #[derive(Debug)]
 pub struct ResponsePlan {
     pub(crate) exchanged: Option<Sent>,
+    pub(crate) injected: Option<Injected>,
     pub(crate) refusal: RefusalContext,
     pub(crate) answer: Answer,
     pub(crate) lease: Lease,
@@ -282,6 +301,7 @@ impl RefusalContext {
             // Nothing is refused, so nothing ends by time either.
             response: ResponsePlan {
                 exchanged: None,
+                injected: None,
                 refusal: self,
                 answer: Answer::Unread,
                 begun: false,

@@ -3,6 +3,7 @@
 //! There is no variant for "whatever came": passing a token through names the audience that must already be in it.
 //! Each kind of exchange knows the calls it takes ([`Kind`]) and the lineage that must hold of what comes back.
 
+mod inject;
 mod kinds;
 mod lineage;
 
@@ -14,6 +15,7 @@ use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::raw;
 use crate::config::resource::Surroundings;
 use crate::config::server::AuthorizationServer;
+use crate::injection::Injection;
 use crate::jwt::verify::AcceptedTyp;
 use crate::redacted::Redacted;
 use crate::time::Seconds;
@@ -23,6 +25,8 @@ use crate::time::Seconds;
 pub enum Exchange {
     /// A token acquired for the acting agent.
     Acquire(Arc<Acquisition>),
+    /// A secret of the gateway's own, for an upstream that knows no tokens.
+    Inject(Arc<Injection>),
     /// The verified token itself: the next hop is the one it was minted for.
     PassThrough {
         /// The audience of the token; the same as the one accepted.
@@ -215,8 +219,7 @@ pub(super) fn check(
     around: Surroundings<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Exchange, ConfigError> {
-    const WANT: &str =
-        "one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\" and \"pass_through\"";
+    const WANT: &str = "one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\"";
     const ADVICE: &str = "say what credential is sent on";
     let raw = raw.ok_or_else(|| path.missing(WANT, ADVICE))?;
     let kinds = raw.kinds();
@@ -228,6 +231,9 @@ pub(super) fn check(
     let path = path.field(kind);
     let acquisition = match raw {
         raw::Exchange { pass_through: Some(raw), .. } => return check_pass_through(&path, raw, accept),
+        raw::Exchange { inject: Some(raw), .. } => {
+            return Ok(Exchange::Inject(Arc::new(inject::check(&path, raw, around, warnings)?)));
+        }
         raw::Exchange { id_jag: Some(raw), .. } => kinds::id_jag(&path, raw, around, warnings)?,
         raw::Exchange { token_exchange: Some(raw), .. } => kinds::token_exchange(&path, raw, around, warnings)?,
         raw::Exchange { identity_chaining: Some(raw), .. } => kinds::identity_chaining(&path, raw, around, warnings)?,

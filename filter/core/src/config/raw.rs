@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::redacted::Redacted;
 
 pub(super) use exchange::{
-    ActorToken, ClientCredentials, Exchange, IdJag, IdentityChaining, Lineage, LineageOf, LineageOfChaining,
+    ActorToken, ClientCredentials, Exchange, IdJag, IdentityChaining, Inject, Lineage, LineageOf, LineageOfChaining,
     LineageOfToken, PassThrough, TokenExchange,
 };
 pub(super) use one_or_many::OneOrMany;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
-use crate::config::{Protocol, Resource};
+use crate::config::{Exchange, Protocol, Resource};
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Credential};
 use crate::flow::{Answer, Lease};
@@ -137,7 +137,8 @@ fn pass_card(
     let record = context.record.clone().allowed(Source::Public, None);
     // There is no token that could end.
     let lease = Lease::new(resource.streams, now, UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX));
-    let response = ResponsePlan { exchanged: None, refusal: context, answer: Answer::Unread, begun: false, lease };
+    let response =
+        ResponsePlan { exchanged: None, injected: None, refusal: context, answer: Answer::Unread, begun: false, lease };
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 
@@ -170,6 +171,7 @@ fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> V
             || read_as.starts_with("x-actgate-")
             || (resource.strip_cookies && read_as == "cookie")
             || arrival.strips(read_as)
+            || matches!(&resource.exchange, Exchange::Inject(injection) if injection.header() == read_as)
             || (read_as != name && (DECIDING.contains(&read_as) || read_as.starts_with(mcp::PARAMETER)))
     })
 }

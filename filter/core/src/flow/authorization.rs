@@ -10,13 +10,14 @@ use crate::flight::Landing;
 use crate::flow::admission::Arrived;
 use crate::flow::arrival::{Arrival, ToldBy};
 use crate::flow::{Answer, Joined, Lease};
+use crate::injection::Injection;
 use crate::jwt::JwtError;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Reply, ResponsePlan, Sent, Step};
+use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Step};
 use crate::time::UnixSeconds;
 
 /// An admitted request.
@@ -90,6 +91,17 @@ enum Judged {
     ByHeaders,
 }
 
+/// The credential that goes upstream.
+#[derive(Debug)]
+enum Outgoing {
+    /// One that was issued for it.
+    Issued(ExchangeKey, Arc<IssuedToken>, Source),
+    /// The caller's own.
+    Own,
+    /// The gateway's own.
+    Secret(Arc<Injection>),
+}
+
 impl Admitted {
     fn judge_head(&mut self) -> Result<Operation, Rejection> {
         let Arrived { arrival, resource, context, .. } = &mut self.arrived;
@@ -107,7 +119,13 @@ impl Admitted {
             self.arrived.context.record.operation(&operation.label);
         }
         let exchange = match &self.arrived.resource.exchange {
-            Exchange::PassThrough { .. } => return self.pass_through(ambient.now, operation, judged),
+            Exchange::PassThrough { .. } => {
+                return self.unexchanged(ambient.now, Outgoing::Own, operation, judged);
+            }
+            Exchange::Inject(injection) => {
+                let secret = Outgoing::Secret(Arc::clone(injection));
+                return self.unexchanged(ambient.now, secret, operation, judged);
+            }
             Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
         let generation = plugin.config().digest;
@@ -125,7 +143,7 @@ impl Admitted {
             {
                 plugin.refresh_exchange(request, ambient.now);
             }
-            return self.release(ambient.now, Some((key, issued)), Source::Cached, operation, judged);
+            return self.release(ambient.now, Outgoing::Issued(key, issued, Source::Cached), operation, judged);
         }
         let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);
         if let Some(wait) = plugin.refused.wait(resource, agent, ambient.now) {
@@ -155,7 +173,7 @@ impl Admitted {
     }
 
     /// Nobody is asked for the scopes: the caller's own token must have them.
-    fn pass_through(mut self, now: UnixSeconds, operation: Operation, judged: Judged) -> Step {
+    fn unexchanged(mut self, now: UnixSeconds, outgoing: Outgoing, operation: Operation, judged: Judged) -> Step {
         let held = match self.delegation.claims().scopes() {
             Ok(held) => held,
             Err(error) => return self.arrived.context.refuse(Rejection::Token(error)),
@@ -167,27 +185,26 @@ impl Admitted {
             return self.arrived.context.observed(observation, None);
         }
         // A body that comes later is held against what goes ahead, which is the whole token.
-        self.release(now, None, Source::PassedThrough, Operation { scopes: held, ..operation }, judged)
+        self.release(now, outgoing, Operation { scopes: held, ..operation }, judged)
     }
 
-    fn release(
-        self,
-        now: UnixSeconds,
-        issued: Option<(ExchangeKey, Arc<IssuedToken>)>,
-        source: Source,
-        operation: Operation,
-        judged: Judged,
-    ) -> Step {
+    fn release(self, now: UnixSeconds, outgoing: Outgoing, operation: Operation, judged: Judged) -> Step {
         let agent = Arc::clone(self.delegation.agent());
         let Arrived { context, strip, resource, .. } = self.arrived;
         let Operation { edit, lists, .. } = operation.clone();
-        let mut edits = match &issued {
-            Some((_, token)) => HeaderEdits::authorize(token, strip, &context.txn),
-            None => HeaderEdits::pass_through(strip, &context.txn),
+        let record = context.record.clone();
+        let (mut edits, record) = match &outgoing {
+            Outgoing::Issued(_, token, source) => {
+                (HeaderEdits::authorize(token, strip, &context.txn), record.allowed(*source, Some(token)))
+            }
+            Outgoing::Own => {
+                (HeaderEdits::pass_through(strip, &context.txn), record.allowed(Source::PassedThrough, None))
+            }
+            Outgoing::Secret(injection) => {
+                (HeaderEdits::inject(injection, strip, &context.txn), record.allowed(Source::Injected, None))
+            }
         };
         let lease = Lease::new(resource.streams, now, self.delegation.expires_at());
-        let token = issued.as_ref().map(|(_, token)| token.as_ref());
-        let record = context.record.clone().allowed(source, token);
         let body_edit = edits.also(edit);
         let body = match judged {
             Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),
@@ -203,9 +220,14 @@ impl Admitted {
             },
         };
         let answer = lists.map_or(Answer::Unread, |listing| Answer::Awaited(Box::new(listing)));
-        let exchanged =
-            issued.map(|(key, token)| Sent { key, token, is_fresh: source == Source::Exchanged, resource, agent });
-        let response = ResponsePlan { exchanged, refusal: context, answer, begun: false, lease };
+        let (exchanged, injected) = match outgoing {
+            Outgoing::Issued(key, token, source) => {
+                (Some(Sent { key, token, is_fresh: source == Source::Exchanged, resource, agent }), None)
+            }
+            Outgoing::Own => (None, None),
+            Outgoing::Secret(injection) => (None, Some(Injected { injection, echoes: Vec::new() })),
+        };
+        let response = ResponsePlan { exchanged, injected, refusal: context, answer, begun: false, lease };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }
@@ -232,8 +254,7 @@ impl AwaitToken {
         match still_holds(&self.admitted, plugin, ambient, &issued) {
             Ok(()) => self.admitted.release(
                 ambient.now,
-                Some((self.key, issued)),
-                Source::Exchanged,
+                Outgoing::Issued(self.key, issued, Source::Exchanged),
                 self.operation,
                 self.judged,
             ),
@@ -334,7 +355,7 @@ impl BodyCheck {
         // The token that went ahead must carry what this operation needs.
         match (&self.resource.exchange, operation.scopes.is_subset(&self.granted.scopes)) {
             (_, true) => Ok(operation),
-            (Exchange::PassThrough { .. }, false) => Err(Rejection::ScopeMissing),
+            (Exchange::PassThrough { .. } | Exchange::Inject(_), false) => Err(Rejection::ScopeMissing),
             (_, false) => Err(Rejection::HeaderMismatch),
         }
     }

@@ -43,7 +43,7 @@ fn judge(plugin: &mut Plugin, sent: &Sent, status: u16, now: UnixSeconds) -> Opt
 pub struct ResponseHead<'a> {
     /// Its status, where the host knows one.
     pub status: Option<u16>,
-    /// Every header, names in lower case; may be left empty where [`ResponsePlan::reads_body`] is false.
+    /// Every header, names in lower case; may be left empty where [`ResponsePlan::reads_head`] is false.
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// True where no body follows.
     pub end_of_stream: bool,
@@ -129,6 +129,11 @@ impl ResponsePlan {
     }
 
     /// Whether [`ResponseHead::headers`] must be filled in.
+    pub fn reads_head(&self) -> bool {
+        self.reads_body() || self.injected.is_some()
+    }
+
+    /// Whether the body is looked at.
     pub fn reads_body(&self) -> bool {
         self.reading() != Reading::Not
     }
@@ -163,6 +168,9 @@ impl ResponsePlan {
         {
             return ResponseStep::Reply(Box::new(self.refusal_until(Rejection::UpstreamRefusedToken, wait)));
         }
+        if let Err(rejection) = self.find_echoes(head) {
+            return ResponseStep::Reply(Box::new(self.refusal(rejection)));
+        }
         match core::mem::replace(&mut self.answer, Answer::Unread) {
             Answer::Awaited(listing) => self.begin_list(*listing, plugin.config().hold_headers, head),
             other @ (Answer::Unread | Answer::Document(..) | Answer::Stream(_) | Answer::Ended) => {
@@ -170,6 +178,31 @@ impl ResponsePlan {
                 ResponseStep::Pass
             }
         }
+    }
+
+    /// Looks for an injected secret in the head of the answer.
+    fn find_echoes(&mut self, head: &ResponseHead<'_>) -> Result<(), Rejection> {
+        let Some(injected) = &mut self.injected else { return Ok(()) };
+        // Its challenge is for the gateway, and its words may be about the secret.
+        if head.status == Some(401) {
+            return Err(Rejection::UpstreamRefusedSecret);
+        }
+        // Every answer has a status: a head without one was not read.
+        if head.headers.is_empty() {
+            return Err(Rejection::UpstreamAnswerRefused);
+        }
+        injected.echoes = injected.injection.echoes(head.headers);
+        Ok(())
+    }
+
+    /// Trailers of the upstream that are not for the caller; asked for where [`Self::searches_trailers`] says so.
+    pub fn trailers_to_remove(&self, trailers: &[(&[u8], &[u8])]) -> Vec<String> {
+        self.injected.as_ref().map_or_else(Vec::new, |injected| injected.injection.echoes(trailers))
+    }
+
+    /// Whether there is something that no trailer may hold.
+    pub fn searches_trailers(&self) -> bool {
+        self.injected.is_some()
     }
 
     fn begin_list(&mut self, listing: Listing, may_hold: bool, head: &ResponseHead<'_>) -> ResponseStep {
@@ -245,14 +278,13 @@ impl ResponsePlan {
     }
 
     /// Headers of the upstream that are not for the caller: challenges concern a token it never sees.
-    pub fn response_headers_to_remove(&self) -> impl Iterator<Item = &'static str> {
-        let challenges: &[&str] = match &self.exchanged {
-            Some(_) => &["www-authenticate", "proxy-authenticate"],
-            None => &[],
-        };
+    pub fn response_headers_to_remove(&self) -> impl Iterator<Item = &str> {
+        let own = self.exchanged.is_none() && self.injected.is_none();
+        let challenges: &[&str] = if own { &[] } else { &["www-authenticate", "proxy-authenticate"] };
+        let echoes = self.injected.iter().flat_map(|injected| &injected.echoes).map(String::as_str);
         // What is edited has another length and another digest, and a part of it would be a part of something else.
         let bytes: &[&str] = if self.reads_body() { &OF_THE_BYTES } else { &[] };
-        challenges.iter().chain(bytes).copied()
+        challenges.iter().chain(bytes).copied().chain(echoes)
     }
 
     /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about.
@@ -308,8 +340,14 @@ mod tests {
             metadata_url: None,
             observing: None,
         };
-        let plan =
-            ResponsePlan { exchanged: None, refusal, answer: Answer::Unread, begun: false, lease: Lease::default() };
+        let plan = ResponsePlan {
+            exchanged: None,
+            injected: None,
+            refusal,
+            answer: Answer::Unread,
+            begun: false,
+            lease: Lease::default(),
+        };
         assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
     }
 }

@@ -12,6 +12,7 @@ mod a2a;
 mod accepted;
 mod discovery;
 mod document;
+mod inject;
 mod limits;
 mod refused;
 mod rest;

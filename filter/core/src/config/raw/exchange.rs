@@ -11,6 +11,7 @@ pub(in crate::config) struct Exchange {
     pub(in crate::config) token_exchange: Option<TokenExchange>,
     pub(in crate::config) identity_chaining: Option<IdentityChaining>,
     pub(in crate::config) client_credentials: Option<ClientCredentials>,
+    pub(in crate::config) inject: Option<Inject>,
     pub(in crate::config) pass_through: Option<PassThrough>,
 }
 
@@ -111,6 +112,16 @@ pub(in crate::config) struct PassThrough {
     pub(in crate::config) audience: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Inject {
+    pub(in crate::config) r#as: Option<String>,
+    pub(in crate::config) header: Option<String>,
+    pub(in crate::config) prefix: Option<String>,
+    pub(in crate::config) username: Option<String>,
+    pub(in crate::config) secret: Option<Secret>,
+}
+
 impl Exchange {
     /// The names of the kinds that are there.
     pub(in crate::config) fn kinds(&self) -> Vec<&'static str> {
@@ -119,6 +130,7 @@ impl Exchange {
             ("token_exchange", self.token_exchange.is_some()),
             ("identity_chaining", self.identity_chaining.is_some()),
             ("client_credentials", self.client_credentials.is_some()),
+            ("inject", self.inject.is_some()),
             ("pass_through", self.pass_through.is_some()),
         ];
         kinds.into_iter().filter_map(|(kind, is_there)| is_there.then_some(kind)).collect()
