@@ -15,6 +15,7 @@ mod duration;
 pub mod endpoint;
 pub mod error;
 pub mod exchange;
+pub mod issuers;
 pub mod mcp;
 pub mod metadata;
 pub mod needs;
@@ -58,6 +59,7 @@ pub use exchange::{
     Acquisition, ActorToken, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SameSubject,
     SubjectTokenType, TokenExchange,
 };
+pub use issuers::OtherIssuer;
 pub use mcp::{Called, McpPolicy, Tool};
 pub use metadata::Metadata;
 pub use needs::Needs;

@@ -263,6 +263,9 @@ pub const RPC_METHOD_BYTES_MAX: usize = 128;
 /// Longest JSON-RPC id in bytes: a UUID takes 36, and it is repeated in every refusal.
 pub const RPC_ID_BYTES_MAX: usize = 256;
 
+/// Most issuers that one resource takes tokens of beside its own: more are no longer one decision.
+pub const OTHER_ISSUERS_MAX: usize = 8;
+
 /// Longest DPoP proof in bytes: one with an RSA key of [`RSA_MODULUS_BITS_MAX`] takes about 1800.
 pub const DPOP_PROOF_BYTES_MAX: usize = 4 * 1024;
 

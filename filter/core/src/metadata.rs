@@ -35,7 +35,8 @@ pub(crate) fn document(resource: &Resource, head: &RequestHead<'_>) -> Result<Va
 fn render(metadata: &Metadata, resource: &Resource) -> Value {
     let mut document = Map::new();
     document.insert("resource".into(), json!(metadata.resource));
-    document.insert("authorization_servers".into(), json!([resource.accept.server.issuer]));
+    let issuers: Vec<&str> = resource.accept.issuers().map(|(server, _)| server.issuer.as_str()).collect();
+    document.insert("authorization_servers".into(), json!(issuers));
     if !metadata.scopes_supported.is_empty() {
         document.insert("scopes_supported".into(), json!(metadata.scopes_supported.iter().collect::<Vec<_>>()));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::config::agent::{self, AgentStatus};
 use crate::config::error::{ConfigError, Path, quoted};
+use crate::config::issuers::{self, OtherIssuer};
 use crate::config::origin;
 use crate::config::resource::Surroundings;
 use crate::config::rules::{self, Rules};
@@ -25,6 +26,8 @@ pub struct Accept {
     pub server: Arc<AuthorizationServer>,
     /// The `aud` they must name.
     pub audience: String,
+    /// Further servers whose tokens are taken.
+    pub other_issuers: Vec<OtherIssuer>,
     /// The web pages that may call; a request that names none of them as its origin is refused.
     pub origins: BTreeSet<String>,
     /// Who presents them.
@@ -98,14 +101,18 @@ pub(super) fn check(
     )?;
     let caller = sender::check_caller(&path.field("caller"), raw.caller.as_ref())?;
     let required_scopes = check_required_scopes(&path.field("required_scopes"), raw, warnings)?;
+    let server = server::refer(
+        &path.field("authorization_server"),
+        raw.authorization_server.as_deref(),
+        around.servers,
+        "say whose tokens are accepted",
+    )?;
+    let audience = check_audience(&path.field("audience"), raw.audience.as_deref())?;
+    let others = path.field("other_issuers");
     let accept = Accept {
-        server: server::refer(
-            &path.field("authorization_server"),
-            raw.authorization_server.as_deref(),
-            around.servers,
-            "say whose tokens are accepted",
-        )?,
-        audience: check_audience(&path.field("audience"), raw.audience.as_deref())?,
+        other_issuers: issuers::check(&others, raw.other_issuers.as_deref(), (&server, &audience), around)?,
+        server,
+        audience,
         origins: origin::check_all(&path.field("origins"), raw.origins.as_deref())?,
         presenter,
         caller,

@@ -253,6 +253,10 @@ fn check_pass_through(path: &Path<'_>, raw: &raw::PassThrough, accept: &Accept) 
     if audience != accept.audience {
         return Err(path.found(audience, WANT, ADVICE));
     }
+    if let Some((at, other)) = accept.other_issuers.iter().enumerate().find(|(_, other)| other.audience != audience) {
+        let name = format!("accept.other_issuers[{at}].audience is {:?}", other.audience);
+        return Err(path.found(audience, "the audience of every issuer's tokens", format!("{name}: {ADVICE}")));
+    }
     Ok(Exchange::PassThrough { audience: audience.to_owned() })
 }
 

@@ -159,6 +159,7 @@ pub(super) struct Metadata {
 pub(super) struct Accept {
     pub(super) authorization_server: Option<String>,
     pub(super) origins: Option<Vec<String>>,
+    pub(super) other_issuers: Option<Vec<OtherIssuer>>,
     pub(super) audience: Option<String>,
     pub(super) presenter: Option<String>,
     pub(super) caller: Option<Value>,
@@ -188,6 +189,13 @@ pub(super) struct ClaimRule {
     pub(super) r#enum: Option<Vec<Value>>,
     pub(super) contains: Option<Value>,
     pub(super) absent: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OtherIssuer {
+    pub(super) authorization_server: Option<String>,
+    pub(super) audience: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -64,7 +64,9 @@ impl AuthorizedDelegation {
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
-        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server: &accept.server, now, observed };
+        let (server, _) =
+            accept.issuer(token.issuer()).ok_or(Rejection::Internal("verified for an issuer not taken"))?;
+        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server, now, observed };
         let would_refuse = rules::judge(&accept.rules, facts)?;
         let age_max = accept.rules.authentication.age_max.filter(|_| !observed.contains(&Rule::Authentication));
         let delegation = Self {

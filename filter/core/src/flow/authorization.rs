@@ -271,7 +271,9 @@ impl AwaitToken {
 
 /// The wait may have been long: what held before it must hold now.
 fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
-    let server = &admitted.arrived.resource.accept.server;
+    let issuer = admitted.delegation.claims().issuer().map_err(Rejection::Token)?;
+    let accept = &admitted.arrived.resource.accept;
+    let (server, _) = accept.issuer(issuer).ok_or(Rejection::Internal("admitted for an issuer not taken"))?;
     let ends = admitted.delegation.expires_at().saturating_add(server.clock_skew);
     if ambient.now >= ends {
         return Err(Rejection::Token(JwtError::Expired));

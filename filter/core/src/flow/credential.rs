@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::bearer::{self, Scheme};
-use crate::config::{Accept, Resource};
+use crate::config::{Accept, AuthorizationServer, Resource};
 use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
 use crate::delegation::policy::AuthorizedDelegation;
@@ -115,14 +115,17 @@ fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arriv
             arrived.context.record.delegated(&delegation);
             authorization::begin(plugin, ambient, arrived, delegation)
         }
-        Err(Undecided::ForNow(rejection)) => wait_for_keys(plugin, ambient, arrived, may_fetch, rejection),
+        Err(Undecided::ForNow(rejection, server)) if may_fetch => {
+            wait_for_keys(plugin, ambient, arrived, &server, rejection)
+        }
+        Err(Undecided::ForNow(rejection, _)) => arrived.context.refuse(rejection),
         Err(Undecided::Refused(rejection)) => arrived.context.refuse(rejection),
     }
 }
 
 enum Undecided {
-    /// Newer keys might help; if they do not come, this is why.
-    ForNow(Rejection),
+    /// Newer keys of that server might help; if they do not come, this is why.
+    ForNow(Rejection, Arc<AuthorizationServer>),
     /// No key could help.
     Refused(Rejection),
 }
@@ -198,35 +201,46 @@ fn verify_inbound(
     shown: &Credential,
     accept: &Accept,
 ) -> Result<Arc<VerifiedJwt>, Undecided> {
-    let server = &accept.server;
     let token = shown.token.expose();
+    for (server, audience) in accept.issuers() {
+        let keys = plugin.keys.usable(server, ambient.now);
+        let rules = rules(server, audience, accept);
+        if let Some(verified) = keys.and_then(|set| plugin.known.find(token, &set, &rules, ambient.now)) {
+            return Ok(verified);
+        }
+    }
     let refused = |error| Undecided::Refused(Rejection::Token(error));
-    let rules = TokenRules {
-        issuer: &server.issuer,
-        audience: &accept.audience,
-        typ: &server.typ,
-        algorithms: &server.algorithms,
-        clock_skew: server.clock_skew,
-        lifetime_max: Some(accept.lifetime_max),
-    };
+    let jwt = UnverifiedJwt::parse(token).map_err(refused)?;
+    // `iss` chooses whose rules are applied, and is then held against them; of an unknown issuer nothing more is looked at.
+    let issuer = jwt.claims().issuer().map_err(refused)?;
+    let (server, audience) = accept.issuer(issuer).ok_or_else(|| refused(JwtError::IssuerMismatch))?;
     let keys = plugin.keys.usable(server, ambient.now);
     // Without keys the token is checked against none: one that could not pass with any key causes no fetch.
     let empty = KeySet::default();
     let set = keys.as_deref().unwrap_or(&empty);
-    if let Some(verified) = plugin.known.find(token, set, &rules, ambient.now) {
-        return Ok(verified);
-    }
-    let jwt = UnverifiedJwt::parse(token).map_err(refused)?;
+    let for_now = |rejection| Undecided::ForNow(rejection, Arc::clone(server));
     let rationed = Rationed::new(&mut plugin.signature_checks, shown.peer, ambient.now, ambient.signatures);
-    let verdict = verify(&jwt, set, &rules, ambient.now, &rationed);
+    let verdict = verify(&jwt, set, &rules(server, audience, accept), ambient.now, &rationed);
     if rationed.settle() {
         return Err(Undecided::Refused(Rejection::TooManyBadSignatures));
     }
     match verdict {
         Ok(verified) => Ok(plugin.known.keep(&jwt, verified)),
-        Err(JwtError::UnknownKid) if keys.is_none() => Err(Undecided::ForNow(Rejection::KeysUnavailable)),
-        Err(JwtError::UnknownKid) => Err(Undecided::ForNow(Rejection::Token(JwtError::UnknownKid))),
+        Err(JwtError::UnknownKid) if keys.is_none() => Err(for_now(Rejection::KeysUnavailable)),
+        Err(JwtError::UnknownKid) => Err(for_now(Rejection::Token(JwtError::UnknownKid))),
         Err(error) => Err(refused(error)),
+    }
+}
+
+/// What a token of that server must be at this resource.
+fn rules<'a>(server: &'a AuthorizationServer, audience: &'a str, accept: &Accept) -> TokenRules<'a> {
+    TokenRules {
+        issuer: &server.issuer,
+        audience,
+        typ: &server.typ,
+        algorithms: &server.algorithms,
+        clock_skew: server.clock_skew,
+        lifetime_max: Some(accept.lifetime_max),
     }
 }
 
@@ -234,14 +248,10 @@ fn wait_for_keys(
     plugin: &mut Plugin,
     ambient: &Ambient<'_>,
     arrived: Arrived,
-    may_fetch: bool,
+    server: &AuthorizationServer,
     otherwise: Rejection,
 ) -> Step {
-    if !may_fetch {
-        return arrived.context.refuse(otherwise);
-    }
-    let server = Arc::clone(&arrived.resource.accept.server);
-    match plugin.join_fetch(&server, arrived.stream, ambient.now) {
+    match plugin.join_fetch(server, arrived.stream, ambient.now) {
         Ok(flight) => Step::Join { flight, then: Joined::Keys(Box::new(AwaitKeys(arrived))) },
         Err(Rejection::Overloaded) => arrived.context.refuse(Rejection::Overloaded),
         Err(_) => arrived.context.refuse(otherwise),

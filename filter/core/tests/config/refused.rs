@@ -2,6 +2,7 @@
 
 mod agents;
 mod exchanges;
+mod issuers;
 mod policies;
 mod resources;
 mod rules;
