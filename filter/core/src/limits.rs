@@ -379,7 +379,7 @@ pub const BAD_SIGNATURES_BURST: u32 = 100;
 /// Bad signatures of one peer that are checked in a second from then on.
 pub const BAD_SIGNATURES_PER_SECOND: u32 = 10;
 
-/// Bad signatures that are checked at once of all peers together that never sent a good one: a fifth of a second of a worker's time where the guest computes, and a fiftieth where the host does.
+/// Bad signatures that are checked at once of all peers together that never sent a good one, those with a certificate and those without counted apart: a fifth of a second of a worker's time where the guest computes, and a fiftieth where the host does.
 pub const STRANGERS_BAD_SIGNATURES_BURST: u32 = 200;
 
 /// And in a second from then on: one part in twenty of a worker's time where the guest computes.

@@ -3,6 +3,7 @@
 //! Only a check that failed is paid for, so whoever presents good tokens never meets this.
 //! Each peer has a bucket of its own. All peers that never presented a good token share a second one, so that many new addresses
 //! together get no more than a share of the worker; a peer that is known by a good token does not draw on it.
+//! Peers with a certificate share one among themselves: whoever has none cannot keep a new agent out.
 //! A peer is its client certificate's first URI SAN, or else its address. Both tables are bounded.
 
 use core::cell::{Cell, RefCell};
@@ -21,7 +22,10 @@ use crate::time::UnixSeconds;
 
 /// A peer by the digest of its name: names may be 2 KiB long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Peer([u8; 32]);
+pub(crate) struct Peer {
+    name: [u8; 32],
+    is_certified: bool,
+}
 
 impl Peer {
     /// By what is known of it: the SAN of its certificate, or else the address it calls from, without the port.
@@ -33,7 +37,7 @@ impl Peer {
             }
             (None, None) => "unknown".to_owned(),
         };
-        Self(sha256(name.as_bytes()))
+        Self { name: sha256(name.as_bytes()), is_certified: uri_san.is_some() }
     }
 }
 
@@ -62,16 +66,19 @@ impl Bucket {
 pub(crate) struct SignatureChecks {
     suspects: Segmented<Peer, Bucket>,
     known: Segmented<Peer, ()>,
+    certified_strangers: Bucket,
     strangers: Bucket,
 }
 
 impl Default for SignatureChecks {
     fn default() -> Self {
         let room = |entries| Room { entries, bytes: entries };
+        let strangers = Bucket::full(STRANGERS_BAD_SIGNATURES_BURST, UnixSeconds::new(0));
         Self {
             suspects: Segmented::new(room(SUSPECT_PEERS_MAX)),
             known: Segmented::new(room(KNOWN_PEERS_MAX)),
-            strangers: Bucket::full(STRANGERS_BAD_SIGNATURES_BURST, UnixSeconds::new(0)),
+            certified_strangers: strangers,
+            strangers,
         }
     }
 }
@@ -79,9 +86,9 @@ impl Default for SignatureChecks {
 impl SignatureChecks {
     /// Whether another signature of this peer's may be checked now.
     pub(crate) fn may_check(&mut self, peer: Peer, now: UnixSeconds) -> bool {
-        if self.known.peek(&peer).is_none() {
-            self.strangers.refill(STRANGERS_BAD_SIGNATURES_BURST, STRANGERS_BAD_SIGNATURES_PER_SECOND, now);
-            if self.strangers.left == 0 {
+        if let Some(shared) = self.shared_by_strangers(peer) {
+            shared.refill(STRANGERS_BAD_SIGNATURES_BURST, STRANGERS_BAD_SIGNATURES_PER_SECOND, now);
+            if shared.left == 0 {
                 return false;
             }
         }
@@ -94,8 +101,8 @@ impl SignatureChecks {
 
     /// A signature of this peer's was bad.
     pub(crate) fn was_bad(&mut self, peer: Peer, now: UnixSeconds) {
-        if self.known.peek(&peer).is_none() {
-            self.strangers.left = self.strangers.left.saturating_sub(1);
+        if let Some(shared) = self.shared_by_strangers(peer) {
+            shared.left = shared.left.saturating_sub(1);
         }
         if let Some(bucket) = self.suspects.touch(peer) {
             bucket.left = bucket.left.saturating_sub(1);
@@ -104,6 +111,15 @@ impl SignatureChecks {
         let mut bucket = Bucket::full(BAD_SIGNATURES_BURST, now);
         bucket.left = bucket.left.saturating_sub(1);
         self.suspects.insert(peer, bucket, 1);
+    }
+
+    /// The bucket that this peer shares with its like, as long as it is not known.
+    fn shared_by_strangers(&mut self, peer: Peer) -> Option<&mut Bucket> {
+        match (self.known.peek(&peer), peer.is_certified) {
+            (Some(()), _) => None,
+            (None, true) => Some(&mut self.certified_strangers),
+            (None, false) => Some(&mut self.strangers),
+        }
     }
 
     /// A signature of this peer's was good.
@@ -216,6 +232,17 @@ mod tests {
         assert_eq!(flood(&mut checks, known, 0), BAD_SIGNATURES_BURST);
         let later: u32 = (0..1000).map(|each| flood(&mut checks, peer(&format!("again {each}")), 1)).sum();
         assert_eq!(later, STRANGERS_BAD_SIGNATURES_PER_SECOND);
+    }
+
+    #[test]
+    fn strangers_without_a_certificate_do_not_keep_out_those_with_one() {
+        let agent = |name: u32| Peer::of(Some(&format!("spiffe://example/{name}")), Some("10.0.0.1:80"));
+        let mut checks = SignatureChecks::default();
+        (0..1000).for_each(|each| _ = flood(&mut checks, peer(&each.to_string()), 0));
+        assert!(!checks.may_check(peer("new"), now(0)));
+        assert_eq!(flood(&mut checks, agent(1), 0), BAD_SIGNATURES_BURST);
+        let spent: u32 = (2..1000).map(|each| flood(&mut checks, agent(each), 0)).sum();
+        assert_eq!(spent, STRANGERS_BAD_SIGNATURES_BURST - BAD_SIGNATURES_BURST);
     }
 
     #[test]
