@@ -69,6 +69,10 @@ fn rsa(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod rfc7520;
+
+#[cfg(test)]
 #[expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 mod wycheproof;
 
