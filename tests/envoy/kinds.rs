@@ -36,5 +36,5 @@ fn client_credentials_hold_in_envoy() {
 
 #[test]
 fn an_injected_secret_holds_in_envoy() {
-    hold("inject-allowed", 10);
+    hold("inject-allowed", 9);
 }

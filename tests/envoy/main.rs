@@ -18,6 +18,7 @@ mod observe;
 mod policy;
 mod push;
 mod records;
+mod router;
 mod senders;
 mod streams;
 mod two_resources;

@@ -35,6 +35,8 @@ pub struct Options {
     pub pushed: Option<Duration>,
     /// The path under which it knows the tools' route, where that is another than the gateway's.
     pub prefix_rewrite: Option<&'static str>,
+    /// What stands for placeholders that only this bootstrap has.
+    pub further: Vec<(&'static str, String)>,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             behind: None,
             pushed: None,
             prefix_rewrite: None,
+            further: Vec::new(),
         }
     }
 }
@@ -247,7 +250,7 @@ pub(crate) fn bootstrap(world: &World, document: &Value, options: &Options, upst
     let files = world.certificates.as_ref().ok_or("no certificates")?;
     let path = |path: &Path| path.display().to_string();
     let loopback = || "127.0.0.1".to_owned();
-    let values = vec![
+    let mut values = vec![
         ("GATEWAY_ADDRESS", loopback()),
         ("GATEWAY_PORT", "0".to_owned()),
         ("GATEWAY_CERTIFICATE", path(&files.gateway.certificate)),
@@ -267,9 +270,14 @@ pub(crate) fn bootstrap(world: &World, document: &Value, options: &Options, upst
         ("MCP_SERVER_HOST", loopback()),
         ("MCP_SERVER_PORT", upstream.to_string()),
     ];
-    Template::new(text)
+    values.extend(options.further.iter().cloned());
+    // Each bootstrap has some of them.
+    values.retain(|(name, _)| text.contains(&format!("${{{name}}}")));
+    let template = Template::new(text);
+    template
         .without("other-agents")
-        .and_then(|template| template.without("upstream-tls"))
+        .unwrap_or(template)
+        .without("upstream-tls")
         .and_then(|template| template.render(values))
         .map_err(|error| error.to_string())
 }
