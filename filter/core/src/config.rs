@@ -26,6 +26,7 @@ pub mod protocol;
 mod raw;
 pub mod resource;
 pub mod rest;
+pub mod revoked;
 pub mod rules;
 pub mod scope;
 mod secret;
@@ -67,6 +68,7 @@ pub use pattern::Patterns;
 pub use protocol::{Demand, Protocol};
 pub use resource::{PathPrefix, Resource};
 pub use rest::{QueryRules, RestOperation, RestPolicy};
+pub use revoked::Revoked;
 pub use scope::{ScopePattern, ScopeSet};
 pub use sender::{CallerProof, DpopRules};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
@@ -84,6 +86,8 @@ pub struct Config {
     pub agents: Agents,
     /// The protected resources, in the order of the document.
     pub resources: Vec<Arc<Resource>>,
+    /// What is withdrawn.
+    pub revoked: Revoked,
     /// What is allowed but should be known, one sentence each, with the path it is about.
     pub warnings: Vec<String>,
     /// SHA-256 of the document: tells what was exchanged under one configuration from what was under another.
@@ -95,7 +99,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, in the order servers, agents, resources.
+    /// The first thing that is wrong, in the order servers, agents, resources, what is withdrawn.
     pub fn from_json(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let root = Path::Root;
         let value = parse(document)?;
@@ -113,7 +117,8 @@ impl Config {
         let path = root.field("resources");
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
-        Ok(Self { hold_headers, servers, agents, resources, warnings, digest: sha256(document) })
+        let revoked = revoked::check(&root.field("revoked"), raw.revoked.as_deref(), &servers)?;
+        Ok(Self { hold_headers, servers, agents, resources, revoked, warnings, digest: sha256(document) })
     }
 }
 

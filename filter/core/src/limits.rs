@@ -263,6 +263,9 @@ pub const RPC_METHOD_BYTES_MAX: usize = 128;
 /// Longest JSON-RPC id in bytes: a UUID takes 36, and it is repeated in every refusal.
 pub const RPC_ID_BYTES_MAX: usize = 256;
 
+/// Most entries of the list of what is withdrawn: each takes about 200 bytes in every worker, and more are a matter for the issuer.
+pub const REVOKED_MAX: usize = 4096;
+
 /// Most issuers that one resource takes tokens of beside its own: more are no longer one decision.
 pub const OTHER_ISSUERS_MAX: usize = 8;
 

@@ -35,6 +35,14 @@ pub enum Rejection {
     CredentialRepeated,
     /// No `act` where the resource demands delegation.
     DelegationRequired,
+    /// The token itself is withdrawn.
+    TokenRevoked,
+    /// Its subject is withdrawn.
+    SubjectRevoked,
+    /// The session it was issued in is withdrawn.
+    SessionRevoked,
+    /// An actor of the chain, or the acting agent, is withdrawn.
+    ActorRevoked,
     /// The current actor is suspended or retired.
     ActorInactive,
     /// The current actor is not of a kind the resource accepts.
@@ -235,6 +243,10 @@ impl Rejection {
             Self::CredentialMalformed => "credential_malformed",
             Self::CredentialRepeated => "credential_repeated",
             Self::DelegationRequired => "delegation_required",
+            Self::TokenRevoked => "token_revoked",
+            Self::SubjectRevoked => "subject_revoked",
+            Self::SessionRevoked => "session_revoked",
+            Self::ActorRevoked => "actor_revoked",
             Self::ActorInactive => "actor_inactive",
             Self::ActorProfileRefused => "actor_profile_refused",
             Self::ActorUnregistered => "actor_unregistered",
@@ -338,6 +350,9 @@ impl Rejection {
             | Self::CredentialMissing
             | Self::DelegationRequired
             | Self::ScopeForbidden
+            | Self::TokenRevoked
+            | Self::SubjectRevoked
+            | Self::SessionRevoked
             | Self::Token(_)
             | Self::Binding(_)
             | Self::Dpop(_)
@@ -346,6 +361,7 @@ impl Rejection {
             Self::ApprovalRequired
             | Self::ArgumentRefused
             | Self::ConsentRequired
+            | Self::ActorRevoked
             | Self::ActorInactive
             | Self::ActorProfileRefused
             | Self::ActorUnregistered
@@ -416,6 +432,9 @@ impl Rejection {
             | Self::ChainTooLong
             | Self::DelegationRequired
             | Self::ScopeForbidden
+            | Self::TokenRevoked
+            | Self::SubjectRevoked
+            | Self::SessionRevoked
             | Self::Token(_)
             | Self::Binding(_)
             | Self::Dpop(DpopError::KeyMismatch | DpopError::Unbound)
@@ -427,6 +446,7 @@ impl Rejection {
                 OauthError::InsufficientUserAuthentication
             }
             Self::ActorInactive
+            | Self::ActorRevoked
             | Self::ActorProfileRefused
             | Self::ActorUnregistered
             | Self::ActorNotAccepted

@@ -26,6 +26,19 @@ pub(super) struct Document {
     pub(super) authorization_servers: Option<BTreeMap<String, Server>>,
     pub(super) agents: Option<BTreeMap<String, Agent>>,
     pub(super) resources: Option<Vec<Resource>>,
+    pub(super) revoked: Option<Vec<Revoked>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Revoked {
+    pub(super) authorization_server: Option<String>,
+    pub(super) jti: Option<String>,
+    pub(super) sub: Option<String>,
+    pub(super) sid: Option<String>,
+    pub(super) actor: Option<String>,
+    pub(super) issued_before: Option<u64>,
+    pub(super) until: Option<u64>,
 }
 
 #[derive(Deserialize)]

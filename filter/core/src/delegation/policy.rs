@@ -40,7 +40,7 @@ impl AuthorizedDelegation {
     ///
     /// # Errors
     ///
-    /// The first check that fails, in the order: identifiers, scopes, subject, chain, actors, agent, caller, rules.
+    /// The first check that fails, in the order: identifiers, what is withdrawn, scopes, subject, chain, actors, agent, caller, rules.
     pub fn authorize(
         token: &VerifiedJwt,
         accept: &Accept,
@@ -54,6 +54,7 @@ impl AuthorizedDelegation {
         let subject = claims.subject().map_err(Rejection::Token)?;
         let _ = claims.client_id().map_err(Rejection::Token)?;
         let _ = claims.jti().map_err(Rejection::Token)?;
+        config.revoked.refuse_token(claims, now)?;
         check_scopes(claims, accept)?;
         let subject_profiles = subject_profiles(claims, accept)?;
         let chain = chain(claims, &accept.delegation)?;
@@ -61,6 +62,7 @@ impl AuthorizedDelegation {
             check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
+        config.revoked.refuse_actors(claims, chain.as_ref(), &agent.id, now)?;
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));

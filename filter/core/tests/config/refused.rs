@@ -5,6 +5,7 @@ mod exchanges;
 mod issuers;
 mod policies;
 mod resources;
+mod revoked;
 mod rules;
 mod senders;
 mod servers;
@@ -41,7 +42,7 @@ fn the_document() {
         ),
         (
             &[Edit::Set("/authorization_server", json!({}))],
-            "authorization_server: unknown; want \"allow_on_headers_stop_iteration\", \"authorization_servers\", \"agents\" or \"resources\": correct the name, or remove the member",
+            "authorization_server: unknown; want \"allow_on_headers_stop_iteration\", \"authorization_servers\", \"agents\", \"resources\" or \"revoked\": correct the name, or remove the member",
         ),
         (
             &[Edit::Remove("/authorization_servers")],
