@@ -65,7 +65,7 @@ impl World {
             "caller": "audience_only", "required_scopes": ["agent:execute"], "max_lifetime": "2h",
             "subject_profiles": ["user"], "delegation": { "required": true, "max_actors": 4 },
         });
-        let operations = |path: &str| json!({ "operations": { "read_incidents": { "method": "GET", "path": path, "scopes": ["tool:read"] } } });
+        let operations = |scope: &str| json!({ "operations": { "read_incidents": { "method": "GET", "path": "/incidents", "scopes": [scope] } } });
         let resource = |name: &str, path: &str| json!({ "name": name, "match": { "hosts": ["bench.example"], "path_prefix": path }, "accept": accept });
         let mut mcp = resource("mcp", MCP_PATH);
         mcp["max_body"] = json!("4MiB");
@@ -73,10 +73,10 @@ impl World {
         mcp["mcp"] = json!({ "tools": { TOOL: { "scopes": ["tool:read"] } }, "methods": ["ping"], "method_scopes": ["tool:read"] });
         let mut rest = resource("rest", "/api");
         rest["exchange"] = exchange;
-        rest["rest"] = operations("/incidents");
+        rest["rest"] = operations("tool:read");
         let mut verify = resource("verify", "/verify");
         verify["exchange"] = json!({ "pass_through": { "audience": "https://agent.bench.example" } });
-        verify["rest"] = operations("/incidents");
+        verify["rest"] = operations("agent:execute");
         json!({
             "allow_on_headers_stop_iteration": true,
             "authorization_servers": {
