@@ -97,6 +97,25 @@ fn every_documented_server_loads_in_the_first_configuration() {
 }
 
 #[test]
+fn every_documented_exchange_loads_in_the_first_configuration() {
+    let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
+    let (_, whole) = configurations().into_iter().next().expect("a configuration");
+    let readme = read("README.md");
+    let exchanges: Vec<&str> = readme
+        .split("<!-- exchange -->\n```json\n")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("\n```")?.0))
+        .collect();
+    assert!(!exchanges.is_empty());
+    for exchange in exchanges {
+        let mut document: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        document["resources"][0]["exchange"] = serde_json::from_str(exchange).unwrap();
+        let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
+        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{exchange}");
+    }
+}
+
+#[test]
 fn the_table_of_refusals_has_every_code_and_no_other() {
     let sources =
         ["rejection.rs", "jwt.rs", "jwt/claims.rs", "exchange/lineage.rs", "delegation/binding.rs", "dpop/proof.rs"];

@@ -81,6 +81,12 @@ pub struct Step {
     /// Claims that the upstream's token must have, by JSON pointer.
     #[serde(default)]
     pub upstream_claims: BTreeMap<String, Value>,
+    /// Claims that the upstream's transaction token must have, by JSON pointer.
+    #[serde(default)]
+    pub upstream_transaction: BTreeMap<String, Value>,
+    /// True where the inbound token is meant to reach the upstream.
+    #[serde(default)]
+    pub passes_through: bool,
     /// Headers that must not have reached the upstream.
     #[serde(default)]
     pub upstream_lacks: Vec<String>,

@@ -36,6 +36,14 @@ impl Seen {
         self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// The claims of the only transaction token, unverified.
+    pub fn transaction(&self) -> Value {
+        match self.all("txn-token").as_slice() {
+            [only] => actgate::dev::mint::claims_of(only),
+            _none_or_several => Value::Null,
+        }
+    }
+
     /// The claims of the bearer token, unverified.
     pub fn claims(&self) -> Value {
         let bearer = self.all("authorization");

@@ -203,7 +203,8 @@ fn order(gateway: &mut dyn Gateway, issuers: &BTreeMap<String, Vec<String>>) {
 /// Whether the upstream saw the credential of an earlier step again.
 fn check_credential(step: &Step, observation: &Observation, earlier: &[Observation]) -> Result<(), String> {
     let credential = |observation: &Observation| {
-        observation.upstream.as_ref().map(|seen| seen.all("authorization").join(",")).unwrap_or_default()
+        let seen = observation.upstream.as_ref();
+        seen.map(|seen| [seen.all("authorization"), seen.all("txn-token")].concat().join(",")).unwrap_or_default()
     };
     let now = credential(observation);
     let wanted = [(step.same_credential_as, true), (step.other_credential_than, false)];
@@ -323,6 +324,12 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
             return Err(format!("upstream token has {:?} at {pointer}", claims.pointer(pointer)));
         }
     }
+    for (pointer, want) in &step.upstream_transaction {
+        let claims = upstream.transaction();
+        if claims.pointer(pointer) != Some(want) {
+            return Err(format!("upstream transaction token has {:?} at {pointer}", claims.pointer(pointer)));
+        }
+    }
     check_upstream(step, upstream)?;
     for name in &step.upstream_lacks {
         if !upstream.all(name).is_empty() {
@@ -334,7 +341,8 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
         let came = inbound.is_none_or(|token| upstream.all("authorization").iter().any(|value| value.contains(token)));
         return if came { Ok(()) } else { Err("the caller's own credential did not go on".to_owned()) };
     }
-    let transparent = step.request.path.as_deref().is_some_and(|path| path.starts_with("/agents/knowledge"));
+    let transparent =
+        step.passes_through || step.request.path.as_deref().is_some_and(|path| path.starts_with("/agents/knowledge"));
     let leaked = inbound
         .filter(|_| !transparent)
         .is_some_and(|token| upstream.headers.iter().any(|(_, value)| value.contains(token)));

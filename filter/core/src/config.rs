@@ -58,7 +58,7 @@ pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
 pub use exchange::{
     Acquisition, ActorToken, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SameSubject,
-    SubjectTokenType, TokenExchange,
+    SubjectTokenType, TokenExchange, TransactionToken,
 };
 pub use issuers::OtherIssuer;
 pub use mcp::{Called, McpPolicy, Tool};

@@ -12,3 +12,4 @@ pub(crate) mod refusals;
 pub(crate) mod refused;
 pub mod request;
 pub mod spent;
+pub(crate) mod transaction;

@@ -15,6 +15,7 @@ mod authorization;
 mod credential;
 mod lease;
 mod response;
+mod transaction;
 
 pub use admission::handle_request_headers;
 pub use authorization::{AwaitBody, AwaitToken, BodyVerdict, CheckBody};
@@ -23,6 +24,7 @@ pub use lease::EndReason;
 pub(crate) use lease::Lease;
 pub(crate) use response::Answer;
 pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
+pub use transaction::AwaitTransaction;
 
 use crate::flight::Landing;
 use crate::plugin::Plugin;
@@ -36,6 +38,8 @@ pub enum Joined {
     Keys(Box<AwaitKeys>),
     /// Waits for the exchanged token.
     Token(Box<AwaitToken>),
+    /// Waits for the transaction token, which comes last.
+    Transaction(Box<AwaitTransaction>),
 }
 
 impl Joined {
@@ -44,6 +48,7 @@ impl Joined {
         match self {
             Self::Keys(waiting) => waiting.handle_keys(plugin, ambient),
             Self::Token(waiting) => waiting.handle_token(plugin, ambient, landing),
+            Self::Transaction(waiting) => waiting.handle_token(plugin, ambient, landing),
         }
     }
 
@@ -52,6 +57,7 @@ impl Joined {
         match self {
             Self::Keys(waiting) => waiting.handle_reconfigured(),
             Self::Token(waiting) => waiting.handle_reconfigured(),
+            Self::Transaction(waiting) => waiting.handle_reconfigured(),
         }
     }
 }

@@ -64,6 +64,7 @@ enum Outcome {
         source: Source,
         scopes: Vec<String>,
         jti: Option<String>,
+        transaction: Option<String>,
     },
     Refused(Rejection),
     /// Nothing was decided: a public document was told.
@@ -123,11 +124,18 @@ impl Record {
         self
     }
 
-    pub(crate) fn allowed(mut self, source: Source, issued: Option<&IssuedToken>) -> Self {
+    pub(crate) fn allowed(
+        mut self,
+        source: Source,
+        issued: Option<&IssuedToken>,
+        transaction: Option<&IssuedToken>,
+    ) -> Self {
+        let scopes = issued.or(transaction).map(IssuedToken::scopes);
         self.outcome = Outcome::Allowed {
             source,
-            scopes: issued.map_or_else(Vec::new, |token| token.scopes().iter().map(str::to_owned).collect()),
+            scopes: scopes.map_or_else(Vec::new, |scopes| scopes.iter().map(str::to_owned).collect()),
             jti: issued.and_then(IssuedToken::jti).map(str::to_owned),
+            transaction: transaction.and_then(IssuedToken::jti).map(str::to_owned),
         };
         self
     }
@@ -218,9 +226,12 @@ impl Record {
             line.insert("would_refuse".into(), json!(codes));
         }
         match &self.outcome {
-            Outcome::Allowed { source, scopes, jti } => {
+            Outcome::Allowed { source, scopes, jti, transaction } => {
                 line.insert("token".into(), json!(source.word()));
                 line.insert("scopes".into(), json!(scopes));
+                if let Some(transaction) = transaction {
+                    line.insert("issued_txn".into(), json!(transaction));
+                }
                 if let Some(jti) = jti {
                     line.insert("issued_jti".into(), json!(jti));
                 }
@@ -362,7 +373,8 @@ impl Event {
             let name = if matches!(request.exchange.kind, Kind::IdJag(_)) { "id_jag_jti" } else { "grant_jti" };
             members.insert(name.into(), json!(jti));
         }
-        members.insert("issued_jti".into(), json!(issued.jti()));
+        let name = if matches!(request.exchange.kind, Kind::TransactionToken(_)) { "issued_txn" } else { "issued_jti" };
+        members.insert(name.into(), json!(issued.jti()));
         members.insert("expires_at".into(), json!(issued.expires_at.get()));
         Self::Granted(members)
     }

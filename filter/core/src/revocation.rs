@@ -63,7 +63,15 @@ mod tests {
             observing: None,
         };
         let lease = Lease::new(StreamRules::default(), UnixSeconds::new(1), UnixSeconds::new(2));
-        ResponsePlan { exchanged: None, injected: None, refusal, answer: Answer::Unread, begun: false, lease }
+        ResponsePlan {
+            exchanged: None,
+            injected: None,
+            sends_transaction: false,
+            refusal,
+            answer: Answer::Unread,
+            begun: false,
+            lease,
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::config::observe::Observing;
 use crate::config::{Agent, Resource};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
+use crate::exchange::transaction;
 use crate::flight::FlightId;
 use crate::flow::{Answer, AwaitBody, CheckBody, Joined, Lease};
 use crate::injection::Injection;
@@ -138,6 +139,19 @@ impl HeaderEdits {
         Self { remove: strip, set: vec![named(txn)] }
     }
 
+    /// Takes the caller's credential away where a transaction token goes in its place.
+    pub(crate) fn in_place_of_credential(token: &IssuedToken, mut strip: Vec<String>, txn: &TransactionId) -> Self {
+        strip.push("authorization".to_owned());
+        let mut edits = Self::pass_through(strip, txn);
+        edits.transaction(token);
+        edits
+    }
+
+    /// Sends a transaction token along; what a caller sent under that name is removed before.
+    pub(crate) fn transaction(&mut self, token: &IssuedToken) {
+        self.set.push((transaction::HEADER.into(), token.plain()));
+    }
+
     /// Applies what follows from the operation, after everything else.
     pub(crate) fn also(&mut self, edit: RequestEdit) -> Option<BodyEdit> {
         if edit.body.is_some() {
@@ -194,6 +208,8 @@ pub(crate) struct Injected {
 pub struct ResponsePlan {
     pub(crate) exchanged: Option<Sent>,
     pub(crate) injected: Option<Injected>,
+    /// A transaction token went along, which nobody outside may see.
+    pub(crate) sends_transaction: bool,
     pub(crate) refusal: RefusalContext,
     pub(crate) answer: Answer,
     pub(crate) lease: Lease,
@@ -302,6 +318,7 @@ impl RefusalContext {
             response: ResponsePlan {
                 exchanged: None,
                 injected: None,
+                sends_transaction: false,
                 refusal: self,
                 answer: Answer::Unread,
                 begun: false,

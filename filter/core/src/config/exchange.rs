@@ -32,6 +32,8 @@ pub enum Exchange {
         /// The audience of the token; the same as the one accepted.
         audience: String,
     },
+    /// None: a transaction token says all there is to say.
+    Withheld,
 }
 
 /// How the token for a resource is acquired, and what must hold of it.
@@ -71,6 +73,20 @@ pub enum Kind {
         /// The `sub` of that token, where it is not the client identifier.
         subject: Option<String>,
     },
+    /// One token exchange for a token that says what the transaction is, and opens nothing
+    /// (draft-ietf-oauth-transaction-tokens).
+    TransactionToken(TransactionToken),
+}
+
+/// What is asked of a transaction token service.
+#[derive(Debug)]
+pub struct TransactionToken {
+    /// What the inbound token is to it.
+    pub subject_token_type: SubjectTokenType,
+    /// The `typ` that the token must have.
+    pub typ: AcceptedTyp,
+    /// Whom it must name as the workload that asked, where that is neither the agent's client identifier nor its SPIFFE ID.
+    pub requesting_workload: Option<String>,
 }
 
 /// The first of two calls: somebody else's statement that the issuing server takes.
@@ -116,7 +132,7 @@ impl Kind {
     pub const fn grant(&self) -> Option<&Grant> {
         match self {
             Self::IdJag(grant) | Self::IdentityChaining(grant) => Some(grant),
-            Self::TokenExchange(_) | Self::ClientCredentials { .. } => None,
+            Self::TokenExchange(_) | Self::ClientCredentials { .. } | Self::TransactionToken(_) => None,
         }
     }
 
@@ -128,11 +144,22 @@ impl Kind {
             Self::IdentityChaining(_) => "identity_chaining",
             Self::TokenExchange(_) => "token_exchange",
             Self::ClientCredentials { .. } => "client_credentials",
+            Self::TransactionToken(_) => "transaction_token",
         }
     }
 }
 
 impl Acquisition {
+    /// The `typ` that the token may have.
+    pub(crate) fn typ(&self) -> &AcceptedTyp {
+        match &self.kind {
+            Kind::TransactionToken(asked) => &asked.typ,
+            Kind::IdJag(_) | Kind::IdentityChaining(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => {
+                &self.server.typ
+            }
+        }
+    }
+
     /// Every server that is called for it.
     pub fn servers(&self) -> impl Iterator<Item = &Arc<AuthorizationServer>> {
         self.kind.grant().map(|grant| &grant.idp).into_iter().chain([&self.server])
@@ -219,11 +246,12 @@ pub(super) fn check(
     around: Surroundings<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Exchange, ConfigError> {
-    const WANT: &str = "one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\"";
+    const WANT: &str = "one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\", or \"transaction_token\"";
     const ADVICE: &str = "say what credential is sent on";
     let raw = raw.ok_or_else(|| path.missing(WANT, ADVICE))?;
     let kinds = raw.kinds();
     let kind = match kinds.as_slice() {
+        [] if raw.transaction_token.is_some() => return Ok(Exchange::Withheld),
         [] => return Err(path.wrong("empty", WANT, ADVICE)),
         [kind] => kind,
         [one, other, ..] => return Err(path.wrong(format!("found both \"{one}\" and \"{other}\""), WANT, ADVICE)),
@@ -242,7 +270,23 @@ pub(super) fn check(
         }
         _none => return Err(path.wrong("empty", WANT, ADVICE)),
     };
-    check_acquisition(&path, acquisition, accept, around)
+    check_acquisition(&path, acquisition, accept, around).map(Exchange::Acquire)
+}
+
+/// Checks which transaction token goes with each request, beside whatever else is sent on.
+pub(super) fn check_transaction(
+    path: &Path<'_>,
+    raw: Option<&raw::Exchange>,
+    accept: &Accept,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Arc<Acquisition>>, ConfigError> {
+    let Some(raw) = raw.and_then(|raw| raw.transaction_token.as_ref()) else {
+        return Ok(None);
+    };
+    let path = path.field("transaction_token");
+    let acquisition = kinds::transaction_token(&path, raw, around, warnings)?;
+    check_acquisition(&path, acquisition, accept, around).map(Some)
 }
 
 fn check_pass_through(path: &Path<'_>, raw: &raw::PassThrough, accept: &Accept) -> Result<Exchange, ConfigError> {
@@ -266,7 +310,7 @@ fn check_acquisition(
     acquisition: Acquisition,
     accept: &Accept,
     around: Surroundings<'_>,
-) -> Result<Exchange, ConfigError> {
+) -> Result<Arc<Acquisition>, ConfigError> {
     const WANT: &str = "{\"private_key_jwt\": ...}";
     let can = |agent: &Agent, server: &AuthorizationServer| {
         agent.credential.as_ref().is_some_and(|credential| credential.at(&server.name, 0).is_some())
@@ -297,5 +341,5 @@ fn check_acquisition(
             }
         }
     }
-    Ok(Exchange::Acquire(Arc::new(acquisition)))
+    Ok(Arc::new(acquisition))
 }

@@ -15,7 +15,7 @@ use crate::redacted::Redacted;
 
 pub(super) use exchange::{
     ActorToken, ClientCredentials, Exchange, IdJag, IdentityChaining, Inject, Lineage, LineageOf, LineageOfChaining,
-    LineageOfToken, PassThrough, TokenExchange,
+    LineageOfToken, LineageOfTransaction, PassThrough, TokenExchange, TransactionToken,
 };
 pub(super) use one_or_many::OneOrMany;
 

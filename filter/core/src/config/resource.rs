@@ -11,7 +11,7 @@ use crate::config::accept::{self, Accept};
 use crate::config::agent::Agents;
 use crate::config::endpoint::is_host_name;
 use crate::config::error::{ConfigError, Path, quoted};
-use crate::config::exchange::{self, Exchange};
+use crate::config::exchange::{self, Acquisition, Exchange};
 use crate::config::metadata::{self, Metadata};
 use crate::config::observe::{self, Observe};
 use crate::config::protocol::{self, Protocol};
@@ -33,6 +33,8 @@ pub struct Resource {
     pub accept: Accept,
     /// What credential is sent on.
     pub exchange: Exchange,
+    /// What transaction token goes with each request; always there where the exchange is [`Exchange::Withheld`].
+    pub transaction: Option<Arc<Acquisition>>,
     /// What the requests say, and which of them are allowed.
     pub protocol: Protocol,
     /// What it tells of itself to whoever asks how to get a token.
@@ -167,8 +169,14 @@ fn check(
     let (hosts, path_prefix) = check_match(&path.field("match"), raw.r#match.as_ref())?;
     let accept = accept::check(&path.field("accept"), raw.accept.as_ref(), around, warnings)?;
     let exchange = exchange::check(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
+    let transaction =
+        exchange::check_transaction(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
     let protocol = protocol::check(path, raw, (around.agents, around.hold_headers), warnings)?;
-    if let (Exchange::Acquire(acquisition), Protocol::A2a(_)) = (&exchange, &protocol) {
+    let acquired = match &exchange {
+        Exchange::Acquire(acquisition) => Some(acquisition),
+        Exchange::PassThrough { .. } | Exchange::Inject(_) | Exchange::Withheld => transaction.as_ref(),
+    };
+    if let (Some(acquisition), Protocol::A2a(_)) = (acquired, &protocol) {
         return Err(path.field("exchange").wrong(
             format!("found \"{}\" beside \"a2a\"", acquisition.kind.word()),
             "\"pass_through\"",
@@ -185,6 +193,7 @@ fn check(
         path_prefix,
         accept,
         exchange,
+        transaction,
         protocol,
         body_bytes_max: raw
             .max_body

@@ -24,7 +24,11 @@ impl Needs {
     pub(crate) fn of(config: &Config, server: &AuthorizationServer) -> Self {
         let mut needs = Self::default();
         for resource in &config.resources {
-            if let Exchange::Acquire(acquisition) = &resource.exchange {
+            let exchanged = match &resource.exchange {
+                Exchange::Acquire(acquisition) => Some(acquisition),
+                Exchange::PassThrough { .. } | Exchange::Inject(_) | Exchange::Withheld => None,
+            };
+            for acquisition in exchanged.into_iter().chain(&resource.transaction) {
                 grants(acquisition, server).for_each(|grant| note(&mut needs.grants, grant));
             }
         }
@@ -57,7 +61,7 @@ fn grants(acquisition: &Acquisition, server: &AuthorizationServer) -> impl Itera
     let for_grant = acquisition.kind.grant().filter(|grant| grant.idp.name == server.name).map(|_| TOKEN_EXCHANGE);
     let for_token = (acquisition.server.name == server.name).then_some(match &acquisition.kind {
         Kind::IdJag(_) | Kind::IdentityChaining(_) => JWT_BEARER,
-        Kind::TokenExchange(_) => TOKEN_EXCHANGE,
+        Kind::TokenExchange(_) | Kind::TransactionToken(_) => TOKEN_EXCHANGE,
         Kind::ClientCredentials { .. } => CLIENT_CREDENTIALS,
     });
     for_grant.into_iter().chain(for_token)

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::config::{Kind, RequestedTokenType, ScopeSet};
-use crate::exchange::form::{ID_JAG, JWT};
+use crate::exchange::form::{ID_JAG, JWT, TRANSACTION_TOKEN};
 use crate::exchange::lineage::LineageError;
 use crate::flight::CalloutAnswer;
 use crate::json;
@@ -27,6 +27,8 @@ pub enum Hop {
     TokenExchange(RequestedTokenType),
     /// Hop 8 without an inbound token.
     ClientCredentials,
+    /// Token exchange for a transaction token.
+    TransactionToken,
 }
 
 impl Hop {
@@ -36,6 +38,7 @@ impl Hop {
             Kind::IdJag(_) | Kind::IdentityChaining(_) => Self::AccessToken,
             Kind::TokenExchange(asked) => Self::TokenExchange(asked.requested),
             Kind::ClientCredentials { .. } => Self::ClientCredentials,
+            Kind::TransactionToken(_) => Self::TransactionToken,
         }
     }
 
@@ -43,7 +46,9 @@ impl Hop {
     pub(crate) fn for_grant(kind: &Kind) -> Self {
         match kind {
             Kind::IdentityChaining(_) => Self::JwtGrant,
-            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => Self::IdJag,
+            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } | Kind::TransactionToken(_) => {
+                Self::IdJag
+            }
         }
     }
 
@@ -51,7 +56,7 @@ impl Hop {
     pub fn number(self) -> u8 {
         match self {
             Self::IdJag | Self::JwtGrant => 7,
-            Self::AccessToken | Self::TokenExchange(_) | Self::ClientCredentials => 8,
+            Self::AccessToken | Self::TokenExchange(_) | Self::ClientCredentials | Self::TransactionToken => 8,
         }
     }
 
@@ -61,6 +66,7 @@ impl Hop {
             Self::IdJag => Some(ID_JAG),
             Self::JwtGrant => Some(JWT),
             Self::TokenExchange(requested) => Some(requested.urn()),
+            Self::TransactionToken => Some(TRANSACTION_TOKEN),
             Self::AccessToken | Self::ClientCredentials => None,
         }
     }
@@ -69,7 +75,7 @@ impl Hop {
     fn is_bearer(self) -> bool {
         match self {
             Self::AccessToken | Self::TokenExchange(_) | Self::ClientCredentials => true,
-            Self::IdJag | Self::JwtGrant => false,
+            Self::IdJag | Self::JwtGrant | Self::TransactionToken => false,
         }
     }
 }
@@ -188,7 +194,9 @@ fn refusal(hop: Hop, object: &Map<String, Value>) -> Rejection {
         (Some("insufficient_user_authentication"), _) => Rejection::StepUpRequired,
         (Some("interaction_required" | "consent_required"), _) => Rejection::InteractionRequired,
         (Some("invalid_client" | "unauthorized_client"), _) => Rejection::AgentCredentialRefused,
-        (Some("invalid_grant"), Hop::IdJag | Hop::JwtGrant | Hop::TokenExchange(_)) => Rejection::SubjectTokenRefused,
+        (Some("invalid_grant"), Hop::IdJag | Hop::JwtGrant | Hop::TokenExchange(_) | Hop::TransactionToken) => {
+            Rejection::SubjectTokenRefused
+        }
         (Some("invalid_grant"), Hop::AccessToken | Hop::ClientCredentials) => Rejection::GrantRefused,
         (Some("temporarily_unavailable" | "server_error"), _) => Rejection::AuthorizationServerUnavailable,
         (Some(_) | None, _) => Rejection::AuthorizationServerAnswerInvalid,

@@ -32,6 +32,11 @@ impl IssuedToken {
         now.get().saturating_add(TOKEN_EXPIRY_MARGIN_SECONDS) < self.expires_at.get()
     }
 
+    /// The token as it stands, for the header of transaction tokens.
+    pub(crate) fn plain(&self) -> Redacted<String> {
+        self.token.clone()
+    }
+
     /// The credential for the upstream; the one way out.
     pub(crate) fn bearer(&self) -> Redacted<String> {
         Redacted::new(format!("Bearer {}", self.token.expose()))
@@ -42,7 +47,7 @@ impl IssuedToken {
         &self.scopes
     }
 
-    /// Its identifier, for the record.
+    /// Its identifier, for the record; the transaction's for a transaction token.
     pub fn jti(&self) -> Option<&str> {
         self.jti.as_deref()
     }

@@ -3,7 +3,7 @@
 //! `nth` says which of the agent's keys or secrets at the server authenticates it.
 
 use crate::config::{AuthorizationServer, Endpoint, Grant, Kind, Location, TokenExchange};
-use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE};
+use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE, TRANSACTION_TOKEN};
 use crate::exchange::request::ExchangeRequest;
 use crate::flight::{Callout, FlightId};
 use crate::redacted::Redacted;
@@ -32,10 +32,11 @@ impl ExchangeRequest {
                 form.field("requested_token_type", JWT).field("audience", &self.exchange.server.issuer)
             }
             // ID-JAG: `audience` names the authorization server, `resource` the protected server.
-            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => form
-                .field("requested_token_type", ID_JAG)
-                .field("audience", &self.exchange.server.issuer)
-                .field("resource", &self.exchange.resource),
+            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } | Kind::TransactionToken(_) => {
+                form.field("requested_token_type", ID_JAG)
+                    .field("audience", &self.exchange.server.issuer)
+                    .field("resource", &self.exchange.resource)
+            }
         };
         form.field("scope", &self.scopes.to_parameter())
             .field("subject_token", self.subject_token.expose())
@@ -59,7 +60,9 @@ impl ExchangeRequest {
         let form = match &self.exchange.kind {
             // The grant names the server only, so the request names the resource (RFC 8707).
             Kind::IdentityChaining(_) => form.field("resource", &self.exchange.resource),
-            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => form,
+            Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } | Kind::TransactionToken(_) => {
+                form
+            }
         };
         self.send(form, nth, flight, ambient)
     }
@@ -77,6 +80,13 @@ impl ExchangeRequest {
                 .field("grant_type", CLIENT_CREDENTIALS)
                 .field("resource", &self.exchange.resource)
                 .field("scope", &self.scopes.to_parameter()),
+            Kind::TransactionToken(asked) => Form::new()
+                .field("grant_type", TOKEN_EXCHANGE)
+                .field("requested_token_type", TRANSACTION_TOKEN)
+                .field("audience", &self.exchange.resource)
+                .field("scope", &self.scopes.to_parameter())
+                .field("subject_token", self.subject_token.expose())
+                .field("subject_token_type", asked.subject_token_type.urn()),
             Kind::IdJag(_) | Kind::IdentityChaining(_) => {
                 return Err(Rejection::Internal("token asked for before its grant"));
             }

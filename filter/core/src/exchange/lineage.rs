@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::config::{Acquisition, Grant, IssuedChain, Kind, SameSubject, ScopeSet};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::exchange::request::ExchangeRequest;
+use crate::exchange::transaction;
 use crate::jwt::{Claims, VerifiedJwt};
 use crate::limits::ACTORS_MAX;
 use crate::profile::Profiles;
@@ -86,7 +87,9 @@ pub(crate) fn of_grant(
     let same_client = match &exchange.kind {
         // Identity chaining has no claim for the client; one that is there names the agent, at either server.
         Kind::IdentityChaining(_) => client.is_none_or(|client| client == here || client == at_idp),
-        Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => client == Some(here),
+        Kind::IdJag(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } | Kind::TransactionToken(_) => {
+            client == Some(here)
+        }
     };
     if !same_client {
         return Err(LineageError::Client);
@@ -105,13 +108,16 @@ pub(crate) fn of_access_token(
     request: &ExchangeRequest,
 ) -> Result<LineageOfAccessToken, LineageError> {
     let claims = token.claims();
+    if let Kind::TransactionToken(asked) = &request.exchange.kind {
+        return transaction::check(token, request, asked).map(LineageOfAccessToken);
+    }
     only_audience(claims, &request.exchange.resource)?;
     let client = claims.client_id().map_err(|_| LineageError::Malformed)?;
     if client.is_some_and(|client| client != request.client_id()) {
         return Err(LineageError::Client);
     }
     match &request.exchange.kind {
-        Kind::IdJag(_) | Kind::IdentityChaining(_) | Kind::TokenExchange(_) => {
+        Kind::IdJag(_) | Kind::IdentityChaining(_) | Kind::TokenExchange(_) | Kind::TransactionToken(_) => {
             same_human(claims, request, &request.exchange.same_subject)?;
             same_profile(claims, &request.subject_profiles)?;
         }
@@ -139,7 +145,7 @@ fn the_agent_itself(claims: &Claims, request: &ExchangeRequest, subject: Option<
     }
 }
 
-fn only_audience(claims: &Claims, wanted: &str) -> Result<(), LineageError> {
+pub(super) fn only_audience(claims: &Claims, wanted: &str) -> Result<(), LineageError> {
     let audiences = claims.audiences().map_err(|_| LineageError::Malformed)?;
     let mut audiences = audiences.iter();
     if audiences.next().is_some_and(|audience| *audience == wanted) && audiences.next().is_none() {
@@ -163,7 +169,11 @@ fn same_resource(claims: &Claims, exchange: &Acquisition) -> Result<(), LineageE
     if same { Ok(()) } else { Err(LineageError::Resource) }
 }
 
-fn same_human(claims: &Claims, request: &ExchangeRequest, pairs: &[SameSubject]) -> Result<(), LineageError> {
+pub(super) fn same_human(
+    claims: &Claims,
+    request: &ExchangeRequest,
+    pairs: &[SameSubject],
+) -> Result<(), LineageError> {
     let same = |pair: &SameSubject| {
         let inbound = request.inbound_text(&pair.inbound);
         let issued = claims.pointer(&pair.issued).and_then(Value::as_str);
@@ -172,7 +182,7 @@ fn same_human(claims: &Claims, request: &ExchangeRequest, pairs: &[SameSubject])
     if !pairs.is_empty() && pairs.iter().all(same) { Ok(()) } else { Err(LineageError::Subject) }
 }
 
-fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError> {
+pub(super) fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError> {
     let text = claims.text("sub_profile").map_err(|_| LineageError::Malformed)?;
     // What was unclassified may stay so, where the resource let it in; nothing becomes it on the way.
     match text.map_or_else(|| Ok(Profiles::unclassified()), Profiles::parse) {
@@ -181,7 +191,7 @@ fn same_profile(claims: &Claims, inbound: &Profiles) -> Result<(), LineageError>
     }
 }
 
-fn same_chain(claims: &Claims, request: &ExchangeRequest) -> Result<(), LineageError> {
+pub(super) fn same_chain(claims: &Claims, request: &ExchangeRequest) -> Result<(), LineageError> {
     let exchange = &request.exchange;
     match (exchange.chain, claims.act(), &request.inbound_chain) {
         (IssuedChain::AgentAdded, Some(act), _) => agent_on_top(&read_chain(act)?, request),
@@ -216,7 +226,7 @@ fn agent_on_top(returned: &ActorChain, request: &ExchangeRequest) -> Result<(), 
     if beneath == inbound { Ok(()) } else { Err(LineageError::Chain) }
 }
 
-fn no_wider(claims: &Claims, asked: &ScopeSet) -> Result<(), LineageError> {
+pub(super) fn no_wider(claims: &Claims, asked: &ScopeSet) -> Result<(), LineageError> {
     // RFC 9396 §9: rights beside the scopes. None was asked for.
     let asked_for = match claims.value("authorization_details") {
         None => true,

@@ -155,6 +155,7 @@ fn rules(exchange: &Acquisition) -> String {
         // An actor token prints as `[redacted]`; it changes with the generation only.
         Kind::TokenExchange(asked) => format!("{asked:?}"),
         Kind::ClientCredentials { subject } => format!("{subject:?}"),
+        Kind::TransactionToken(asked) => format!("{asked:?}"),
     };
     format!(
         "{} {kind} {:?} {} {:?} {:?}",

@@ -17,6 +17,7 @@ use crate::exchange::answer::{self, Hop, TokenResponse};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::lineage::{self, LineageError};
 use crate::exchange::request::ExchangeRequest;
+use crate::exchange::transaction;
 use crate::jwt::verify::{AcceptedTyp, TokenRules, verify};
 use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
 use crate::limits::{EXCHANGE_ATTEMPTS_MAX, ID_JAG_LIFETIME_SECONDS_MAX};
@@ -253,12 +254,13 @@ impl Plugin {
                 let server = Arc::clone(&request.exchange.server);
                 let audience = request.exchange.resource.as_str();
                 let lifetime = request.exchange.lifetime_max;
-                match self.verify_returned(&response, &server, audience, &server.typ, lifetime, ambient) {
+                match self.verify_returned(&response, &server, audience, request.exchange.typ(), lifetime, ambient) {
                     // The skew of clocks that verification allows is no life for the upstream.
                     Ok(verified) if ambient.now >= verified.expires_at() => {
                         Err(Rejection::Lineage(LineageError::Lifetime))
                     }
-                    Ok(verified) => structured(request, &response, &verified),
+                    Ok(verified) => structured(request, &response, &verified)
+                        .and_then(|issued| self.only_once(request, &response).map(|()| issued)),
                     Err(JwtError::UnknownKid) if may_fetch => {
                         return match self.fetch_for(&server, Waiter::Flight(id), ambient.now) {
                             Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, grant_jti }),
@@ -273,6 +275,15 @@ impl Plugin {
             Ok(issued) => Next::Land(Ok((issued, grant_jti))),
             Err(rejection) => Next::Land(Err((hop, rejection))),
         }
+    }
+
+    /// A transaction token that was returned before is another transaction's.
+    fn only_once(&mut self, request: &ExchangeRequest, response: &TokenResponse) -> Result<(), Rejection> {
+        let Kind::TransactionToken(_) = &request.exchange.kind else {
+            return Ok(());
+        };
+        let name = transaction::name_of(response.token.expose());
+        if self.spent.spend(&request.exchange.server.issuer, &name) { Ok(()) } else { Err(Rejection::GrantReplayed) }
     }
 
     fn verify_returned(
@@ -459,11 +470,12 @@ fn structured(
     if !request.scopes.iter().all(|scope| granted.contains(scope)) {
         return Err(Rejection::ScopeNotGranted);
     }
+    let name = if matches!(request.exchange.kind, Kind::TransactionToken(_)) { "txn" } else { "jti" };
     Ok(IssuedToken {
         token: response.token.clone(),
         expires_at: verified.expires_at(),
         scopes: request.scopes.clone(),
-        jti: claims.text("jti").ok().flatten().map(str::to_owned),
+        jti: claims.text(name).ok().flatten().map(str::to_owned),
     })
 }
 

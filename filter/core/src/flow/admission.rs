@@ -134,11 +134,18 @@ fn pass_card(
     context.record.operation("agent-card");
     let strip = stripped(resource, &Arrival::A2a(Err(NoTarget::Refused(Rejection::MethodNotMapped))), head);
     let edits = HeaderEdits::without_credential(card, strip, &context.txn);
-    let record = context.record.clone().allowed(Source::Public, None);
+    let record = context.record.clone().allowed(Source::Public, None, None);
     // There is no token that could end.
     let lease = Lease::new(resource.streams, now, UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX));
-    let response =
-        ResponsePlan { exchanged: None, injected: None, refusal: context, answer: Answer::Unread, begun: false, lease };
+    let response = ResponsePlan {
+        exchanged: None,
+        injected: None,
+        sends_transaction: false,
+        refusal: context,
+        answer: Answer::Unread,
+        begun: false,
+        lease,
+    };
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 

@@ -22,9 +22,9 @@ use crate::time::UnixSeconds;
 
 /// An admitted request.
 #[derive(Debug)]
-struct Admitted {
-    arrived: Arrived,
-    delegation: AuthorizedDelegation,
+pub(super) struct Admitted {
+    pub(super) arrived: Arrived,
+    pub(super) delegation: AuthorizedDelegation,
 }
 
 /// Goes on after admission: by the body where the host lets us hold the headers for it, by the headers alone where it does not.
@@ -100,6 +100,8 @@ enum Outgoing {
     Own,
     /// The gateway's own.
     Secret(Arc<Injection>),
+    /// None: the transaction token says all there is to say.
+    Nothing,
 }
 
 impl Admitted {
@@ -120,12 +122,13 @@ impl Admitted {
         }
         let exchange = match &self.arrived.resource.exchange {
             Exchange::PassThrough { .. } => {
-                return self.unexchanged(ambient.now, Outgoing::Own, operation, judged);
+                return self.unexchanged(plugin, ambient, Outgoing::Own, operation, judged);
             }
             Exchange::Inject(injection) => {
                 let secret = Outgoing::Secret(Arc::clone(injection));
-                return self.unexchanged(ambient.now, secret, operation, judged);
+                return self.unexchanged(plugin, ambient, secret, operation, judged);
             }
+            Exchange::Withheld => return self.withhold(plugin, ambient, operation, judged),
             Exchange::Acquire(acquisition) => Arc::clone(acquisition),
         };
         let generation = plugin.config().digest;
@@ -143,7 +146,8 @@ impl Admitted {
             {
                 plugin.refresh_exchange(request, ambient.now);
             }
-            return self.release(ambient.now, Outgoing::Issued(key, issued, Source::Cached), operation, judged);
+            let issued = Outgoing::Issued(key, issued, Source::Cached);
+            return self.release(plugin, ambient, issued, operation, judged);
         }
         let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);
         if let Some(wait) = plugin.refused.wait(resource, agent, ambient.now) {
@@ -173,7 +177,14 @@ impl Admitted {
     }
 
     /// Nobody is asked for the scopes: the caller's own token must have them.
-    fn unexchanged(mut self, now: UnixSeconds, outgoing: Outgoing, operation: Operation, judged: Judged) -> Step {
+    fn unexchanged(
+        mut self,
+        plugin: &mut Plugin,
+        ambient: &Ambient<'_>,
+        outgoing: Outgoing,
+        operation: Operation,
+        judged: Judged,
+    ) -> Step {
         let held = match self.delegation.claims().scopes() {
             Ok(held) => held,
             Err(error) => return self.arrived.context.refuse(Rejection::Token(error)),
@@ -184,50 +195,128 @@ impl Admitted {
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
         }
-        // A body that comes later is held against what goes ahead, which is the whole token.
-        self.release(now, outgoing, Operation { scopes: held, ..operation }, judged)
+        // A body that comes later is held against what goes ahead: the whole token, or the transaction token beside it.
+        let ahead = if self.arrived.resource.transaction.is_some() { operation.scopes.clone() } else { held };
+        self.release(plugin, ambient, outgoing, Operation { scopes: ahead, ..operation }, judged)
     }
 
-    fn release(self, now: UnixSeconds, outgoing: Outgoing, operation: Operation, judged: Judged) -> Step {
-        let agent = Arc::clone(self.delegation.agent());
-        let Arrived { context, strip, resource, .. } = self.arrived;
+    /// Nothing is sent on but a transaction token.
+    fn withhold(mut self, plugin: &mut Plugin, ambient: &Ambient<'_>, operation: Operation, judged: Judged) -> Step {
+        // Before anything is asked of anybody: what is observed is not exchanged.
+        if let Some(observation) = self.arrived.context.observing.take() {
+            return self.arrived.context.observed(observation, None);
+        }
+        let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);
+        if let Some(wait) = plugin.refused.wait(resource, agent, ambient.now) {
+            let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
+            return Step::Reply(Box::new(reply));
+        }
+        self.release(plugin, ambient, Outgoing::Nothing, operation, judged)
+    }
+
+    /// A request whose decision stands: it goes on, by way of a transaction token where its resource sends one.
+    fn release(
+        self,
+        plugin: &mut Plugin,
+        ambient: &Ambient<'_>,
+        outgoing: Outgoing,
+        operation: Operation,
+        judged: Judged,
+    ) -> Step {
+        let transaction = self.arrived.resource.transaction.clone();
+        let released = Released { admitted: self, outgoing, operation, judged };
+        match transaction {
+            Some(transaction) => released.begin_transaction(plugin, ambient, &transaction),
+            None => released.let_go(ambient.now, None),
+        }
+    }
+}
+
+/// A token and what it is known by.
+pub(super) type Issued = (ExchangeKey, Arc<IssuedToken>);
+
+/// A request that may go on, with what it goes on with.
+#[derive(Debug)]
+pub(super) struct Released {
+    pub(super) admitted: Admitted,
+    outgoing: Outgoing,
+    pub(super) operation: Operation,
+    judged: Judged,
+}
+
+impl Released {
+    /// Whether the token that goes on has not ended meanwhile.
+    pub(super) fn still_current(&self, now: UnixSeconds) -> Result<(), Rejection> {
+        match &self.outgoing {
+            Outgoing::Issued(_, token, _) if now >= token.expires_at => {
+                Err(Rejection::AuthorizationServerAnswerInvalid)
+            }
+            Outgoing::Issued(..) | Outgoing::Own | Outgoing::Secret(_) | Outgoing::Nothing => Ok(()),
+        }
+    }
+
+    /// Lets it go. `transaction` is the token that its resource wants to go along; without it, such a request does not go.
+    pub(super) fn let_go(self, now: UnixSeconds, transaction: Option<Issued>) -> Step {
+        let Self { admitted, outgoing, operation, judged } = self;
+        let agent = Arc::clone(admitted.delegation.agent());
+        let Arrived { context, strip, resource, arrival, .. } = admitted.arrived;
+        if resource.transaction.is_some() != transaction.is_some() {
+            return context.refuse(Rejection::Internal("released without its transaction token"));
+        }
         let Operation { edit, lists, .. } = operation.clone();
         let record = context.record.clone();
-        let (mut edits, record) = match &outgoing {
-            Outgoing::Issued(_, token, source) => {
-                (HeaderEdits::authorize(token, strip, &context.txn), record.allowed(*source, Some(token)))
+        let beside = transaction.as_ref().map(|(_, token)| token.as_ref());
+        let (mut edits, record) = match (&outgoing, beside) {
+            (Outgoing::Issued(_, token, source), _) => {
+                (HeaderEdits::authorize(token, strip, &context.txn), record.allowed(*source, Some(token), beside))
             }
-            Outgoing::Own => {
-                (HeaderEdits::pass_through(strip, &context.txn), record.allowed(Source::PassedThrough, None))
+            (Outgoing::Own, _) => {
+                (HeaderEdits::pass_through(strip, &context.txn), record.allowed(Source::PassedThrough, None, beside))
             }
-            Outgoing::Secret(injection) => {
-                (HeaderEdits::inject(injection, strip, &context.txn), record.allowed(Source::Injected, None))
+            (Outgoing::Secret(injection), _) => {
+                (HeaderEdits::inject(injection, strip, &context.txn), record.allowed(Source::Injected, None, beside))
+            }
+            (Outgoing::Nothing, Some(token)) => (
+                HeaderEdits::in_place_of_credential(token, strip, &context.txn),
+                record.allowed(Source::Exchanged, None, beside),
+            ),
+            (Outgoing::Nothing, None) => {
+                return context.refuse(Rejection::Internal("released with nothing at all"));
             }
         };
-        let lease = Lease::new(resource.streams, now, self.delegation.expires_at());
+        if let Some(token) = beside {
+            edits.transaction(token);
+        }
+        let lease = Lease::new(resource.streams, now, admitted.delegation.expires_at());
         let body_edit = edits.also(edit);
         let body = match judged {
             Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),
             Judged::ByHeaders => BodyPlan::HoldUntil {
                 limit: resource.body_bytes_max,
                 then: CheckBody(Box::new(BodyCheck {
-                    arrival: self.arrived.arrival,
+                    arrival,
                     resource: Arc::clone(&resource),
-                    delegation: self.delegation,
+                    delegation: admitted.delegation,
                     granted: operation,
                     context: context.clone(),
                 })),
             },
         };
         let answer = lists.map_or(Answer::Unread, |listing| Answer::Awaited(Box::new(listing)));
-        let (exchanged, injected) = match outgoing {
-            Outgoing::Issued(key, token, source) => {
+        let sends_transaction = transaction.is_some();
+        let (exchanged, injected) = match (outgoing, transaction) {
+            (Outgoing::Issued(key, token, source), _) => {
                 (Some(Sent { key, token, is_fresh: source == Source::Exchanged, resource, agent }), None)
             }
-            Outgoing::Own => (None, None),
-            Outgoing::Secret(injection) => (None, Some(Injected { injection, echoes: Vec::new() })),
+            // What the upstream answers is about this one then.
+            (Outgoing::Nothing, Some((key, token))) => {
+                (Some(Sent { key, token, is_fresh: true, resource, agent }), None)
+            }
+            (Outgoing::Own, _) | (Outgoing::Nothing, None) => (None, None),
+            (Outgoing::Secret(injection), _) => (None, Some(Injected { injection, echoes: Vec::new() })),
         };
-        let response = ResponsePlan { exchanged, injected, refusal: context, answer, begun: false, lease };
+        let refusal = context;
+        let response = ResponsePlan { exchanged, injected, sends_transaction, refusal, answer, begun: false, lease };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }
@@ -253,7 +342,8 @@ impl AwaitToken {
         };
         match still_holds(&self.admitted, plugin, ambient, &issued) {
             Ok(()) => self.admitted.release(
-                ambient.now,
+                plugin,
+                ambient,
                 Outgoing::Issued(self.key, issued, Source::Exchanged),
                 self.operation,
                 self.judged,
@@ -287,7 +377,7 @@ fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -
     Ok(())
 }
 
-fn still_holds(
+pub(super) fn still_holds(
     admitted: &Admitted,
     plugin: &Plugin,
     ambient: &Ambient<'_>,
@@ -358,7 +448,7 @@ impl BodyCheck {
         match (&self.resource.exchange, operation.scopes.is_subset(&self.granted.scopes)) {
             (_, true) => Ok(operation),
             (Exchange::PassThrough { .. } | Exchange::Inject(_), false) => Err(Rejection::ScopeMissing),
-            (_, false) => Err(Rejection::HeaderMismatch),
+            (Exchange::Acquire(_) | Exchange::Withheld, false) => Err(Rejection::HeaderMismatch),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! every piece is let through, replaced or refused. All others are never held.
 
 use crate::exchange::answer::is_json;
+use crate::exchange::transaction;
 use crate::limits::LIST_ANSWER_BYTES_MAX;
 use crate::mcp::EventFilter;
 use crate::mcp::listing::{Listing, Shown, Unreadable};
@@ -284,7 +285,8 @@ impl ResponsePlan {
         let echoes = self.injected.iter().flat_map(|injected| &injected.echoes).map(String::as_str);
         // What is edited has another length and another digest, and a part of it would be a part of something else.
         let bytes: &[&str] = if self.reads_body() { &OF_THE_BYTES } else { &[] };
-        challenges.iter().chain(bytes).copied().chain(echoes)
+        let transaction: &[&str] = if self.sends_transaction { &[transaction::HEADER] } else { &[] };
+        challenges.iter().chain(transaction).chain(bytes).copied().chain(echoes)
     }
 
     /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about.
@@ -343,6 +345,7 @@ mod tests {
         let plan = ResponsePlan {
             exchanged: None,
             injected: None,
+            sends_transaction: false,
             refusal,
             answer: Answer::Unread,
             begun: false,

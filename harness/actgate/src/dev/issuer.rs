@@ -56,7 +56,7 @@ pub struct Issuer {
     id_jags: Replays,
     codes: BTreeMap<String, PendingCode>,
     breaks: Vec<Break>,
-    last_id_jag: Option<String>,
+    last_grants: BTreeMap<String, String>,
     unknown_key: Option<SigningKey>,
     ledger: Ledger,
 }
@@ -81,7 +81,7 @@ impl Issuer {
             id_jags: Replays::default(),
             codes: BTreeMap::new(),
             breaks: Vec::new(),
-            last_id_jag: None,
+            last_grants: BTreeMap::new(),
             unknown_key: None,
             ledger: Ledger::default(),
         }

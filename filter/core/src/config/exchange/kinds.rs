@@ -6,7 +6,7 @@ use crate::config::accept::{self, Accept, Presenter};
 use crate::config::error::{ConfigError, Path};
 use crate::config::exchange::{
     Acquisition, ActorToken, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SubjectTokenType,
-    TokenExchange, lineage,
+    TokenExchange, TransactionToken, lineage,
 };
 use crate::config::resource::Surroundings;
 use crate::config::server::{self, AuthorizationServer};
@@ -99,11 +99,6 @@ pub(super) fn token_exchange(
         &TYPES,
         "say what is asked for",
     )?;
-    const SUBJECTS_AND_JWT: [(&str, SubjectTokenType); 3] = [
-        ("access_token", SubjectTokenType::AccessToken),
-        ("id_token", SubjectTokenType::IdToken),
-        ("jwt", SubjectTokenType::Jwt),
-    ];
     Ok(Acquisition {
         server: server(&path.field("server"), raw.server.as_deref(), around, "say who exchanges the token")?,
         resource: for_whom,
@@ -164,6 +159,51 @@ pub(super) fn client_credentials(
     })
 }
 
+/// One call, for a token that tells services what the transaction is.
+pub(super) fn transaction_token(
+    path: &Path<'_>,
+    raw: &raw::TransactionToken,
+    around: Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Acquisition, ConfigError> {
+    const WANT: &str = "the trust domain's identifier";
+    const ADVICE: &str = "a transaction token is for one trust domain, which is its only `aud`";
+    let place = path.field("audience");
+    let audience = raw.audience.as_deref().ok_or_else(|| place.missing(WANT, ADVICE))?;
+    Ok(Acquisition {
+        server: server(&path.field("server"), raw.server.as_deref(), around, "say who issues transaction tokens")?,
+        resource: text::text(&place, audience, URL_BYTES_MAX)?,
+        kind: Kind::TransactionToken(TransactionToken {
+            subject_token_type: subject_token_type(path, raw.subject_token_type.as_deref(), &SUBJECTS_AND_JWT)?,
+            typ: AcceptedTyp::only("txntoken+jwt"),
+            requesting_workload: raw
+                .requesting_workload
+                .as_deref()
+                .map(|value| text::text(&path.field("requesting_workload"), value, URL_BYTES_MAX))
+                .transpose()?,
+        }),
+        issued_token: IssuedTokenFormat::Jwt,
+        lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
+        same_subject: lineage::of_transaction(&path.field("lineage"), raw.lineage.as_ref())?,
+        chain: actor_or_nobody(path, raw.actor.as_deref(), warnings)?,
+        digest: OnceLock::new(),
+    })
+}
+
+/// The draft itself knows no actors; profiles of it do.
+fn actor_or_nobody(
+    path: &Path<'_>,
+    value: Option<&str>,
+    warnings: &mut Vec<String>,
+) -> Result<IssuedChain, ConfigError> {
+    if value != Some("nobody") {
+        return actor(path, value, warnings);
+    }
+    let path = path.field("actor");
+    warnings.push(format!("{path}: nobody, so the token does not tell the services who acts"));
+    Ok(IssuedChain::Nobody)
+}
+
 /// RFC 8693 says what an actor token means and not what a self-made one would hold, so it comes from outside, whole.
 fn actor_token(
     path: &Path<'_>,
@@ -211,6 +251,12 @@ fn issued_token(
     }
     Ok(issued)
 }
+
+const SUBJECTS_AND_JWT: [(&str, SubjectTokenType); 3] = [
+    ("access_token", SubjectTokenType::AccessToken),
+    ("id_token", SubjectTokenType::IdToken),
+    ("jwt", SubjectTokenType::Jwt),
+];
 
 const SUBJECTS: [(&str, SubjectTokenType); 2] =
     [("access_token", SubjectTokenType::AccessToken), ("id_token", SubjectTokenType::IdToken)];

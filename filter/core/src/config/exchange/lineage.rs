@@ -42,6 +42,12 @@ pub(super) fn of_token(
     of_issued(path, raw.access_token.as_ref(), issued_token)
 }
 
+/// The pairs of a transaction token.
+pub(super) fn of_transaction(path: &Path<'_>, raw: Option<&raw::LineageOfTransaction>) -> Result<Pairs, ConfigError> {
+    let raw = raw.ok_or_else(|| path.missing("{\"transaction_token\": ...}", ADVICE))?;
+    pairs(&path.field("transaction_token"), raw.transaction_token.as_ref())
+}
+
 const ADVICE: &str = "say by which claims the same subject is recognised in what comes back";
 
 fn of_issued(

@@ -13,6 +13,25 @@ pub(in crate::config) struct Exchange {
     pub(in crate::config) client_credentials: Option<ClientCredentials>,
     pub(in crate::config) inject: Option<Inject>,
     pub(in crate::config) pass_through: Option<PassThrough>,
+    pub(in crate::config) transaction_token: Option<TransactionToken>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct TransactionToken {
+    pub(in crate::config) server: Option<String>,
+    pub(in crate::config) audience: Option<String>,
+    pub(in crate::config) subject_token_type: Option<String>,
+    pub(in crate::config) requesting_workload: Option<String>,
+    pub(in crate::config) actor: Option<String>,
+    pub(in crate::config) max_lifetime: Option<String>,
+    pub(in crate::config) lineage: Option<LineageOfTransaction>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct LineageOfTransaction {
+    pub(in crate::config) transaction_token: Option<LineageOf>,
 }
 
 #[derive(Deserialize)]
@@ -123,7 +142,7 @@ pub(in crate::config) struct Inject {
 }
 
 impl Exchange {
-    /// The names of the kinds that are there.
+    /// The names of the kinds that are there; a transaction token may stand beside any of them.
     pub(in crate::config) fn kinds(&self) -> Vec<&'static str> {
         let kinds = [
             ("id_jag", self.id_jag.is_some()),

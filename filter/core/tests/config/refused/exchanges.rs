@@ -10,15 +10,15 @@ fn exchanges() {
     check(&[
         (
             &[Edit::Remove("/resources/0/exchange")],
-            "resources[0].exchange: missing; want one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\": say what credential is sent on",
+            "resources[0].exchange: missing; want one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\", or \"transaction_token\": say what credential is sent on",
         ),
         (
             &[Edit::Set("/resources/0/exchange", json!({}))],
-            "resources[0].exchange: empty; want one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\": say what credential is sent on",
+            "resources[0].exchange: empty; want one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\", or \"transaction_token\": say what credential is sent on",
         ),
         (
             &[Edit::Set("/resources/0/exchange/pass_through", json!({"audience": "x"}))],
-            "resources[0].exchange: found both \"id_jag\" and \"pass_through\"; want one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\": say what credential is sent on",
+            "resources[0].exchange: found both \"id_jag\" and \"pass_through\"; want one of \"id_jag\", \"token_exchange\", \"identity_chaining\", \"client_credentials\", \"inject\" and \"pass_through\", or \"transaction_token\": say what credential is sent on",
         ),
         (
             &[Edit::Set("/resources/1/exchange/pass_through", json!({}))],

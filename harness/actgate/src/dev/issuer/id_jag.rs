@@ -1,5 +1,5 @@
 //! Hops 3 and 7: token exchange (RFC 8693) to an ID-JAG (draft-ietf-oauth-identity-assertion-authz-grant), to a JWT grant
-//! (draft-ietf-oauth-identity-chaining), or to an access token at once.
+//! (draft-ietf-oauth-identity-chaining), to an access token at once, or to a transaction token (draft-ietf-oauth-transaction-tokens).
 //!
 //! Guaranteed: what is issued names the human of the subject token, the authenticated client as current actor,
 //! the inbound chain unchanged below it, and never more scope than asked for or allowed.
@@ -13,10 +13,16 @@ use super::config::{Connection, IdpPolicy, User};
 use super::http::{HttpResponse, UnixSeconds};
 use super::issuing::Issued;
 use super::jws::Jws;
-use super::oauth::{Form, Refusal, TYP_ID_JAG, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, TYPE_JWT, members};
+use super::oauth::{
+    Form, Refusal, TYP_ID_JAG, TYP_TRANSACTION_TOKEN, TYPE_ACCESS_TOKEN, TYPE_ID_JAG, TYPE_ID_TOKEN, TYPE_JWT,
+    TYPE_TRANSACTION_TOKEN, members,
+};
 
 /// Short lived, as every example of the draft is.
 const ID_JAG_LIFETIME: u64 = 300;
+
+/// As long as one transaction may take.
+const TRANSACTION_TOKEN_LIFETIME: u64 = 300;
 
 /// How long an access token lives.
 const ACCESS_TOKEN_LIFETIME: u64 = 3600;
@@ -27,6 +33,7 @@ enum Wanted {
     IdJag,
     JwtGrant,
     AccessToken,
+    TransactionToken,
 }
 
 /// The human and the history a subject token stands for.
@@ -52,6 +59,7 @@ impl Issuer {
             Some(TYPE_ID_JAG) => Wanted::IdJag,
             Some(TYPE_JWT) => Wanted::JwtGrant,
             Some(TYPE_ACCESS_TOKEN) => Wanted::AccessToken,
+            Some(TYPE_TRANSACTION_TOKEN) => Wanted::TransactionToken,
             Some(_) | None => return Err(Refusal::request("requested_token_type is not supported")),
         };
         let has_actor = self.check_actor_token(form, client, wanted)?;
@@ -178,6 +186,9 @@ impl Issuer {
             Wanted::IdJag => (Some(TYP_ID_JAG.to_owned()), TYPE_ID_JAG, ID_JAG_LIFETIME),
             Wanted::JwtGrant => (Some("JWT".to_owned()), TYPE_JWT, ID_JAG_LIFETIME),
             Wanted::AccessToken => (self.config.access_token_typ.clone(), TYPE_ACCESS_TOKEN, ACCESS_TOKEN_LIFETIME),
+            Wanted::TransactionToken => {
+                (Some(TYP_TRANSACTION_TOKEN.to_owned()), TYPE_TRANSACTION_TOKEN, TRANSACTION_TOKEN_LIFETIME)
+            }
         };
         let mut claims: Map<String, Value> = members(json!({
             "iss": self.config.issuer, "iat": now.0, "exp": now.plus(lifetime).0, "sub_profile": "user", "act": act,
@@ -194,6 +205,10 @@ impl Issuer {
             Wanted::AccessToken => json!({
                 "jti": self.entropy.id("AT."), "aud": connection.resource, "client_id": client.id,
                 "sub": subject.user.email, "uid": subject.user.id, "scp": scopes,
+            }),
+            Wanted::TransactionToken => json!({
+                "txn": self.entropy.id("TXN."), "aud": connection.audience, "req_wl": client.id,
+                "sub": subject.user.email, "uid": subject.user.id, "scope": scope,
             }),
         };
         claims.extend(members(more));
@@ -216,7 +231,8 @@ impl Issuer {
 
 /// The one connection this request is about.
 ///
-/// An ID-JAG names both server and resource, a grant for another domain the server, an access token the resource.
+/// An ID-JAG names both server and resource, a grant for another domain the server, an access token the resource,
+/// a transaction token its trust domain.
 fn connection(
     form: &Form,
     client: &AuthenticatedClient,
@@ -235,7 +251,7 @@ fn connection(
     if wanted != Wanted::AccessToken && audience.is_none() {
         return Err(Refusal::request("no audience"));
     }
-    if wanted != Wanted::JwtGrant && resource.is_none() {
+    if !matches!(wanted, Wanted::JwtGrant | Wanted::TransactionToken) && resource.is_none() {
         return Err(Refusal::target("no resource"));
     }
     if let Some(audience) = audience {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Issuer;
 use super::http::{HttpResponse, UnixSeconds};
 use super::misbehaviour::{Endpoint, Misbehaviour};
-use super::oauth::TYP_ID_JAG;
+use super::oauth::{TYP_ID_JAG, TYP_TRANSACTION_TOKEN};
 use crate::dev::keys::SigningKey;
 use crate::dev::mint::{self, broken};
 
@@ -41,15 +41,15 @@ impl Issuer {
 
     /// Signs the grant and answers with it, as honestly as it is told to be.
     pub(crate) fn respond(&mut self, now: UnixSeconds, mut issued: Issued) -> HttpResponse {
-        let is_id_jag = issued.typ.as_deref() == Some(TYP_ID_JAG);
+        let grant = issued.typ.clone().filter(|typ| [TYP_ID_JAG, TYP_TRANSACTION_TOKEN].contains(&typ.as_str()));
         self.spoil_claims(now, &mut issued);
         let token = self.sign(&issued);
-        let token = match self.last_id_jag.clone() {
-            Some(last) if is_id_jag && self.is_broken(&Misbehaviour::ReuseJag) => last,
+        let token = match grant.as_ref().and_then(|typ| self.last_grants.get(typ)) {
+            Some(last) if self.is_broken(&Misbehaviour::ReuseJag) => last.clone(),
             Some(_) | None => token,
         };
-        if is_id_jag {
-            self.last_id_jag = Some(token.clone());
+        if let Some(typ) = grant {
+            self.last_grants.insert(typ, token.clone());
         }
         issued.body.insert("access_token".to_owned(), json!(token));
         for (pointer, value) in self.said(Endpoint::Token, member) {

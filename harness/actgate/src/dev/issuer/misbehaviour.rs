@@ -42,7 +42,7 @@ pub enum Misbehaviour {
     DropAct,
     /// The token is about another human.
     SwapSub,
-    /// The identity provider hands out the ID-JAG before this one again.
+    /// The identity provider hands out the ID-JAG, or the transaction token, before this one again.
     ReuseJag,
     /// The token is for someone else.
     WrongAud,

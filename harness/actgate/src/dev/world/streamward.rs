@@ -40,6 +40,8 @@ pub const KNOWLEDGE_AGENT: &str = "wlpzantde10QGRrpF1d7";
 pub const ORCHESTRATOR_RESOURCE: &str = "https://streamward.com/orchestrator";
 /// Resource identifier of the knowledge agent.
 pub const KNOWLEDGE_RESOURCE: &str = "https://streamward.com/corp/knowledge";
+/// What the services behind the gateway are together: the audience of transaction tokens.
+pub const TRUST_DOMAIN: &str = "https://services.streamward.com";
 /// Resource identifier of the Aurora DB MCP server.
 pub const AURORADB_RESOURCE: &str = "https://streamward.com/auroradb/mcp";
 
@@ -142,10 +144,12 @@ fn idp_policy() -> IdpPolicy {
         resource_servers: BTreeMap::from([
             (RAS_KNOWLEDGE_ISSUER.to_owned(), vec![KNOWLEDGE_RESOURCE.to_owned()]),
             (RAS_AURORADB_ISSUER.to_owned(), vec![AURORADB_RESOURCE.to_owned()]),
+            (TRUST_DOMAIN.to_owned(), vec![TRUST_DOMAIN.to_owned()]),
         ]),
         connections: vec![
             connection(ORCHESTRATOR, RAS_KNOWLEDGE_ISSUER, KNOWLEDGE_RESOURCE, EXECUTE),
             connection(KNOWLEDGE_AGENT, RAS_AURORADB_ISSUER, AURORADB_RESOURCE, READ),
+            connection(KNOWLEDGE_AGENT, TRUST_DOMAIN, TRUST_DOMAIN, READ),
         ],
         delegation_links: vec![link(CHAT_APP, ORCHESTRATOR), link(ORCHESTRATOR, KNOWLEDGE_AGENT)],
         sign_in_scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
