@@ -3,6 +3,10 @@
 //! A record names who acted for whom and what was decided, under the request's transaction id.
 //! It never holds a token, an assertion, a key, or text that an issuer or a caller could use to smuggle one: identifiers are verified claims or configuration.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::config::observe::Observing;
@@ -51,10 +55,36 @@ impl Source {
 pub struct Record {
     txn: String,
     resource: Option<String>,
-    delegation: Map<String, Value>,
+    delegation: Delegation,
     operation: Option<String>,
     would_refuse: Vec<Rejection>,
     outcome: Outcome,
+}
+
+/// Who acts for whom, as far as it is known. Copies are shared.
+#[derive(Debug, Clone)]
+enum Delegation {
+    Unknown,
+    /// What a verified token says; read where it is written, which is seldom.
+    Verified(Claims),
+    Authorized(Arc<Map<String, Value>>),
+}
+
+impl Delegation {
+    fn members(&self) -> Cow<'_, Map<String, Value>> {
+        match self {
+            Self::Unknown => Cow::Owned(Map::new()),
+            Self::Verified(claims) => {
+                let mut members = claim_members(claims);
+                // An `act` that is no chain names nobody.
+                if let Some(Ok(chain)) = claims.act().map(|act| ActorChain::parse(act, ACTORS_MAX)) {
+                    members.extend(chain_members(&chain));
+                }
+                Cow::Owned(members)
+            }
+            Self::Authorized(members) => Cow::Borrowed(members),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -80,7 +110,7 @@ impl Record {
         Self {
             txn: txn.as_str().to_owned(),
             resource: None,
-            delegation: Map::new(),
+            delegation: Delegation::Unknown,
             operation: None,
             would_refuse: Vec::new(),
             outcome: Outcome::Undecided,
@@ -89,7 +119,8 @@ impl Record {
 
     #[cfg(test)]
     pub(crate) fn of_members(txn: &TransactionId, members: &Value) -> Self {
-        Self { delegation: members.as_object().cloned().unwrap_or_default(), ..Self::new(txn) }
+        let members = members.as_object().cloned().unwrap_or_default();
+        Self { delegation: Delegation::Authorized(Arc::new(members)), ..Self::new(txn) }
     }
 
     pub(crate) fn at_resource(&mut self, name: &str) {
@@ -98,15 +129,11 @@ impl Record {
 
     /// Whom a verified token is for, so that a refusal from here on names somebody.
     pub(crate) fn verified(&mut self, claims: &Claims) {
-        self.delegation = claim_members(claims);
-        // An `act` that is no chain names nobody.
-        if let Some(Ok(chain)) = claims.act().map(|act| ActorChain::parse(act, ACTORS_MAX)) {
-            self.delegation.extend(chain_members(&chain));
-        }
+        self.delegation = Delegation::Verified(claims.clone());
     }
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
-        self.delegation = delegation_members(delegation);
+        self.delegation = Delegation::Authorized(Arc::new(delegation_members(delegation)));
         self.would_refuse = delegation.would_refuse().to_vec();
     }
 
@@ -187,12 +214,13 @@ impl Record {
         if let Some(operation) = &self.operation {
             state.push(("actgate.tool", operation.clone()));
         }
+        let members = self.delegation.members();
         for (key, member) in [("actgate.subject", "subject"), ("actgate.actor", "actor"), ("actgate.agent", "agent")] {
-            if let Some(Value::String(text)) = self.delegation.get(member) {
+            if let Some(Value::String(text)) = members.get(member) {
                 state.push((key, text.clone()));
             }
         }
-        if let Some(Value::Array(chain)) = self.delegation.get("chain") {
+        if let Some(Value::Array(chain)) = members.get("chain") {
             let chain: Vec<&str> = chain.iter().filter_map(Value::as_str).collect();
             state.push(("actgate.chain", chain.join(" ")));
         }
@@ -210,42 +238,49 @@ impl Record {
 
     /// The record as one line of JSON.
     pub fn to_json(&self) -> String {
-        let mut line = Map::new();
-        line.insert("txn".into(), json!(self.txn));
-        line.insert("decision".into(), json!(self.decision()));
-        line.insert("code".into(), json!(self.code()));
+        // Texts, numbers and lists of them cannot fail to be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("txn", &self.txn)?;
+        line.serialize_entry("decision", self.decision())?;
+        line.serialize_entry("code", self.code())?;
         if let Some(resource) = &self.resource {
-            line.insert("resource".into(), json!(resource));
+            line.serialize_entry("resource", resource)?;
         }
-        line.extend(self.delegation.clone());
+        for (name, value) in self.delegation.members().iter() {
+            line.serialize_entry(name, value)?;
+        }
         if let Some(operation) = &self.operation {
-            line.insert("tool".into(), json!(operation));
+            line.serialize_entry("tool", operation)?;
         }
         if !self.would_refuse.is_empty() {
             let codes: Vec<&str> = self.would_refuse.iter().map(|rejection| rejection.code()).collect();
-            line.insert("would_refuse".into(), json!(codes));
+            line.serialize_entry("would_refuse", &codes)?;
         }
         match &self.outcome {
             Outcome::Allowed { source, scopes, jti, transaction } => {
-                line.insert("token".into(), json!(source.word()));
-                line.insert("scopes".into(), json!(scopes));
+                line.serialize_entry("token", source.word())?;
+                line.serialize_entry("scopes", scopes)?;
                 if let Some(transaction) = transaction {
-                    line.insert("issued_txn".into(), json!(transaction));
+                    line.serialize_entry("issued_txn", transaction)?;
                 }
                 if let Some(jti) = jti {
-                    line.insert("issued_jti".into(), json!(jti));
+                    line.serialize_entry("issued_jti", jti)?;
                 }
             }
-            Outcome::Refused(Rejection::Internal(place)) => {
-                line.insert("place".into(), json!(place));
-            }
+            Outcome::Refused(Rejection::Internal(place)) => line.serialize_entry("place", place)?,
             Outcome::Observed { would, until } => {
-                line.insert("would".into(), json!(would.map_or("allowed", Rejection::code)));
-                line.insert("observed_until".into(), json!(until));
+                line.serialize_entry("would", would.map_or("allowed", Rejection::code))?;
+                line.serialize_entry("observed_until", until)?;
             }
             Outcome::Refused(_) | Outcome::Undecided | Outcome::Told => {}
         }
-        Value::Object(line).to_string()
+        line.end()
     }
 }
 
@@ -282,12 +317,13 @@ fn chain_subjects(chain: &ActorChain) -> Value {
 impl Record {
     /// Whether what is withdrawn stands behind this request.
     pub(crate) fn is_concerned_by(&self, revocation: &Revocation) -> bool {
-        let is = |member: &str, value: &str| self.delegation.get(member).and_then(Value::as_str) == Some(value);
+        let members = self.delegation.members();
+        let is = |member: &str, value: &str| members.get(member).and_then(Value::as_str) == Some(value);
         match revocation {
             Revocation::Subject { issuer, subject } => is("issuer", issuer) && is("subject", subject),
             Revocation::Token { issuer, jti } => is("issuer", issuer) && is("jti", jti),
             Revocation::Agent(id) => {
-                let chain = self.delegation.get("chain").and_then(Value::as_array);
+                let chain = members.get("chain").and_then(Value::as_array);
                 is("agent", id) || chain.is_some_and(|chain| chain.iter().any(|actor| actor.as_str() == Some(id)))
             }
         }
@@ -295,7 +331,7 @@ impl Record {
 
     /// The event of its end.
     pub(crate) fn ended(&self, reason: EndReason) -> Event {
-        let mut members = self.delegation.clone();
+        let mut members = self.delegation.members().into_owned();
         members.insert("event".into(), json!("stream_ended"));
         members.insert("txn".into(), json!(self.txn));
         members.insert("reason".into(), json!(reason.word()));
@@ -394,8 +430,9 @@ impl Event {
         members.insert("event".into(), json!("withheld"));
         members.insert("txn".into(), json!(record.txn));
         members.insert("resource".into(), json!(resource));
+        let who = record.delegation.members();
         for member in ["subject", "actor", "agent"] {
-            members.extend(record.delegation.get(member).map(|value| (member.to_owned(), value.clone())));
+            members.extend(who.get(member).map(|value| (member.to_owned(), value.clone())));
         }
         members.insert("method".into(), json!(record.operation));
         members.insert("count".into(), json!(count));
