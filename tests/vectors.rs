@@ -37,7 +37,7 @@ impl Searched {
 
     /// The credentials of a request, each word of them that is long enough to be one.
     fn learn(&mut self, headers: &[(String, String)]) {
-        let credentials = ["authorization", "proxy-authorization", "dpop", "txn-token", "cookie"];
+        let credentials = ["authorization", "proxy-authorization", "dpop", "txn-token", "cookie", "x-agent-key"];
         for (_, value) in headers.iter().filter(|(name, _)| credentials.contains(&name.as_str())) {
             self.secrets.extend(value.split([' ', ',', '=', '.']).filter(|word| word.len() >= 20).map(str::to_owned));
         }

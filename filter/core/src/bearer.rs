@@ -55,7 +55,8 @@ pub(crate) fn read<'a>(head: &RequestHead<'a>, takes_dpop: bool) -> Result<(Sche
     Ok((scheme, token))
 }
 
-fn in_query(head: &RequestHead<'_>) -> bool {
+/// True where a token stands in the query.
+pub(crate) fn in_query(head: &RequestHead<'_>) -> bool {
     let Some(path) = head.all(":path").next() else {
         return false;
     };

@@ -37,6 +37,7 @@ mod size;
 pub mod streams;
 mod text;
 mod value_rules;
+pub mod workloads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub use sender::{CallerProof, DpopRules};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
 pub use session::SessionAct;
 pub use streams::StreamRules;
+pub use workloads::Workloads;
 
 /// The checked configuration. Its `Debug` form has no secrets.
 #[derive(Debug)]
@@ -86,6 +88,8 @@ pub struct Config {
     pub agents: Agents,
     /// The protected resources, in the order of the document.
     pub resources: Vec<Arc<Resource>>,
+    /// The header that carries API keys, in lower case; it goes no further than here.
+    pub api_key_header: Option<String>,
     /// What is withdrawn.
     pub revoked: Revoked,
     /// What is allowed but should be known, one sentence each, with the path it is about.
@@ -113,12 +117,32 @@ impl Config {
         let servers = server::check_all(&path, raw.authorization_servers.as_ref(), &mut warnings)?;
         let around = agent::Surroundings { servers: &servers, env };
         let agents = agent::check_all(&root.field("agents"), raw.agents.as_ref(), &around, &mut warnings)?;
-        let around = resource::Surroundings { servers: &servers, agents: &agents, hold_headers, env };
+        let api_key_header = raw
+            .api_key_header
+            .as_deref()
+            .map(|name| exchange::header(&root.field("api_key_header"), Some(name)))
+            .transpose()?;
+        let around = resource::Surroundings {
+            servers: &servers,
+            agents: &agents,
+            hold_headers,
+            api_key_header: api_key_header.as_deref(),
+            env,
+        };
         let path = root.field("resources");
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
         let revoked = revoked::check(&root.field("revoked"), raw.revoked.as_deref(), &servers)?;
-        Ok(Self { hold_headers, servers, agents, resources, revoked, warnings, digest: sha256(document) })
+        Ok(Self {
+            hold_headers,
+            servers,
+            agents,
+            resources,
+            api_key_header,
+            revoked,
+            warnings,
+            digest: sha256(document),
+        })
     }
 }
 

@@ -8,3 +8,4 @@ pub mod chain;
 pub(crate) mod permission;
 pub mod policy;
 mod rules;
+pub(crate) mod workload;

@@ -12,6 +12,7 @@
 mod admission;
 mod arrival;
 mod authorization;
+mod bare;
 mod credential;
 mod lease;
 mod response;

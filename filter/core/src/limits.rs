@@ -266,6 +266,15 @@ pub const RPC_ID_BYTES_MAX: usize = 256;
 /// Most entries of the list of what is withdrawn: each takes about 200 bytes in every worker, and more are a matter for the issuer.
 pub const REVOKED_MAX: usize = 4096;
 
+/// Most API keys of one agent: the one in use and the next, and room for a third party that is slow to change.
+pub const API_KEYS_PER_AGENT_MAX: usize = 4;
+
+/// Shortest API key in bytes: its digest stands in a document that many read, and a shorter one might be found by trying.
+pub const API_KEY_BYTES_MIN: usize = 32;
+
+/// Longest API key in bytes: more are no key, and each is hashed before anybody is known.
+pub const API_KEY_BYTES_MAX: usize = 256;
+
 /// Most issuers that one resource takes tokens of beside its own: more are no longer one decision.
 pub const OTHER_ISSUERS_MAX: usize = 8;
 

@@ -94,7 +94,7 @@ pub(crate) fn check_needs(needs: &Needs, delegation: &AuthorizedDelegation) -> R
         return Err(Rejection::SubjectNotAllowed);
     }
     // RFC 8693 §4.1: of the actors, only the current one counts.
-    let actor = delegation.chain().map(|chain| chain.current().actor().sub());
+    let actor = delegation.current_actor();
     if needs.actors.as_ref().is_some_and(|actors| !actor.is_some_and(|actor| actors.contains(actor))) {
         return Err(Rejection::ActorNotAllowed);
     }

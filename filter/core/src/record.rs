@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::config::observe::Observing;
 use crate::config::{IssuedChain, Kind};
 use crate::delegation::chain::ActorChain;
-use crate::delegation::policy::AuthorizedDelegation;
+use crate::delegation::policy::{AuthorizedDelegation, Basis};
+use crate::delegation::workload::Workload;
 use crate::exchange::answer::Hop;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeRequest;
@@ -130,6 +131,14 @@ impl Record {
     /// Whom a verified token is for, so that a refusal from here on names somebody.
     pub(crate) fn verified(&mut self, claims: &Claims) {
         self.delegation = Delegation::Verified(claims.clone());
+    }
+
+    /// Which agent is known without a token, so that a refusal from here on names it.
+    pub(crate) fn known(&mut self, workload: &Workload) {
+        let (id, mark) = (&workload.agent().id, workload.mark().word());
+        let members = [("subject", id.as_str()), ("agent", id), ("known_by", mark)];
+        let members = members.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        self.delegation = Delegation::Authorized(Arc::new(members.into_iter().collect()));
     }
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
@@ -290,6 +299,11 @@ fn delegation_members(delegation: &AuthorizedDelegation) -> Map<String, Value> {
     members.insert("agent".into(), json!(delegation.agent().id));
     members.insert("agent_name".into(), json!(delegation.agent().name));
     members.extend(delegation.chain().map(chain_members).unwrap_or_default());
+    if let Basis::Workload(mark) = delegation.basis() {
+        // It acts for itself.
+        members.insert("actor".into(), json!(delegation.agent().id));
+        members.insert("known_by".into(), json!(mark.word()));
+    }
     members
 }
 

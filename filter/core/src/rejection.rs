@@ -33,6 +33,10 @@ pub enum Rejection {
     CredentialMalformed,
     /// More than one credential.
     CredentialRepeated,
+    /// No agent has this API key.
+    ApiKeyUnknown,
+    /// The agent of this API key is not served without a token here.
+    ApiKeyNotAccepted,
     /// No `act` where the resource demands delegation.
     DelegationRequired,
     /// The token itself is withdrawn.
@@ -242,6 +246,8 @@ impl Rejection {
             Self::CredentialMissing => "credential_missing",
             Self::CredentialMalformed => "credential_malformed",
             Self::CredentialRepeated => "credential_repeated",
+            Self::ApiKeyUnknown => "api_key_unknown",
+            Self::ApiKeyNotAccepted => "api_key_not_accepted",
             Self::DelegationRequired => "delegation_required",
             Self::TokenRevoked => "token_revoked",
             Self::SubjectRevoked => "subject_revoked",
@@ -348,6 +354,7 @@ impl Rejection {
             | Self::ChainRepeatsActor
             | Self::ChainTooLong
             | Self::CredentialMissing
+            | Self::ApiKeyUnknown
             | Self::DelegationRequired
             | Self::ScopeForbidden
             | Self::TokenRevoked
@@ -372,6 +379,7 @@ impl Rejection {
             | Self::ScopeBeyondAgent
             | Self::ScopeBeyondSubject
             | Self::AgentInactive
+            | Self::ApiKeyNotAccepted
             | Self::AgentItselfRequired
             | Self::AgentUnknown
             | Self::PriorActorInactive
@@ -420,7 +428,8 @@ impl Rejection {
     /// What the `WWW-Authenticate` challenge says, if there is one.
     pub fn oauth_error(self) -> OauthError {
         match self {
-            Self::CredentialMissing => OauthError::Absent,
+            // RFC 6750 §3.1: a challenge without an error, to whoever sent no token.
+            Self::CredentialMissing | Self::ApiKeyUnknown => OauthError::Absent,
             Self::CredentialMalformed | Self::CredentialRepeated => OauthError::InvalidRequest,
             Self::ActorIssuerRefused
             | Self::ClientMismatch
@@ -454,6 +463,7 @@ impl Rejection {
             | Self::PairNotAccepted
             | Self::ScopeBeyondAgent
             | Self::AgentInactive
+            | Self::ApiKeyNotAccepted
             | Self::AgentItselfRequired
             | Self::AgentUnknown
             | Self::PriorActorInactive

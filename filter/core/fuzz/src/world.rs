@@ -270,6 +270,7 @@ pub fn config(options: Options) -> Config {
         servers: read.servers.clone(),
         agents: read.agents.clone(),
         resources: read.resources.clone(),
+        api_key_header: read.api_key_header.clone(),
         revoked: read.revoked.clone(),
         warnings: read.warnings.clone(),
         digest: read.digest,

@@ -14,6 +14,7 @@ use crate::config::rules::{self, Rules};
 use crate::config::scope::{ScopePattern, ScopeSet};
 use crate::config::sender::{self, CallerProof, DpopRules};
 use crate::config::server::{self, AuthorizationServer};
+use crate::config::workloads::{self, Workloads};
 use crate::config::{duration, raw, text};
 use crate::limits::{ACTORS_MAX, LIFETIME_SECONDS_MAX, SCOPES_MAX, URL_BYTES_MAX};
 use crate::profile::{Profiles, UNCLASSIFIED};
@@ -36,6 +37,8 @@ pub struct Accept {
     pub caller: CallerProof,
     /// What a DPoP proof must be; without it none is looked at, and a token that needs one is refused.
     pub dpop: Option<Arc<DpopRules>>,
+    /// The agents that are served without a token.
+    pub workloads: Option<Workloads>,
     /// Scopes a token must have, all of them.
     pub required_scopes: ScopeSet,
     /// Scopes a token must not have, any of them.
@@ -117,6 +120,11 @@ pub(super) fn check(
         presenter,
         caller,
         dpop: sender::check_dpop(&path.field("dpop"), raw.dpop.as_ref(), caller, around, warnings)?,
+        workloads: raw
+            .workloads
+            .as_ref()
+            .map(|raw| workloads::check(&path.field("workloads"), raw, around, warnings))
+            .transpose()?,
         forbidden_scopes: check_forbidden_scopes(&path.field("forbidden_scopes"), raw, &required_scopes)?,
         required_scopes,
         lifetime_max: lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,

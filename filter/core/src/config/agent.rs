@@ -10,13 +10,14 @@ use crate::config::error::{ConfigError, Path, alternatives, quoted};
 use crate::config::resource::Resource;
 use crate::config::scope::ScopeSet;
 use crate::config::server::Servers;
-use crate::config::{raw, sender, text};
+use crate::config::{raw, sender, text, workloads};
+use crate::digest::is_same;
 use crate::limits::{AGENTS_MAX, CONFIG_TEXT_BYTES_MAX, NAMES_PER_LIST_MAX, URL_BYTES_MAX};
 use crate::profile::{Profiles, UNCLASSIFIED};
 
 /// Every registered agent, found by each of its names.
 ///
-/// Invariant: no two agents share an id, an audience, a SPIFFE ID, a DPoP key, or a client identifier at one server.
+/// Invariant: no two agents share an id, an audience, a SPIFFE ID, a DPoP key, an API key, or a client identifier at one server.
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     by_id: BTreeMap<String, Arc<Agent>>,
@@ -41,6 +42,20 @@ impl Agents {
     #[must_use]
     pub fn by_spiffe_id(&self, spiffe_id: &str) -> Option<&Arc<Agent>> {
         self.by_spiffe_id.get(spiffe_id)
+    }
+
+    /// The agent with an API key of that digest. How long it takes says nothing of which keys there are.
+    #[must_use]
+    pub fn by_api_key(&self, digest: &[u8; 32]) -> Option<&Arc<Agent>> {
+        let mut found = None;
+        for agent in self.by_id.values() {
+            for key in &agent.api_keys {
+                if is_same(key, digest) {
+                    found = Some(agent);
+                }
+            }
+        }
+        found
     }
 
     /// Every agent, ordered by id.
@@ -68,6 +83,8 @@ pub struct Agent {
     pub spiffe_id: Option<String>,
     /// The RFC 7638 thumbprints of the keys it makes DPoP proofs with.
     pub dpop_keys: Vec<[u8; 32]>,
+    /// The SHA-256 digests of its API keys.
+    pub api_keys: Vec<[u8; 32]>,
     /// Its client identifier at the servers where that is not its id, by the server's name.
     pub client_ids: BTreeMap<String, String>,
     /// How the gateway authenticates as this agent.
@@ -116,6 +133,7 @@ pub(super) fn check_all(
 ) -> Result<Agents, ConfigError> {
     let mut checked = Agents::default();
     let mut keys: BTreeMap<[u8; 32], String> = BTreeMap::new();
+    let mut api_keys: BTreeMap<[u8; 32], String> = BTreeMap::new();
     let Some(agents) = agents else {
         return Ok(checked);
     };
@@ -132,6 +150,12 @@ pub(super) fn check_all(
             let Some(name) = name else { continue };
             if let Some(other) = index.insert(name.clone(), Arc::clone(&agent)) {
                 return Err(shared(&path.field(field), name, &other.id));
+            }
+        }
+        for (at, key) in agent.api_keys.iter().enumerate() {
+            if let Some(other) = api_keys.insert(*key, agent.id.clone()) {
+                let value = raw.api_key_sha256.as_ref().and_then(|keys| keys.get(at)).map_or("", String::as_str);
+                return Err(shared(&path.field("api_key_sha256").index(at), value, &other));
             }
         }
         for (at, key) in agent.dpop_keys.iter().enumerate() {
@@ -236,6 +260,7 @@ fn check(
             .map(|value| check_spiffe_id(&path.field("spiffe_id"), value))
             .transpose()?,
         dpop_keys: sender::check_keys(&path.field("dpop_keys"), raw.dpop_keys.as_deref())?,
+        api_keys: workloads::check_keys(&path.field("api_key_sha256"), raw.api_key_sha256.as_deref())?,
         client_ids: check_client_id_map(&path.field("client_ids"), raw.client_ids.as_ref(), around.servers)?,
         credential: raw
             .credential

@@ -7,6 +7,8 @@ mod inject;
 mod kinds;
 mod lineage;
 
+pub(super) use inject::header;
+
 use std::sync::{Arc, OnceLock};
 
 use crate::config::accept::{Accept, Presenter};

@@ -27,6 +27,7 @@ pub(super) struct Document {
     pub(super) agents: Option<BTreeMap<String, Agent>>,
     pub(super) resources: Option<Vec<Resource>>,
     pub(super) revoked: Option<Vec<Revoked>>,
+    pub(super) api_key_header: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +85,7 @@ pub(super) struct Agent {
     pub(super) resource: Option<String>,
     pub(super) spiffe_id: Option<String>,
     pub(super) dpop_keys: Option<Vec<String>>,
+    pub(super) api_key_sha256: Option<Vec<String>>,
     pub(super) client_ids: Option<BTreeMap<String, String>>,
     pub(super) credential: Option<Credential>,
     pub(super) issuer: Option<String>,
@@ -177,6 +179,7 @@ pub(super) struct Accept {
     pub(super) presenter: Option<String>,
     pub(super) caller: Option<Value>,
     pub(super) dpop: Option<Dpop>,
+    pub(super) workloads: Option<Workloads>,
     pub(super) required_scopes: Option<Vec<String>>,
     pub(super) forbidden_scopes: Option<Vec<String>>,
     pub(super) max_lifetime: Option<String>,
@@ -209,6 +212,13 @@ pub(super) struct ClaimRule {
 pub(super) struct OtherIssuer {
     pub(super) authorization_server: Option<String>,
     pub(super) audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Workloads {
+    pub(super) agents: Option<Vec<String>>,
+    pub(super) by: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use crate::config::observe::{self, Observe};
 use crate::config::protocol::{self, Protocol};
 use crate::config::server::Servers;
 use crate::config::streams::{self, StreamRules};
-use crate::config::{raw, size, text};
+use crate::config::{raw, size, text, workloads};
 use crate::limits::{HOSTS_PER_RESOURCE_MAX, RESOURCES_MAX, URL_BYTES_MAX};
 
 /// One protected resource: which requests are for it, which tokens it takes, what it sends on.
@@ -106,6 +106,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) agents: &'a Agents,
     /// Whether the host holds request headers while the body is read.
     pub(super) hold_headers: bool,
+    /// The header that carries API keys.
+    pub(super) api_key_header: Option<&'a str>,
     /// The VM's environment.
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -171,6 +173,7 @@ fn check(
     let exchange = exchange::check(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
     let transaction =
         exchange::check_transaction(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
+    workloads::check_reach(path, &accept, (&exchange, transaction.is_some()), around)?;
     let protocol = protocol::check(path, raw, (around.agents, around.hold_headers), warnings)?;
     let acquired = match &exchange {
         Exchange::Acquire(acquisition) => Some(acquisition),

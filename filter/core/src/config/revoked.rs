@@ -79,15 +79,11 @@ impl Revoked {
     /// [`Rejection::ActorRevoked`].
     pub(crate) fn refuse_actors(
         &self,
-        claims: &Claims,
+        issued_at: Option<UnixSeconds>,
         chain: Option<&ActorChain>,
         agent: &str,
         now: UnixSeconds,
     ) -> Result<(), Rejection> {
-        if self.actors.is_empty() {
-            return Ok(());
-        }
-        let issued_at = claims.issued_at().map_err(Rejection::Token)?;
         let withdrawn = |id: &str| self.actors.get(id).is_some_and(|bounds| bounds.hold(issued_at, now));
         let in_chain = chain.is_some_and(|chain| chain.iter().any(|actor| withdrawn(actor.sub())));
         if in_chain || withdrawn(agent) { Err(Rejection::ActorRevoked) } else { Ok(()) }

@@ -6,6 +6,7 @@
 
 use crate::base64url;
 use crate::config::{Agent, CallerProof};
+use crate::delegation::workload::Mark;
 use crate::dpop::ProvenKey;
 use crate::rejection::Rejection;
 
@@ -55,7 +56,16 @@ impl CallerEvidence {
         }
     }
 
-    /// The proven sender, part of every cache key: a SPIFFE ID, or `jkt:` with a thumbprint.
+    /// What shows an agent without a token. Its mark is part of every cache key; there is no token whose caller it could prove.
+    pub(super) fn of_workload(mark: &Mark) -> Self {
+        let sender = match mark {
+            Mark::Certificate(spiffe_id) => spiffe_id.clone(),
+            Mark::ApiKey(digest) => format!("key:{}", base64url::encode(digest).unwrap_or_default()),
+        };
+        Self { sender: Some(sender), rests_on_key: false }
+    }
+
+    /// The proven sender, part of every cache key: a SPIFFE ID, `jkt:` with a thumbprint, or `key:` with the digest of the key of an agent without a token.
     /// `None` where the resource accepts the audience alone.
     pub fn sender(&self) -> Option<&str> {
         self.sender.as_deref()

@@ -7,12 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::observe::Rule;
-use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, Verdict};
+use crate::config::workloads::SERVICE;
+use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, ScopeSet, Verdict};
 use crate::delegation::caller::{CallerEvidence, Sender};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::delegation::permission::Permission;
 use crate::delegation::rules::{self, Facts};
+use crate::delegation::workload::{Mark, Workload};
 use crate::jwt::{Claims, VerifiedJwt};
+use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::rejection::Rejection;
 use crate::time::UnixSeconds;
@@ -31,8 +34,17 @@ pub struct AuthorizedDelegation {
     unclassified_actors: bool,
     authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
-    key_thumbprint: [u8; 32],
+    basis: Basis,
     token_digest: [u8; 32],
+}
+
+/// What stands behind a delegation, and must go on standing while the request waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// A key of the token's issuer, by its thumbprint: a key withdrawn later withdraws this too.
+    Key([u8; 32]),
+    /// No token: the agent itself.
+    Workload(Mark),
 }
 
 impl AuthorizedDelegation {
@@ -62,7 +74,8 @@ impl AuthorizedDelegation {
             check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
-        config.revoked.refuse_actors(claims, chain.as_ref(), &agent.id, now)?;
+        let issued_at = claims.issued_at().map_err(Rejection::Token)?;
+        config.revoked.refuse_actors(issued_at, chain.as_ref(), &agent.id, now)?;
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
@@ -83,7 +96,7 @@ impl AuthorizedDelegation {
             agent,
             caller,
             expires_at: token.expires_at(),
-            key_thumbprint: token.key_thumbprint(),
+            basis: Basis::Key(token.key_thumbprint()),
             token_digest: *token.digest(),
         };
         // An agent further down its own chain would close a circle with this very step.
@@ -93,7 +106,52 @@ impl AuthorizedDelegation {
         Ok(delegation)
     }
 
-    /// The verified claims of the inbound token.
+    /// Applies `accept` to an agent that is known without a token; what the rules in `observed` refuse is noted and not done.
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails, in the order: agent, what is withdrawn, subject, rules.
+    pub(crate) fn of_workload(
+        workload: Workload,
+        accept: &Accept,
+        config: &Config,
+        now: UnixSeconds,
+        observed: &BTreeSet<Rule>,
+    ) -> Result<Self, Rejection> {
+        let token_digest = workload.digest();
+        let caller = CallerEvidence::of_workload(&workload.mark);
+        let Workload { agent, mark } = workload;
+        if agent.status != AgentStatus::Active {
+            return Err(Rejection::AgentInactive);
+        }
+        config.revoked.refuse_actors(Some(now), None, &agent.id, now)?;
+        let subject_profiles = Profiles::new([SERVICE]).map_err(|_| Rejection::Internal("no profile of a service"))?;
+        if !subject_profiles.all_in(&accept.subject_profiles) {
+            return Err(Rejection::SubjectProfileRefused);
+        }
+        let claims = Claims::of_workload(&agent.id, SERVICE);
+        let (current, server) = (Some(agent.as_ref()), accept.server.as_ref());
+        let facts = Facts { claims: &claims, subject: &agent.id, current, server, now, observed };
+        let would_refuse = rules::judge(&accept.rules, facts)?;
+        Ok(Self {
+            permission: Permission::of(&claims, accept.rules.entitlements.as_deref(), &agent),
+            unclassified_actors: false,
+            authentication_ends: None,
+            would_refuse,
+            claims,
+            subject: agent.id.clone(),
+            subject_profiles,
+            chain: None,
+            agent,
+            caller,
+            // There is no token that could end.
+            expires_at: UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX),
+            basis: Basis::Workload(mark),
+            token_digest,
+        })
+    }
+
+    /// The verified claims of the inbound token; of an agent without one, what the gateway says of it.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
@@ -148,9 +206,25 @@ impl AuthorizedDelegation {
         self.expires_at
     }
 
-    /// Which key of the issuer signed it: a key withdrawn later withdraws this too.
-    pub fn key_thumbprint(&self) -> [u8; 32] {
-        self.key_thumbprint
+    /// What it rests on.
+    pub(crate) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// Who acts now: the outermost actor, or the agent that came without a token.
+    pub(crate) fn current_actor(&self) -> Option<&str> {
+        match self.basis {
+            Basis::Workload(_) => Some(&self.agent.id),
+            Basis::Key(_) => self.chain.as_ref().map(|chain| chain.current().actor().sub()),
+        }
+    }
+
+    /// What it may without asking anybody: what the token says, or where there is none what the registry says.
+    pub(crate) fn scopes(&self) -> Result<ScopeSet, Rejection> {
+        match self.basis {
+            Basis::Workload(_) => Ok(self.agent.scopes.clone().unwrap_or_default()),
+            Basis::Key(_) => self.claims.scopes().map_err(Rejection::Token),
+        }
     }
 
     /// The SHA-256 digest of the inbound token, which stands for it where requests are told apart.

@@ -39,7 +39,7 @@ impl ExchangeRequest {
             }
         };
         form.field("scope", &self.scopes.to_parameter())
-            .field("subject_token", self.subject_token.expose())
+            .field("subject_token", self.subject_token()?)
             .field("subject_token_type", grant.subject_token_type.urn())
             .authenticated(&self.agent, nth, &grant.idp, endpoint, ambient)?
             .post(flight, &grant.idp, endpoint)
@@ -75,7 +75,7 @@ impl ExchangeRequest {
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
         let form = match &self.exchange.kind {
-            Kind::TokenExchange(asked) => self.exchange_form(asked),
+            Kind::TokenExchange(asked) => self.exchange_form(asked)?,
             Kind::ClientCredentials { .. } => Form::new()
                 .field("grant_type", CLIENT_CREDENTIALS)
                 .field("resource", &self.exchange.resource)
@@ -85,7 +85,7 @@ impl ExchangeRequest {
                 .field("requested_token_type", TRANSACTION_TOKEN)
                 .field("audience", &self.exchange.resource)
                 .field("scope", &self.scopes.to_parameter())
-                .field("subject_token", self.subject_token.expose())
+                .field("subject_token", self.subject_token()?)
                 .field("subject_token_type", asked.subject_token_type.urn()),
             Kind::IdJag(_) | Kind::IdentityChaining(_) => {
                 return Err(Rejection::Internal("token asked for before its grant"));
@@ -95,24 +95,24 @@ impl ExchangeRequest {
     }
 
     /// RFC 8693 §2.1.
-    fn exchange_form(&self, asked: &TokenExchange) -> Form {
+    fn exchange_form(&self, asked: &TokenExchange) -> Result<Form, Rejection> {
         let mut form = Form::new()
             .field("grant_type", TOKEN_EXCHANGE)
             .field("requested_token_type", asked.requested.urn())
             .field("scope", &self.scopes.to_parameter())
-            .field("subject_token", self.subject_token.expose())
+            .field("subject_token", self.subject_token()?)
             .field("subject_token_type", asked.subject_token_type.urn());
         for (name, value) in [("resource", &asked.resource), ("audience", &asked.audience)] {
             if let Some(value) = value {
                 form = form.field(name, value);
             }
         }
-        match &asked.actor_token {
+        Ok(match &asked.actor_token {
             Some(actor) => {
                 form.field("actor_token", actor.token.expose()).field("actor_token_type", actor.token_type.urn())
             }
             None => form,
-        }
+        })
     }
 
     fn send(&self, form: Form, nth: usize, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
@@ -120,6 +120,12 @@ impl ExchangeRequest {
         let endpoint = self.token_endpoint(server)?;
         form.authenticated(&self.agent, nth, server, endpoint, ambient)?.post(flight, server, endpoint)
     }
+
+    fn subject_token(&self) -> Result<&str, Rejection> {
+        let token = self.subject_token.as_ref().map(|token| token.expose().as_str());
+        token.ok_or(Rejection::Internal("exchange without a subject token"))
+    }
+
     fn token_endpoint<'a>(&'a self, server: &'a AuthorizationServer) -> Result<&'a Endpoint, Rejection> {
         match &server.token_endpoint {
             Some(Location::Given(endpoint)) => Some(endpoint),

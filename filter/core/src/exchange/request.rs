@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::config::{Acquisition, Agent, Endpoint, Kind, ScopeSet};
 use crate::delegation::chain::ActorChain;
-use crate::delegation::policy::AuthorizedDelegation;
+use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::digest::sha256;
 use crate::jwt::Claims;
 use crate::profile::{Profiles, UNCLASSIFIED};
@@ -81,21 +81,22 @@ pub struct ExchangeRequest {
     pub(crate) txn: TransactionId,
     /// The token endpoints that are looked up, by server; filled in when its flight begins.
     pub(crate) located: BTreeMap<String, Endpoint>,
-    pub(super) subject_token: Redacted<String>,
+    /// None for an agent without a token, which no token can be exchanged for.
+    pub(super) subject_token: Option<Redacted<String>>,
     key: ExchangeKey,
 }
 
 impl ExchangeRequest {
     /// The only constructor: an exchange cannot be asked for without the delegation that allows it.
     ///
-    /// `subject_token` is the token that `delegation` was made from.
+    /// `subject_token` is the token that `delegation` was made from, if it was made from one.
     ///
     /// # Errors
     ///
     /// As [`ExchangeKey::of`].
     pub fn new(
         delegation: &AuthorizedDelegation,
-        subject_token: &Redacted<String>,
+        subject_token: Option<&Redacted<String>>,
         exchange: &Arc<Acquisition>,
         scopes: &ScopeSet,
         generation: &[u8; 32],
@@ -114,7 +115,7 @@ impl ExchangeRequest {
             subject_expires_at: delegation.expires_at(),
             txn: txn.clone(),
             located: BTreeMap::new(),
-            subject_token: subject_token.clone(),
+            subject_token: subject_token.cloned(),
             key,
         })
     }
@@ -137,6 +138,9 @@ impl ExchangeRequest {
 
 /// True where nobody stands behind the acting agent: it is the subject, and there is no chain.
 fn acts_for_itself(delegation: &AuthorizedDelegation) -> bool {
+    if let Basis::Workload(_) = delegation.basis() {
+        return true;
+    }
     let agent = delegation.agent();
     let issuer = agent.issuer.as_deref();
     // An equal name in another namespace is somebody else, and so is one of another kind or of none.

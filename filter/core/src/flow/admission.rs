@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
-use crate::config::{Exchange, Protocol, Resource};
+use crate::config::{Config, Exchange, Protocol, Resource};
 use crate::flow::arrival::{self, Arrival};
-use crate::flow::credential::{self, Credential};
+use crate::flow::credential::{self, Shown};
 use crate::flow::{Answer, Lease};
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::plugin::Plugin;
@@ -55,7 +55,7 @@ const DECIDING: [&str; 11] = [
 pub(super) struct Arrived {
     pub(super) stream: StreamId,
     pub(super) resource: Arc<Resource>,
-    pub(super) credential: Credential,
+    pub(super) shown: Shown,
     pub(super) strip: Vec<String>,
     pub(super) arrival: Arrival,
     pub(super) end_of_stream: bool,
@@ -85,7 +85,8 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
             Err(rejection) => context.refuse(rejection),
         };
     }
-    let resource = match routing::find(&plugin.config().resources, head) {
+    let config = plugin.config();
+    let resource = match routing::find(&config.resources, head) {
         Ok(resource) => resource,
         Err(rejection) => return context.refuse(rejection),
     };
@@ -95,23 +96,24 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.metadata_url = resource.metadata.as_ref().map(|metadata| Arc::clone(&metadata.url));
     context.scopes_needed = resource.accept.required_scopes.to_parameter();
     let observing = resource.observe.as_ref().and_then(|observe| observe.of_everything(ambient.now));
-    context.observing = observing.map(|observing| Observation::new(observing, misleading(head)));
+    context.observing =
+        observing.map(|observing| Observation::new(observing, misleading(head, config.api_key_header.as_deref())));
     context.dpop = credential::dpop_challenge(&resource, head, ambient.now);
     context.sign_in_needed = resource.accept.rules.authentication.challenge();
     if let Protocol::A2a(policy) = &resource.protocol
         && let Some(card) = a2a::card(policy, &resource.path_prefix, head)
     {
         return match check_origin(&resource, head) {
-            Ok(()) => pass_card(&card, &resource, head, context, ambient.now),
+            Ok(()) => pass_card(&card, (&config, &resource), head, context, ambient.now),
             Err(rejection) => context.refuse(rejection),
         };
     }
-    match read_head(&resource, head) {
-        Ok((credential, arrival)) => {
+    match read_head(&config, &resource, head) {
+        Ok((shown, arrival)) => {
             let arrived = Arrived {
                 stream: head.stream,
-                credential,
-                strip: stripped(&resource, &arrival, head),
+                shown,
+                strip: stripped(&config, &resource, &arrival, head),
                 arrival,
                 end_of_stream: head.end_of_stream,
                 resource,
@@ -126,13 +128,13 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
 /// The card of an agent that shows it to everybody: nobody's credential goes on, and the answer comes back as the agent signed it.
 fn pass_card(
     card: &PublicCard,
-    resource: &Resource,
+    (config, resource): (&Config, &Resource),
     head: &RequestHead<'_>,
     mut context: RefusalContext,
     now: UnixSeconds,
 ) -> Step {
     context.record.operation("agent-card");
-    let strip = stripped(resource, &Arrival::A2a(Err(NoTarget::Refused(Rejection::MethodNotMapped))), head);
+    let strip = stripped(config, resource, &Arrival::A2a(Err(NoTarget::Refused(Rejection::MethodNotMapped))), head);
     let edits = HeaderEdits::without_credential(card, strip, &context.txn);
     let record = context.record.clone().allowed(Source::Public, None, None);
     // There is no token that could end.
@@ -150,11 +152,11 @@ fn pass_card(
 }
 
 /// The checks that cost nothing come first: credential, then form.
-fn read_head(resource: &Resource, head: &RequestHead<'_>) -> Result<(Credential, Arrival), Rejection> {
+fn read_head(config: &Config, resource: &Resource, head: &RequestHead<'_>) -> Result<(Shown, Arrival), Rejection> {
     check_origin(resource, head)?;
-    let credential = Credential::read(resource, head)?;
+    let shown = Shown::read(config, resource, head)?;
     let arrival = Arrival::read(resource, head)?;
-    Ok((credential, arrival))
+    Ok((shown, arrival))
 }
 
 /// MCP: "Servers MUST validate the `Origin` header on all incoming connections". Only browsers send one.
@@ -166,16 +168,20 @@ fn check_origin(resource: &Resource, head: &RequestHead<'_>) -> Result<(), Rejec
     }
 }
 
-/// What no upstream may be told even where nothing is refused: an identity in our name, or another target than the one that was routed.
-fn misleading(head: &RequestHead<'_>) -> Vec<String> {
-    named(head, |read_as, _| read_as.starts_with("x-actgate-") || RETARGETING.contains(&read_as))
+/// What no upstream may be told even where nothing is refused: an identity in our name, an API key of this gateway's,
+/// or another target than the one that was routed.
+fn misleading(head: &RequestHead<'_>, api_key_header: Option<&str>) -> Vec<String> {
+    named(head, |read_as, _| {
+        Some(read_as) == api_key_header || read_as.starts_with("x-actgate-") || RETARGETING.contains(&read_as)
+    })
 }
 
-fn stripped(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Vec<String> {
+fn stripped(config: &Config, resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Vec<String> {
     named(head, |read_as, name| {
         STRIPPED.contains(&read_as)
             || RETARGETING.contains(&read_as)
             || read_as.starts_with("x-actgate-")
+            || Some(read_as) == config.api_key_header.as_deref()
             || (resource.strip_cookies && read_as == "cookie")
             || arrival.strips(read_as)
             || matches!(&resource.exchange, Exchange::Inject(injection) if injection.header() == read_as)

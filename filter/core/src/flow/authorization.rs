@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{Acquisition, Exchange, Resource};
-use crate::delegation::policy::AuthorizedDelegation;
+use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
@@ -172,11 +172,11 @@ impl Admitted {
         operation: &Operation,
         generation: &[u8; 32],
     ) -> Result<ExchangeRequest, Rejection> {
-        let (token, txn) = (self.arrived.credential.token(), &self.arrived.context.txn);
+        let (token, txn) = (self.arrived.shown.token(), &self.arrived.context.txn);
         ExchangeRequest::new(&self.delegation, token, exchange, &operation.scopes, generation, txn)
     }
 
-    /// Nobody is asked for the scopes: the caller's own token must have them.
+    /// Nobody is asked for the scopes: the caller's own token must have them, or where there is none the registry.
     fn unexchanged(
         mut self,
         plugin: &mut Plugin,
@@ -185,9 +185,9 @@ impl Admitted {
         operation: Operation,
         judged: Judged,
     ) -> Step {
-        let held = match self.delegation.claims().scopes() {
+        let held = match self.delegation.scopes() {
             Ok(held) => held,
-            Err(error) => return self.arrived.context.refuse(Rejection::Token(error)),
+            Err(rejection) => return self.arrived.context.refuse(rejection),
         };
         if !operation.scopes.is_subset(&held) {
             return self.arrived.context.refuse(Rejection::ScopeMissing);
@@ -361,6 +361,9 @@ impl AwaitToken {
 
 /// The wait may have been long: what held before it must hold now.
 fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
+    let Basis::Key(thumbprint) = admitted.delegation.basis() else {
+        return Ok(());
+    };
     let issuer = admitted.delegation.claims().issuer().map_err(Rejection::Token)?;
     let accept = &admitted.arrived.resource.accept;
     let (server, _) = accept.issuer(issuer).ok_or(Rejection::Internal("admitted for an issuer not taken"))?;
@@ -371,7 +374,7 @@ fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -
     if admitted.delegation.authentication_ends().is_some_and(|ends| ambient.now >= ends) {
         return Err(Rejection::AuthenticationTooOld);
     }
-    if !plugin.keys.still_trusts(server, &admitted.delegation.key_thumbprint(), ambient.now) {
+    if !plugin.keys.still_trusts(server, thumbprint, ambient.now) {
         return Err(Rejection::Token(JwtError::UnknownKid));
     }
     Ok(())

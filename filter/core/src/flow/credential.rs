@@ -6,17 +6,19 @@
 use std::sync::Arc;
 
 use crate::bearer::{self, Scheme};
-use crate::config::{Accept, AuthorizationServer, Resource};
+use crate::config::{Accept, AuthorizationServer, Config, Resource};
 use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::dpop::{DpopError, Facts, Proof, nonce};
 use crate::flow::admission::Arrived;
+use crate::flow::bare::Bare;
 use crate::flow::{Joined, authorization};
 use crate::jwks::KeySet;
 use crate::jwt::verify::{TokenRules, verify};
 use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
 use crate::plugin::Plugin;
+use crate::record::Record;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
@@ -25,7 +27,34 @@ use crate::signatures::checks::{Peer, Rationed};
 use crate::step::{DpopChallenge, Reply, Step};
 use crate::time::UnixSeconds;
 
-/// What a request shows of who sends it, owned, so that it can wait.
+/// What a request shows of who sends it.
+#[derive(Debug)]
+pub(super) enum Shown {
+    /// A token, and what goes with it.
+    Token(Box<Credential>),
+    /// No token, where the resource may do without.
+    Bare(Bare),
+}
+
+impl Shown {
+    /// Reads the one credential of a request.
+    pub(super) fn read(config: &Config, resource: &Resource, head: &RequestHead<'_>) -> Result<Self, Rejection> {
+        match Bare::read(config, resource, head)? {
+            Some(bare) => Ok(Self::Bare(bare)),
+            None => Credential::read(resource, head).map(|credential| Self::Token(Box::new(credential))),
+        }
+    }
+
+    /// The token as it came, if one did.
+    pub(super) fn token(&self) -> Option<&Redacted<String>> {
+        match self {
+            Self::Token(credential) => Some(&credential.token),
+            Self::Bare(_) => None,
+        }
+    }
+}
+
+/// What a request with a token shows of who sends it, owned, so that it can wait.
 #[derive(Debug)]
 pub(super) struct Credential {
     scheme: Scheme,
@@ -40,7 +69,7 @@ pub(super) struct Credential {
 
 impl Credential {
     /// Reads the one token, the one proof where `resource` takes proofs, and what the connection shows.
-    pub(super) fn read(resource: &Resource, head: &RequestHead<'_>) -> Result<Self, Rejection> {
+    fn read(resource: &Resource, head: &RequestHead<'_>) -> Result<Self, Rejection> {
         let takes_dpop = resource.accept.dpop.is_some();
         let (scheme, token) = bearer::read(head, takes_dpop)?;
         let proof = if takes_dpop { read_proof(head).map_err(Rejection::Dpop)? } else { None };
@@ -58,11 +87,6 @@ impl Credential {
             certificate_sha256: head.peer.certificate_sha256,
             peer: Peer::of(head.peer.uri_san, head.peer.address),
         })
-    }
-
-    /// The token as it came.
-    pub(super) fn token(&self) -> &Redacted<String> {
-        &self.token
     }
 }
 
@@ -136,13 +160,36 @@ impl From<Rejection> for Undecided {
     }
 }
 
-/// From cheap to dear: what is shown at all, what a proof says, the token, what it is tied to, the proof's signature, and the policy.
 fn decide(
     plugin: &mut Plugin,
     ambient: &Ambient<'_>,
     arrived: &mut Arrived,
 ) -> Result<AuthorizedDelegation, Undecided> {
-    let (shown, resource) = (&arrived.credential, &arrived.resource);
+    let Arrived { shown, resource, context, .. } = arrived;
+    match shown {
+        Shown::Token(shown) => decide_by_token(plugin, ambient, shown, resource, &mut context.record),
+        Shown::Bare(bare) => {
+            let delegation = bare.decide(&plugin.config(), resource, ambient, &mut context.record)?;
+            check_ceiling(&delegation, resource)?;
+            Ok(delegation)
+        }
+    }
+}
+
+/// An agent may be registered for some resources only.
+fn check_ceiling(delegation: &AuthorizedDelegation, resource: &Resource) -> Result<(), Rejection> {
+    let elsewhere = delegation.agent().resources.as_ref().is_some_and(|names| !names.contains(&resource.name));
+    if elsewhere { Err(Rejection::AgentResourceRefused) } else { Ok(()) }
+}
+
+/// From cheap to dear: what is shown at all, what a proof says, the token, what it is tied to, the proof's signature, and the policy.
+fn decide_by_token(
+    plugin: &mut Plugin,
+    ambient: &Ambient<'_>,
+    shown: &Credential,
+    resource: &Resource,
+    record: &mut Record,
+) -> Result<AuthorizedDelegation, Undecided> {
     let accept = &resource.accept;
     // Whoever shows nothing where something is needed costs neither a signature check nor a fetch of keys.
     let shows = (accept.caller.mtls && shown.uri_san.is_some()) || (accept.caller.dpop && shown.proof.is_some());
@@ -151,7 +198,7 @@ fn decide(
     }
     let proof = proof_of(shown, accept, ambient).map_err(Rejection::Dpop)?;
     let verified = verify_inbound(plugin, ambient, shown, accept)?;
-    arrived.context.record.verified(verified.claims());
+    record.verified(verified.claims());
     let bound = Confirmation::of(verified.claims()).map_err(Rejection::Binding)?;
     bound.check_certificate(shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
     check_key(shown.scheme, &bound, proof.as_ref())?;
@@ -160,9 +207,7 @@ fn decide(
     let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
     let config = plugin.config();
     let delegation = AuthorizedDelegation::authorize(&verified, accept, &config, sender, ambient.now, &observed)?;
-    if delegation.agent().resources.as_ref().is_some_and(|names| !names.contains(&resource.name)) {
-        return Err(Undecided::Refused(Rejection::AgentResourceRefused));
-    }
+    check_ceiling(&delegation, resource)?;
     // A proof that nothing rests on proves nothing twice either, and takes no room.
     if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {
         plugin.proofs.take(&delegation.agent().id, &key, ambient.now)?;

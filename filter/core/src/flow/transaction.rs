@@ -32,7 +32,7 @@ impl Released {
     ) -> Step {
         let (arrived, scopes) = (&self.admitted.arrived, &self.operation.scopes);
         let generation = plugin.config().digest;
-        let (token, txn) = (arrived.credential.token(), &arrived.context.txn);
+        let (token, txn) = (arrived.shown.token(), &arrived.context.txn);
         let request = ExchangeRequest::new(&self.admitted.delegation, token, transaction, scopes, &generation, txn);
         let joined = request.and_then(|request| {
             let key = request.key();

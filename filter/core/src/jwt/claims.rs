@@ -7,7 +7,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 use super::JwtError;
 use crate::config::scope::{ScopeError, ScopeSet};
@@ -73,6 +73,11 @@ impl Claims {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
         let claims = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::ClaimsJson)?;
         if claims.is_object() { Ok(Self(Arc::new(claims))) } else { Err(JwtError::ClaimsNotObject) }
+    }
+
+    /// What the gateway itself says of an agent that came without a token: nobody signed it, and it never travels.
+    pub(crate) fn of_workload(id: &str, profile: &str) -> Self {
+        Self(Arc::new(json!({ "sub": id, "sub_profile": profile })))
     }
 
     /// A claim as it stands, of whatever type.

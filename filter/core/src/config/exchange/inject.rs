@@ -104,7 +104,7 @@ fn only_for(path: &Path<'_>, there: bool, fitting: bool, form: &str) -> Result<(
     Err(path.wrong("found a value", format!("nothing, or \"as\": \"{form}\""), "it has no meaning otherwise"))
 }
 
-fn header(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
+pub(in crate::config) fn header(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
     const WANT: &str = "a header's name in lower case such as \"x-api-key\"";
     let value = value.ok_or_else(|| path.missing(WANT, "say which header carries the secret"))?;
     // RFC 9110 §5.1, less what CGI and its descendants read as another name.
