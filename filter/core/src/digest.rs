@@ -2,6 +2,8 @@
 //!
 //! A digest stands in for a token or a key wherever one must be compared or stored, so that the original need not be.
 
+use ct_codecs::{Decoder as _, Hex};
+
 /// The SHA-256 digest of those bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -18,13 +20,9 @@ pub fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 /// The digest that 64 hexadecimal digits stand for, as Envoy writes that of a certificate; `None` for anything else.
 #[must_use]
 pub fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
-    let (pairs, rest) = text.as_chunks::<2>();
-    let byte = |pair: &[u8; 2]| {
-        let digits = core::str::from_utf8(pair).ok().filter(|text| text.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        u8::from_str_radix(digits?, 16).ok()
-    };
-    let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
-    if rest.is_empty() { bytes.try_into().ok() } else { None }
+    let mut digest = [0; 32];
+    let length = Hex::decode(&mut digest, text, None).ok()?.len();
+    (length == digest.len()).then_some(digest)
 }
 
 /// The SHA-384 digest of those bytes, which ES384 signs.

@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use ct_codecs::{Encoder as _, Hex};
+
 use crate::signatures::Signatures;
 use crate::time::UnixSeconds;
 
@@ -103,13 +105,8 @@ impl TransactionId {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use core::fmt::Write as _;
-    let mut text = String::new();
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    // Fails past half of all memory only, which no slice has.
+    Hex::encode_to_string(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]

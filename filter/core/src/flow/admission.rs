@@ -1,5 +1,6 @@
 //! Admission: what the request headers say beside the credential, and what of them must not travel on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
@@ -189,14 +190,21 @@ fn stripped(config: &Config, resource: &Resource, arrival: &Arrival, head: &Requ
     })
 }
 
+/// CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
+fn read_as(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte == b'_' || byte.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase().replace('_', "-"));
+    }
+    Cow::Borrowed(name)
+}
+
 /// The names of headers that are chosen by how an upstream reads them, each once.
 fn named(head: &RequestHead<'_>, chosen: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut names: Vec<String> = head
         .headers
         .iter()
         .filter_map(|(name, _)| core::str::from_utf8(name).ok())
-        // CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
-        .filter(|name| chosen(&name.to_ascii_lowercase().replace('_', "-"), name))
+        .filter(|name| chosen(&read_as(name), name))
         .map(str::to_owned)
         .collect();
     names.sort_unstable();

@@ -64,7 +64,7 @@ pub(super) struct Credential {
     path: String,
     uri_san: Option<String>,
     certificate_sha256: Option<[u8; 32]>,
-    peer: Peer,
+    address: Option<String>,
 }
 
 impl Credential {
@@ -85,7 +85,7 @@ impl Credential {
             path: routing::plain_path(text(":path"))?.to_owned(),
             uri_san: head.peer.uri_san.map(str::to_owned),
             certificate_sha256: head.peer.certificate_sha256,
-            peer: Peer::of(head.peer.uri_san, head.peer.address),
+            address: head.peer.address.map(str::to_owned),
         })
     }
 }
@@ -264,7 +264,8 @@ fn verify_inbound(
     let empty = KeySet::default();
     let set = keys.as_deref().unwrap_or(&empty);
     let for_now = |rejection| Undecided::ForNow(rejection, Arc::clone(server));
-    let rationed = Rationed::new(&mut plugin.signature_checks, shown.peer, ambient.now, ambient.signatures);
+    let peer = Peer::of(shown.uri_san.as_deref(), shown.address.as_deref());
+    let rationed = Rationed::new(&mut plugin.signature_checks, peer, ambient.now, ambient.signatures);
     let verdict = verify(&jwt, set, &rules(server, audience, accept), ambient.now, &rationed);
     if rationed.settle() {
         return Err(Undecided::Refused(Rejection::TooManyBadSignatures));
