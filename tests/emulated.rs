@@ -80,3 +80,22 @@ fn disagreement(world: &World, base: &serde_json::Value, case: &case::Case) -> O
         },
     )
 }
+
+/// A host may restrict what a module calls. What must not pass does not pass either where nothing can be said in its place.
+#[test]
+fn what_cannot_be_refused_in_words_does_not_pass() {
+    let world = World::in_memory(Ports::default());
+    let cases = case::all();
+    let case = cases.iter().find(|case| case.id == "stream-many-lists").expect("the vector");
+    let document = run::configuration(&world, case, &world.filter_config(Default::default()));
+    let refused = ["proxy_set_buffer_bytes", "proxy_send_local_response", "proxy_close_stream"];
+    for refused in [&refused[..1], &refused[..2], &refused] {
+        let gateway = HarnessGateway::start_restricted(&world, &document, profile::V1_40, 1, NOW, refused);
+        let mut gateway = gateway.unwrap_or_else(|error| panic!("{error}"));
+        let _ = run::run(&world, case, &mut gateway);
+        let log = gateway.envoy.log_text();
+        assert!(log.contains("Attempted call to restricted"), "{refused:?}: {log}");
+        let passed = gateway.last_answer();
+        assert!(!String::from_utf8_lossy(&passed).contains("drop_table"), "{refused:?}: {passed:?}");
+    }
+}

@@ -249,6 +249,17 @@ fn every_vector_holds_in_one_worker_after_all_the_others() {
     assert!(wrong.is_empty(), "{} wrong in {} vectors:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// A log must not grow with what an upstream makes up.
+#[test]
+fn what_is_withheld_from_one_answer_is_told_once() {
+    let world = World::in_memory(Ports::default());
+    let mut gateway = CoreGateway::new(&world, &world.filter_config(Default::default()), NOW).expect("a gateway");
+    let case = case::all().into_iter().find(|case| case.id == "stream-many-lists").expect("the vector");
+    run::run(&world, &case, &mut gateway).expect("it holds");
+    let told = gateway.records().iter().filter(|record| record.contains("\"event\":\"withheld\"")).count();
+    assert_eq!(told, 1);
+}
+
 #[test]
 fn identifiers_are_unique_and_every_vector_says_why() {
     let mut known = BTreeSet::new();

@@ -16,6 +16,10 @@ impl Worker {
         let Some(mut stage) = self.take(stream) else {
             return Action::Continue;
         };
+        if matches!(stage, Stage::Stopped) {
+            self.put(stream, stage);
+            return Action::Pause;
+        }
         // The answer is our own, or the host's to a request that was never released.
         let Some(plan) = plan(&mut stage) else {
             self.put(stream, stage);
@@ -57,6 +61,10 @@ impl Worker {
         let Some(mut stage) = self.take(stream) else {
             return Action::Continue;
         };
+        if matches!(stage, Stage::Stopped) {
+            self.put(stream, stage);
+            return Action::Pause;
+        }
         let step = match plan(&mut stage) {
             None => BodyStep::Pass,
             Some(plan) => match plan.reading() {
@@ -81,6 +89,10 @@ impl Worker {
         let Some(mut stage) = self.take(stream) else {
             return Action::Continue;
         };
+        if matches!(stage, Stage::Stopped) {
+            self.put(stream, stage);
+            return Action::Pause;
+        }
         let reading = plan(&mut stage).map_or(Reading::Not, |plan| plan.reading());
         let clean = plan(&mut stage).is_none_or(|plan| clean_trailers(plan).is_some());
         self.put(stream, stage);
@@ -107,7 +119,10 @@ impl Worker {
                 }
                 bytes
             }
-            BodyStep::Withdraw { bytes, record } => {
+            BodyStep::Withdraw { bytes, record, event } => {
+                if let Some(event) = event {
+                    report::event(self, &event);
+                }
                 report::decision(self, &record);
                 bytes
             }
@@ -136,7 +151,7 @@ fn plan(stage: &mut Stage) -> Option<&mut ResponsePlan> {
     match stage {
         // An upstream that answers before it has the body is heard, and the body stays held: the stage does not change.
         Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some(plan),
-        Stage::Replied | Stage::Reading { .. } | Stage::Waiting { .. } => None,
+        Stage::Replied | Stage::Stopped | Stage::Reading { .. } | Stage::Waiting { .. } => None,
     }
 }
 

@@ -75,7 +75,7 @@ impl Worker {
         let headers: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.put(stream, Stage::Replied);
         if host::send_local_response(reply.status, reply.details, &headers, &reply.body).is_err() {
-            host::log(host::Level::Error, "actgate: the host sent no local reply; the request stays held");
+            self.stop(stream);
         }
         Action::Pause
     }
@@ -85,9 +85,18 @@ impl Worker {
         self.put(stream, Stage::Replied);
         let body = br#"{"error":"access_denied","code":"internal"}"#;
         let headers = [("content-type", "application/json")];
-        let _ = host::send_local_response(500, "internal", &headers, body);
+        if host::send_local_response(500, "internal", &headers, body).is_err() {
+            self.stop(stream);
+        }
         host::log(host::Level::Error, "actgate: a request that cannot be decided on is refused");
         Action::Pause
+    }
+
+    /// What cannot be answered is reset, and where that is refused too it is held for good.
+    fn stop(&self, stream: u32) {
+        self.put(stream, Stage::Stopped);
+        let _ = host::reset_response();
+        host::log(host::Level::Error, "actgate: the host sent no local reply; nothing more of this stream passes");
     }
 }
 

@@ -105,8 +105,8 @@ impl Stream {
                 self.worker.put(self.id, Stage::Waiting { flight, then, body_complete: complete });
                 Action::Pause
             }
-            Some(Stage::Replied) => {
-                self.worker.put(self.id, Stage::Replied);
+            Some(stage @ (Stage::Replied | Stage::Stopped)) => {
+                self.worker.put(self.id, stage);
                 Action::Pause
             }
             None => Action::Pause,
@@ -195,7 +195,7 @@ impl Stream {
             Some(stage) => {
                 let limit = match &stage {
                     Stage::Reading { limit, .. } | Stage::Checking { limit, .. } => *limit,
-                    Stage::Waiting { .. } | Stage::Forwarded(_) | Stage::Replied => 0,
+                    Stage::Waiting { .. } | Stage::Forwarded(_) | Stage::Replied | Stage::Stopped => 0,
                 };
                 self.worker.put(self.id, stage);
                 limit

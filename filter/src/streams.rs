@@ -29,7 +29,7 @@ impl Worker {
                 continue;
             }
             report::event(self, &event);
-            self.put(stream, Stage::Replied);
+            self.put(stream, Stage::Stopped);
             if host::reset_response().is_err() {
                 host::log(host::Level::Error, "actgate: the host does not end a stream");
             }

@@ -39,6 +39,8 @@ pub(crate) enum Stage {
     Forwarded(ResponsePlan),
     /// It was answered here.
     Replied,
+    /// It must not go on, and the host sent no answer in its place: nothing more of it passes in either direction.
+    Stopped,
 }
 
 /// The state of one plugin in one VM.
@@ -165,7 +167,7 @@ impl Worker {
         };
         let released = stages.iter().filter_map(|(stream, stage)| match stage {
             Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some((*stream, found(plan)?)),
-            Stage::Reading { .. } | Stage::Waiting { .. } | Stage::Replied => None,
+            Stage::Reading { .. } | Stage::Waiting { .. } | Stage::Replied | Stage::Stopped => None,
         });
         released.collect()
     }

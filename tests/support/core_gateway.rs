@@ -240,7 +240,8 @@ impl CoreGateway {
                     self.records.extend(event.map(|event| event.to_json()));
                     body.extend(bytes);
                 }
-                BodyStep::Withdraw { bytes, record } => {
+                BodyStep::Withdraw { bytes, record, event } => {
+                    self.records.extend(event.map(|event| event.to_json()));
                     self.records.push(record.to_json());
                     body.extend(bytes);
                 }

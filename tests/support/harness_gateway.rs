@@ -30,6 +30,7 @@ pub struct HarnessGateway {
     world: World,
     upstream_status: u16,
     upstream_answer: Option<UpstreamAnswer>,
+    last_answer: Vec<u8>,
 }
 
 /// The module, compiled once for each test process.
@@ -41,6 +42,18 @@ pub fn compiled() -> Module {
 impl HarnessGateway {
     /// One worker as the shipped bootstrap starts it, at the time `now` in seconds since the epoch.
     pub fn start(world: &World, document: &Value, profile: Profile, workers: usize, now: u64) -> Result<Self, String> {
+        Self::start_restricted(world, document, profile, workers, now, &[])
+    }
+
+    /// The same with calls of the module that its host refuses.
+    pub fn start_restricted(
+        world: &World,
+        document: &Value,
+        profile: Profile,
+        workers: usize,
+        now: u64,
+        refused: &[&str],
+    ) -> Result<Self, String> {
         let held = document["allow_on_headers_stop_iteration"].as_bool().unwrap_or_default();
         let mut plugin = Plugin::new("actgate", &compiled())
             .vm_id("actgate")
@@ -49,6 +62,13 @@ impl HarnessGateway {
             .allow_on_headers_stop_iteration(held);
         for (name, value) in world.environment() {
             plugin = plugin.env(name, value);
+        }
+        if !refused.is_empty() {
+            let imports = include_str!("../golden/imports.txt").lines().filter_map(|line| line.split_once(' '));
+            let names = imports.map(|(_, name)| name).chain(include_str!("../golden/exports.txt").lines());
+            for name in names.filter(|name| !refused.contains(name)) {
+                plugin = plugin.allow_capability(name);
+            }
         }
         let mut builder = Envoy::builder(profile)
             .plugin(plugin)
@@ -63,12 +83,24 @@ impl HarnessGateway {
         let issuers = Arc::new(Mutex::new(world.issuer_set()));
         let answering = Arc::clone(&issuers);
         envoy.on_callout(move |callout| answer(&mut answering.lock().expect("no holder panics"), callout));
-        Ok(Self { envoy, issuers, world: world.clone(), upstream_status: 200, upstream_answer: None })
+        Ok(Self {
+            envoy,
+            issuers,
+            world: world.clone(),
+            upstream_status: 200,
+            upstream_answer: None,
+            last_answer: Vec::new(),
+        })
     }
 
     /// The issuers, to look at what was asked of them.
     pub fn issuers(&self) -> std::sync::MutexGuard<'_, IssuerSet> {
         self.issuers.lock().expect("no holder panics")
+    }
+
+    /// The body that the caller got last, complete or not.
+    pub fn last_answer(&self) -> Vec<u8> {
+        self.last_answer.clone()
     }
 
     fn request(&self, request: &Request) -> envoy_harness::Request {
@@ -198,6 +230,7 @@ impl Gateway for HarnessGateway {
         }
         let upstream = self.envoy.upstream(id).filter(envoy_harness::Seen::complete);
         let downstream = self.envoy.downstream(id);
+        self.last_answer = downstream.as_ref().map(|seen| seen.body.clone()).unwrap_or_default();
         let mut headers = downstream.as_ref().map(|seen| pairs(&seen.headers)).unwrap_or_default();
         let trailers = downstream.as_ref().and_then(|seen| seen.trailers.as_ref());
         headers.extend(trailers.map(pairs).unwrap_or_default());

@@ -184,6 +184,7 @@ fn parse(document: &[u8]) -> Result<Value, ConfigError> {
                 ("found two members of one name in one object", "keep one of them: which one counts is not defined")
             }
             JsonError::Syntax => ("found no JSON", "JSON has no comments and no trailing commas"),
+            JsonError::TooMany => ("found too many members", "what the filter holds in memory is bounded"),
             JsonError::TooDeep => ("found too many levels", "the configuration has fewer"),
             JsonError::TrailingData => ("found more than one value", "the document is one object"),
             JsonError::Utf8 => ("found bytes that are not UTF-8", "save the document as UTF-8"),

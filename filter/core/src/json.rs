@@ -1,7 +1,7 @@
 //! JSON read strictly, so that no other reader of the same bytes can see a different document.
 //!
 //! Refused: a member name that occurs twice in an object at any level, a byte-order mark, bytes that are not UTF-8, lone surrogates,
-//! numbers that are not finite, anything after the value, and nesting beyond the caller's bound.
+//! numbers that are not finite, anything after the value, more members than [`JSON_MEMBERS_MAX`], and nesting beyond the caller's bound.
 //! Nesting is counted while reading, so depth costs at most that bound in stack.
 //! Memory is bounded by a small multiple of the input's length, which the caller bounds.
 //! Errors carry no part of the input.
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::limits::JSON_DEPTH_CEILING;
+use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
 
 /// Why bytes are not a document the gateway reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum JsonError {
     Syntax,
     /// Arrays and objects are nested deeper than allowed.
     TooDeep,
+    /// Its objects have more members than allowed.
+    TooMany,
     /// Something follows the value.
     TrailingData,
     /// The bytes are not UTF-8.
@@ -43,6 +45,7 @@ impl JsonError {
             Self::DuplicateName => "json_duplicate_name",
             Self::Syntax => "json_syntax",
             Self::TooDeep => "json_too_deep",
+            Self::TooMany => "json_too_many",
             Self::TrailingData => "json_trailing_data",
             Self::Utf8 => "json_utf8",
         }
@@ -103,8 +106,9 @@ fn read(bytes: &[u8], depth_max: usize, keep: Keep<'_>) -> Result<Value, JsonErr
     if text.starts_with('\u{feff}') {
         return Err(JsonError::ByteOrderMark);
     }
-    let fault = Cell::new(None);
-    let strict = Strict { depth_left: depth_max.min(JSON_DEPTH_CEILING), keep, fault: &fault };
+    let (fault, members_left) = (Cell::new(None), Cell::new(JSON_MEMBERS_MAX));
+    let strict =
+        Strict { depth_left: depth_max.min(JSON_DEPTH_CEILING), keep, fault: &fault, members_left: &members_left };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = strict.deserialize(&mut deserializer).map_err(|_| fault.get().unwrap_or(JsonError::Syntax))?;
     deserializer.end().map_err(|_| JsonError::TrailingData)?;
@@ -157,6 +161,7 @@ struct Strict<'f> {
     depth_left: usize,
     keep: Keep<'f>,
     fault: &'f Cell<Option<JsonError>>,
+    members_left: &'f Cell<usize>,
 }
 
 impl<'f> Strict<'f> {
@@ -240,6 +245,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.enter()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            match self.members_left.get().checked_sub(1) {
+                Some(left) => self.members_left.set(left),
+                None => return self.fail(JsonError::TooMany),
+            }
             if object.contains_key(&name) {
                 self.fault.set(Some(JsonError::DuplicateName));
                 return Err(A::Error::custom(""));
@@ -290,6 +299,23 @@ mod tests {
         ];
         for (input, word) in words {
             assert_eq!(parse(input, 2).unwrap_err().code(), word);
+        }
+    }
+
+    #[test]
+    fn so_many_members_and_no_more_wherever_they_stand() {
+        let flat = |count: usize| {
+            let members: Vec<String> = (0..count).map(|at| format!("\"{at}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        // One member leads to the array, and the elements have the rest between them.
+        let spread = |count: usize| format!("{{\"a\":[{},{}]}}", flat(count / 2), flat(count - count / 2 - 1));
+        let documents: [&dyn Fn(usize) -> String; 2] = [&flat, &spread];
+        for document in documents {
+            assert!(parse_outline(document(JSON_MEMBERS_MAX).as_bytes(), 8, 1).is_ok());
+            let past = document(JSON_MEMBERS_MAX + 1);
+            assert_eq!(parse_outline(past.as_bytes(), 8, 1).unwrap_err(), JsonError::TooMany);
+            assert_eq!(parse(past.as_bytes(), 8).unwrap_err().code(), "json_too_many");
         }
     }
 

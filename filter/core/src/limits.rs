@@ -50,6 +50,10 @@ pub const RSA_MODULUS_BITS_MAX: usize = 4096;
 /// Longest private key in PEM, in bytes: an RSA key of [`RSA_MODULUS_BITS_MAX`] takes about 3300.
 pub const SIGNING_KEY_PEM_BYTES_MAX: usize = 8 * 1024;
 
+/// Most members of all objects of one JSON document: each name is kept while its object is read, in some hundred bytes.
+/// A list of 512 tools takes some ten thousand, and a configuration with all that is allowed not many more.
+pub const JSON_MEMBERS_MAX: usize = 64 * 1024;
+
 /// Deepest nesting any JSON may be allowed: the parser's own guard against deep recursion stands at 128.
 pub const JSON_DEPTH_CEILING: usize = 100;
 
@@ -290,6 +294,9 @@ pub const DPOP_AGE_SECONDS_MAX: u64 = 300;
 /// Most used proofs that one worker remembers for one agent: 270 requests a second with a `max_age` of 60 seconds.
 pub const DPOP_PROOFS_PER_AGENT_MAX: usize = 16 * 1024;
 
+/// Most of them by one key: whoever holds one key of an agent's leaves a quarter to those who hold the others.
+pub const DPOP_PROOFS_PER_KEY_MAX: usize = 12 * 1024;
+
 /// Most used proofs that one worker remembers: about 100 bytes each.
 pub const DPOP_PROOFS_MAX: usize = 64 * 1024;
 
@@ -429,6 +436,7 @@ const _: () = {
     assert!(KEY_FETCH_INTERVAL_SECONDS_MIN <= JWKS_REFRESH_SECONDS_MIN);
     assert!(FLIGHT_CALLS_MAX * TIMEOUT_MILLIS_MAX <= FLIGHT_MILLIS_MAX);
     assert!(CLIENT_ASSERTION_LIFETIME_SECONDS < 3600);
+    assert!(DPOP_PROOFS_PER_KEY_MAX < DPOP_PROOFS_PER_AGENT_MAX);
     assert!(DPOP_PROOFS_PER_AGENT_MAX < DPOP_PROOFS_MAX);
     assert!(DPOP_PROOF_BYTES_MAX < TOKEN_BYTES_MAX);
     assert!(FLIGHTS_PER_AGENT_MAX * 4 <= FLIGHTS_MAX);

@@ -70,6 +70,7 @@ mod tests {
             refusal,
             answer: Answer::Unread,
             begun: false,
+            told_withheld: false,
             lease,
         }
     }

@@ -214,6 +214,8 @@ pub struct ResponsePlan {
     pub(crate) answer: Answer,
     pub(crate) lease: Lease,
     pub(crate) begun: bool,
+    /// It is on record that something was withheld.
+    pub(crate) told_withheld: bool,
 }
 
 impl ResponsePlan {
@@ -322,6 +324,7 @@ impl RefusalContext {
                 refusal: self,
                 answer: Answer::Unread,
                 begun: false,
+                told_withheld: false,
                 lease: Lease::default(),
             },
             _observing: observing,

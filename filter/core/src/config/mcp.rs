@@ -293,8 +293,7 @@ fn check_renamed(path: &Path<'_>, tools: &[(String, Tool)]) -> Result<BTreeMap<S
 
 /// A pattern that ends within a host would match other people's hosts.
 fn check_uri(path: &Path<'_>, uri: &str) -> Result<(), ConfigError> {
-    let open = |pattern: &str| pattern.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
-    if uri.strip_suffix('*').is_some_and(open) {
+    if uri.strip_suffix('*').is_some_and(text::ends_within_host) {
         return Err(path.found(
             uri,
             "a pattern with the whole host and a `/`",

@@ -10,6 +10,11 @@ use crate::limits::{
 };
 use crate::profile::{ProfileError, Profiles};
 
+/// Whether what begins like this may be on anybody's host: `https://a.example` is the beginning of `https://a.example.evil.test`.
+pub(super) fn ends_within_host(beginning: &str) -> bool {
+    beginning.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'))
+}
+
 /// A text that people or other systems chose: not empty, no control characters, no space at either end.
 pub(super) fn text(path: &Path<'_>, value: &str, bytes_max: usize) -> Result<String, ConfigError> {
     let plain = !value.is_empty() && value.trim() == value && !value.chars().any(char::is_control);

@@ -113,6 +113,13 @@ fn length(path: &Path<'_>, value: Option<u64>) -> Result<Option<usize>, ConfigEr
 /// Unlike a text that is compared whole, the beginning of one may end with a space.
 fn text_part(path: &Path<'_>, value: Option<&str>) -> Result<Option<String>, ConfigError> {
     let Some(value) = value else { return Ok(None) };
+    if text::ends_within_host(value) {
+        return Err(path.found(
+            value,
+            "a beginning with the whole host and a `/`",
+            "`https://a.example` is the beginning of https://a.example.evil.test too",
+        ));
+    }
     let plain = !value.is_empty() && value.len() <= CONFIG_TEXT_BYTES_MAX && !value.chars().any(char::is_control);
     if plain {
         return Ok(Some(value.to_owned()));

@@ -147,6 +147,7 @@ fn pass_card(
         refusal: context,
         answer: Answer::Unread,
         begun: false,
+        told_withheld: false,
         lease,
     };
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))

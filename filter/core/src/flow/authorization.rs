@@ -316,7 +316,16 @@ impl Released {
             (Outgoing::Secret(injection), _) => (None, Some(Injected { injection, echoes: Vec::new() })),
         };
         let refusal = context;
-        let response = ResponsePlan { exchanged, injected, sends_transaction, refusal, answer, begun: false, lease };
+        let response = ResponsePlan {
+            exchanged,
+            injected,
+            sends_transaction,
+            refusal,
+            answer,
+            begun: false,
+            told_withheld: false,
+            lease,
+        };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }

@@ -81,6 +81,8 @@ pub enum BodyStep {
         bytes: Vec<u8>,
         /// The decision.
         record: Box<Record>,
+        /// What was done to the bytes before the error.
+        event: Option<Event>,
     },
     /// This goes to the caller in place of the whole answer, whose head is still held.
     Reply(Box<Reply>),
@@ -210,6 +212,10 @@ impl ResponsePlan {
         if head.end_of_stream {
             return ResponseStep::Pass;
         }
+        // RFC 9110 §15.3.7: a part is not the list, and nobody asked for one.
+        if head.status == Some(206) {
+            return ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamAnswerRefused)));
+        }
         let media = media(head);
         // An error page of somebody between here and the upstream is no list.
         let fine = head.status.is_some_and(|status| (200..300).contains(&status));
@@ -240,10 +246,11 @@ impl ResponsePlan {
                 },
                 Err(Unreadable) => self.withdraw(),
             },
-            Answer::Stream(events) => match events.read(piece) {
-                Ok((bytes, shown)) => self.replace(bytes, &shown),
-                Err(Unreadable) => self.withdraw(),
-            },
+            Answer::Stream(events) => {
+                let passed = events.read(piece);
+                let step = self.replace(passed.bytes, &passed.shown);
+                if passed.broken { self.withdraw_after(step) } else { step }
+            }
             // A body without a head cannot be, and what was withdrawn stays so.
             Answer::Awaited(_) | Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
         }
@@ -254,10 +261,21 @@ impl ResponsePlan {
         self.withdraw()
     }
 
-    fn replace(&self, bytes: Vec<u8>, shown: &Shown) -> BodyStep {
-        let withheld =
-            (shown.withheld > 0).then(|| Event::withheld(&self.refusal.record, shown.withheld, &shown.names));
-        BodyStep::Replace { bytes, event: withheld }
+    fn replace(&mut self, bytes: Vec<u8>, shown: &Shown) -> BodyStep {
+        // One request is for one list: what an upstream sends beside it must not fill the log.
+        let tell = shown.withheld > 0 && !core::mem::replace(&mut self.told_withheld, shown.withheld > 0);
+        let event = tell.then(|| Event::withheld(&self.refusal.record, shown.withheld, &shown.names));
+        BodyStep::Replace { bytes, event }
+    }
+
+    /// The same as [`Self::withdraw`] after what was good before it.
+    fn withdraw_after(&mut self, good: BodyStep) -> BodyStep {
+        match (good, self.withdraw()) {
+            (BodyStep::Replace { bytes: good, event }, BodyStep::Withdraw { bytes, record, event: _ }) => {
+                BodyStep::Withdraw { bytes: [good, bytes].concat(), record, event }
+            }
+            (_, other) => other,
+        }
     }
 
     /// Fails closed in whatever form is left: a reply while the head is held, and else an error in the place of the list.
@@ -270,10 +288,12 @@ impl ResponsePlan {
             }
             Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
             Answer::Awaited(_) | Answer::Document(_, true) => BodyStep::Reply(Box::new(reply)),
-            Answer::Document(_, false) => BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record) },
+            Answer::Document(_, false) => {
+                BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record), event: None }
+            }
             Answer::Stream(_) => {
                 let bytes = [b"data: ".as_slice(), &reply.body, b"\n\n"].concat();
-                BodyStep::Withdraw { bytes, record: Box::new(reply.record) }
+                BodyStep::Withdraw { bytes, record: Box::new(reply.record), event: None }
             }
         }
     }
@@ -349,6 +369,7 @@ mod tests {
             refusal,
             answer: Answer::Unread,
             begun: false,
+            told_withheld: false,
             lease: Lease::default(),
         };
         assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);

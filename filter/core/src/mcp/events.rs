@@ -1,10 +1,24 @@
 //! Lists in an event stream (`text/event-stream`), read line by line as the WHATWG HTML standard §9.2.6 says.
 //!
-//! An event is held until its last line has come, and no longer; comments, which keep a connection alive, go on at once.
+//! An event is held until its last line has come, and no longer; comments, which keep a connection alive, go on at once, without their text.
 //! An event that the stream ends in the middle of is dropped, as every client drops it.
+//!
+//! Clients disagree about what ends a line: many a library also breaks at U+2028 or at a form feed, and so sees fields where this reader sees text.
+//! So nothing goes on in which another line could be found: of fields only the known ones, in visible ASCII, and no data with such a character.
 
 use super::listing::{Listing, Shown, Unreadable};
 use crate::limits::LIST_ANSWER_BYTES_MAX;
+
+/// What came of a piece of the stream.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    /// What may go on.
+    pub(crate) bytes: Vec<u8>,
+    /// What was withheld from it.
+    pub(crate) shown: Shown,
+    /// Something after `bytes` could not be read: nothing more of the stream may go on.
+    pub(crate) broken: bool,
+}
 
 /// One stream, as far as it has come.
 #[derive(Debug)]
@@ -28,12 +42,14 @@ impl EventFilter {
 
     /// Takes the next piece of the stream and gives what may go on, with what was withheld from it.
     ///
-    /// # Errors
-    ///
-    /// [`Unreadable`] for an event that is no message, and for one longer than [`LIST_ANSWER_BYTES_MAX`].
-    pub(crate) fn read(&mut self, piece: &[u8]) -> Result<(Vec<u8>, Shown), Unreadable> {
-        let mut out = Vec::with_capacity(piece.len());
-        let mut told = Shown::default();
+    /// It breaks at an event that is no message, and at one longer than [`LIST_ANSWER_BYTES_MAX`]; the events before it are good all the same.
+    pub(crate) fn read(&mut self, piece: &[u8]) -> Passed {
+        let mut passed = Passed { bytes: Vec::with_capacity(piece.len()), ..Passed::default() };
+        passed.broken = self.read_lines(piece, &mut passed.bytes, &mut passed.shown).is_err();
+        passed
+    }
+
+    fn read_lines(&mut self, piece: &[u8], out: &mut Vec<u8>, told: &mut Shown) -> Result<(), Unreadable> {
         let mut rest = piece;
         while let Some(first) = rest.first() {
             if self.after_return && *first == b'\n' {
@@ -49,13 +65,10 @@ impl EventFilter {
             rest = after.get(1..).unwrap_or_default();
             self.line.extend_from_slice(line);
             let line = core::mem::take(&mut self.line);
-            self.take_line(&line, &mut out, &mut told)?;
+            self.take_line(&line, out, told)?;
         }
         let held = [&self.line, &self.others].into_iter().chain(&self.data).map(Vec::len);
-        if held.fold(0, usize::saturating_add) > LIST_ANSWER_BYTES_MAX {
-            return Err(Unreadable);
-        }
-        Ok((out, told))
+        if held.fold(0, usize::saturating_add) > LIST_ANSWER_BYTES_MAX { Err(Unreadable) } else { Ok(()) }
     }
 
     fn take_line(&mut self, line: &[u8], out: &mut Vec<u8>, told: &mut Shown) -> Result<(), Unreadable> {
@@ -74,15 +87,18 @@ impl EventFilter {
             None => (line, b"".as_slice()),
         };
         if name.is_empty() {
-            put_line(out, line);
+            put_line(out, b":");
         } else if name == b"data" {
             let data = self.data.get_or_insert_default();
             if !data.is_empty() {
                 data.push(b'\n');
             }
             data.extend_from_slice(value);
-        } else {
-            put_line(&mut self.others, line);
+        } else if [b"event".as_slice(), b"id", b"retry"].contains(&name)
+            && value.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            // "Otherwise: The field is ignored": so are all others.
+            put_line(&mut self.others, &[name, b": ", value].concat());
         }
         Ok(())
     }
@@ -91,8 +107,13 @@ impl EventFilter {
         out.append(&mut self.others);
         if let Some(data) = self.data.take() {
             // A stream may begin with an event that has an id and no message, to be resumed from.
-            let shown = if data.trim_ascii().is_empty() { Shown::default() } else { self.listing.show(&data)? };
+            let blank = data.trim_ascii().is_empty();
+            if may_break(&data) {
+                return Err(Unreadable);
+            }
+            let shown = if blank { Shown::default() } else { self.listing.show(&data)? };
             let data = shown.message.as_deref().map_or(data.as_slice(), str::as_bytes);
+            let data = if blank { b"".as_slice() } else { data };
             for line in data.split(|byte| *byte == b'\n') {
                 out.extend_from_slice(b"data: ");
                 put_line(out, line);
@@ -102,6 +123,12 @@ impl EventFilter {
         out.push(b'\n');
         Ok(())
     }
+}
+
+/// Whether some client could see the end of a line here. JSON allows none of the ASCII ones in a message (RFC 8259 §7).
+fn may_break(data: &[u8]) -> bool {
+    let breaks = ["\u{85}", "\u{2028}", "\u{2029}"];
+    breaks.iter().any(|mark| data.windows(mark.len()).any(|window| window == mark.as_bytes()))
 }
 
 fn put_line(out: &mut Vec<u8>, line: &[u8]) {

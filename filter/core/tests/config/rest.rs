@@ -104,6 +104,14 @@ fn operations_that_do_not_load() {
             "resources[0].rest.operations.op.body_rules./a.absent: found false; want true, or nothing: \"required\" says that it must be there",
         ),
         (
+            told_with("body_rules", json!({ "/a": { "prefix": "https://api.example.com" } })),
+            "resources[0].rest.operations.op.body_rules./a.prefix: found \"https://api.example.com\"; want a beginning with the whole host and a `/`: `https://a.example` is the beginning of https://a.example.evil.test too",
+        ),
+        (
+            told_with("body_rules", json!({ "/a": { "prefix": "https://" } })),
+            "resources[0].rest.operations.op.body_rules./a.prefix: found \"https://\"; want a beginning with the whole host and a `/`: `https://a.example` is the beginning of https://a.example.evil.test too",
+        ),
+        (
             told_with("body_rules", json!({ "/a": { "prefix": "" } })),
             "resources[0].rest.operations.op.body_rules./a.prefix: found \"\"; want 1 to 256 bytes without control characters: every text begins with the empty one",
         ),

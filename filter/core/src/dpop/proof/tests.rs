@@ -11,8 +11,8 @@ const FACTS: Facts<'_> = Facts { method: "POST", path: "/mcp", token: "token" };
 
 impl ProvenKey {
     /// A key that nobody proved.
-    pub(crate) fn for_test(seen: [u8; 32], ends: UnixSeconds) -> Self {
-        Self { thumbprint: [0; 32], seen, ends }
+    pub(crate) fn for_test(thumbprint: [u8; 32], seen: [u8; 32], ends: UnixSeconds) -> Self {
+        Self { thumbprint, seen, ends }
     }
 }
 
