@@ -5,6 +5,8 @@
 //! This is the only file with `unsafe` code: declarations of imports, and taking over memory that the host filled.
 #![expect(unsafe_code, reason = "the boundary to the host")]
 
+use actgate_core::sharing::{SharedData, Versioned};
+
 /// The host refused a call; the number is proxy-wasm's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) u32);
@@ -112,6 +114,20 @@ mod import {
             path_size: usize,
             out: *mut *mut u8,
             out_size: *mut usize,
+        ) -> u32;
+        pub(super) fn proxy_get_shared_data(
+            key: *const u8,
+            key_size: usize,
+            out: *mut *mut u8,
+            out_size: *mut usize,
+            version: *mut u32,
+        ) -> u32;
+        pub(super) fn proxy_set_shared_data(
+            key: *const u8,
+            key_size: usize,
+            value: *const u8,
+            value_size: usize,
+            version: u32,
         ) -> u32;
         pub(super) fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize)
         -> u32;
@@ -255,6 +271,27 @@ pub(crate) fn property(path: &[&str]) -> Result<Vec<u8>, Refused> {
 pub(crate) fn set_property(name: &str, value: &str) -> Result<(), Refused> {
     // SAFETY: the host reads both texts during the call only.
     checked(unsafe { import::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// What all VMs with this one's `vm_id` see, and nothing else keeps others from.
+pub(crate) struct HostData;
+
+impl SharedData for HostData {
+    fn get(&self, name: &str) -> Option<Versioned> {
+        let mut version: u32 = 0;
+        // SAFETY: the host reads `name` and writes four bytes into `version` during the call; `filled` says what becomes of the two pointers.
+        let bytes = filled(|out, size| unsafe {
+            import::proxy_get_shared_data(name.as_ptr(), name.len(), out, size, &raw mut version)
+        });
+        bytes.ok().map(|bytes| Versioned { bytes, version })
+    }
+
+    fn set(&self, name: &str, bytes: &[u8], version: u32) -> bool {
+        // SAFETY: the host reads both during the call only.
+        let status =
+            unsafe { import::proxy_set_shared_data(name.as_ptr(), name.len(), bytes.as_ptr(), bytes.len(), version) };
+        checked(status).is_ok()
+    }
 }
 
 pub(crate) fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>, Refused> {

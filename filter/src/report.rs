@@ -22,6 +22,12 @@ pub(crate) fn decision(worker: &Worker, record: &Record) {
 
 /// One event at the root.
 pub(crate) fn event(worker: &Worker, event: &Event) {
+    if let Event::Shared { what, outcome, count } = event {
+        if let Ok(mut metrics) = worker.metrics.try_borrow_mut() {
+            metrics.count_by(&["shared", what, outcome.word()], *count);
+        }
+        return;
+    }
     let level = if event.is_warning() { Level::Warn } else { Level::Info };
     host::log(level, &format!("actgate event {}", event.to_json()));
     if let Ok(mut metrics) = worker.metrics.try_borrow_mut() {
@@ -37,6 +43,7 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
             }
             Event::Granted(_) => metrics.count(&["exchange", "code", "granted"]),
             Event::NotGranted { rejection, .. } => metrics.count(&["exchange", "code", rejection.code()]),
+            Event::Shared { .. } => {}
             Event::StreamEnded { reason, .. } => metrics.count(&["streams", "ended", reason.word()]),
         }
     }

@@ -11,7 +11,7 @@ use actgate_core::limits::CONFIG_BYTES_MAX;
 use actgate_core::plugin::Plugin;
 use actgate_core::signatures::Native;
 
-use crate::host::{self, Buffer, Level};
+use crate::host::{self, Buffer, HostData, Level};
 use crate::stream::Stream;
 use crate::worker::{Worker, unix_seconds};
 
@@ -78,7 +78,11 @@ impl RootContext for Root {
                     host::log(Level::Warn, &format!("actgate configuration: {warning}"));
                 }
                 let native = try_host(&config);
-                let served = self.worker.serve(Plugin::new(config), native);
+                let mut plugin = Plugin::new(config);
+                if !plugin.share(&HostData) {
+                    host::log(Level::Warn, "actgate: the host keeps no shared data, so each worker works for itself");
+                }
+                let served = self.worker.serve(plugin, native);
                 // The first tick fetches keys; the worker sets its own pace from then on.
                 served && host::set_tick_millis(1).is_ok()
             }

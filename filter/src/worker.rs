@@ -16,7 +16,7 @@ use actgate_core::signatures::{InGuest, Native, Signatures};
 use actgate_core::step::ResponsePlan;
 use actgate_core::time::UnixSeconds;
 
-use crate::host;
+use crate::host::{self, HostData};
 use crate::metrics::Metrics;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -135,7 +135,7 @@ impl Worker {
             Some(native) => native,
             None => &InGuest,
         };
-        self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures }))
+        self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures, shared: &HostData }))
     }
 
     /// Tells the core something that depends on nothing from outside.

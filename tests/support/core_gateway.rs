@@ -10,6 +10,7 @@ use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
 use actgate_core::flow::{BodyStep, BodyVerdict, Joined, Reading, ResponseHead, ResponseStep, handle_request_headers};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
+use actgate_core::sharing::NothingShared;
 use actgate_core::signatures::InGuest;
 use actgate_core::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Observed, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
@@ -77,7 +78,8 @@ impl CoreGateway {
             *drawn += 1;
             drawn.to_be_bytes()
         };
-        let mut ambient = Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &InGuest };
+        let mut ambient =
+            Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &InGuest, shared: &NothingShared };
         event(&mut self.plugin, &mut ambient)
     }
 

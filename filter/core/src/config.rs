@@ -33,6 +33,7 @@ mod secret;
 mod sender;
 pub mod server;
 pub mod session;
+mod sharing;
 mod size;
 pub mod streams;
 mod text;
@@ -48,6 +49,7 @@ use serde_json::Value;
 use crate::digest::sha256;
 use crate::json::{self, JsonError};
 use crate::limits::{CONFIG_BYTES_MAX, CONFIG_JSON_DEPTH_MAX};
+use crate::redacted::Redacted;
 use crate::time::UnixSeconds;
 
 pub use a2a::{A2aMethod, A2aPolicy};
@@ -92,6 +94,8 @@ pub struct Config {
     pub api_key_header: Option<String>,
     /// What is withdrawn.
     pub revoked: Revoked,
+    /// What the workers seal with what they share; without it they share nothing.
+    pub sharing: Option<Redacted<String>>,
     /// What is allowed but should be known, one sentence each, with the path it is about.
     pub warnings: Vec<String>,
     /// SHA-256 of the document: tells what was exchanged under one configuration from what was under another.
@@ -131,6 +135,7 @@ impl Config {
         };
         let path = root.field("resources");
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
+        let sharing = sharing::check(&root.field("sharing"), raw.sharing.as_ref(), env, &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
         let revoked = revoked::check(&root.field("revoked"), raw.revoked.as_deref(), &servers)?;
         Ok(Self {
@@ -140,6 +145,7 @@ impl Config {
             resources,
             api_key_header,
             revoked,
+            sharing,
             warnings,
             digest: sha256(document),
         })

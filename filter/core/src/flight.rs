@@ -8,6 +8,7 @@ mod breaker;
 mod discovering;
 mod exchanging;
 mod fetching;
+mod following;
 mod joining;
 mod root;
 mod table;

@@ -89,6 +89,16 @@ impl KeyStore {
         old && rested
     }
 
+    /// When the set of `server` was fetched.
+    pub(crate) fn fetched_at(&self, server: &str) -> Option<UnixSeconds> {
+        self.fetched.get(server)?.set.as_ref().map(|(_, at)| *at)
+    }
+
+    /// True for a set of that moment that need not be refreshed yet.
+    pub(crate) fn is_current(server: &AuthorizationServer, at: UnixSeconds, now: UnixSeconds) -> bool {
+        Self::remote(server).is_some_and(|remote| !has_passed(at, remote.refresh.get(), now))
+    }
+
     /// Notes that a fetch begins.
     pub(crate) fn attempted(&mut self, server: &str, now: UnixSeconds) {
         if let Some(fetched) = self.fetched.get_mut(server) {

@@ -53,6 +53,7 @@ mod routing;
 mod rpc;
 mod segmented;
 mod session;
+pub mod sharing;
 pub mod signatures;
 pub mod step;
 pub mod time;

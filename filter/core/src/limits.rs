@@ -425,6 +425,31 @@ pub const FLIGHT_SECONDS_MAX: u64 = 240;
 /// [`FLIGHT_SECONDS_MAX`] in the unit of time-outs.
 const FLIGHT_MILLIS_MAX: u32 = 240_000;
 
+/// Slots for exchanged tokens in shared data: twice what a busy proxy has in use, so that few meet.
+pub const SHARED_TOKEN_SLOTS: u32 = 1024;
+
+/// Slots for key sets in shared data: two configurations with the most servers.
+pub const SHARED_KEY_SLOTS: u32 = 64;
+
+/// Longest exchanged token in bytes that is shared, which bounds what all slots of the proxy take to 16 MiB.
+pub const SHARED_TOKEN_BYTES_MAX: usize = TOKEN_BYTES_MAX;
+
+/// Longest key set in bytes that is shared; again 16 MiB in all slots.
+pub const SHARED_KEY_SET_BYTES_MAX: usize = JWKS_BYTES_MAX;
+
+/// How long other workers leave an exchange or a fetch to the one that began it, in seconds: a call at the default time-out, twice and a bit.
+/// Should it have died, they wait no longer than that.
+pub const SHARED_LEASE_SECONDS: u64 = 5;
+
+/// How often a write to shared data is tried that another worker was faster with.
+pub const SHARED_WRITES_MAX: u32 = 3;
+
+/// Most flights that look in one tick whether another worker is done: each costs a microsecond.
+pub const SHARED_LOOKS_PER_TICK_MAX: usize = 64;
+
+/// Shortest secret in bytes that records are sealed with: 128 bits in hexadecimal.
+pub const SHARING_SECRET_BYTES_MIN: usize = 32;
+
 const _: () = {
     assert!(JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
     assert!(TOKEN_BYTES_MAX < TOKEN_RESPONSE_BYTES_MAX);
@@ -444,5 +469,6 @@ const _: () = {
     assert!(LANDINGS_PER_STEP_MAX < WAITERS_PER_FLIGHT_MAX);
     assert!(BREAKER_FAILURES > EXCHANGE_ATTEMPTS_MAX * 2);
     assert!(BREAKER_TRIAL_SECONDS < FLIGHT_SECONDS_MAX);
+    assert!(SHARED_LEASE_SECONDS < FLIGHT_SECONDS_MAX);
     assert!(BAD_SIGNATURES_BURST < STRANGERS_BAD_SIGNATURES_BURST);
 };

@@ -1,7 +1,7 @@
 //! One loaded configuration and what was learnt under it on this worker: keys, issued tokens, flights.
 //!
 //! The order of use, by the adapter:
-//! 1. [`Plugin::new`] with a checked configuration.
+//! 1. [`Plugin::new`] with a checked configuration, and [`Plugin::share`].
 //! 2. [`Plugin::handle_tick`] at once and then every [`Plugin::tick_millis`]; it says what to dispatch.
 //! 3. [`crate::flow::handle_request_headers`] for each request, then whatever its step asks for.
 //! 4. [`Plugin::handle_answer`] for each answer to a dispatched call; it says which streams to resume.
@@ -20,6 +20,7 @@ use crate::flight::{Breakers, FlightId, Flights, Landing};
 use crate::jwt::known::KnownTokens;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
+use crate::sharing::{SharedData, Sharing};
 use crate::signatures::checks::SignatureChecks;
 
 /// The state of one plugin on one worker.
@@ -37,6 +38,7 @@ pub struct Plugin {
     pub(crate) signature_checks: SignatureChecks,
     pub(crate) breakers: Breakers,
     pub(crate) flights: Flights,
+    pub(crate) sharing: Sharing,
     /// Where the call of each flight went.
     pub(crate) called: BTreeMap<FlightId, (String, String)>,
     /// Streams to be resumed, in the order they came.
@@ -70,10 +72,16 @@ impl Plugin {
             signature_checks: SignatureChecks::default(),
             breakers: Breakers::default(),
             flights: Flights::default(),
+            sharing: Sharing::closed(),
             called: BTreeMap::new(),
             landed: VecDeque::new(),
             fetched_for: VecDeque::new(),
         }
+    }
+
+    /// Shares with the other workers from here on, where the configuration says so; false where it does and the host keeps nothing.
+    pub fn share(&mut self, shared: &dyn SharedData) -> bool {
+        self.sharing.open(&self.config, shared)
     }
 
     /// The configuration in force.
@@ -85,7 +93,8 @@ impl Plugin {
     /// How long the host may wait until the next tick, in milliseconds.
     #[must_use]
     pub fn tick_millis(&self) -> u32 {
-        if self.flights.has_work() || !self.landed.is_empty() { BUSY_TICK_MILLIS } else { IDLE_TICK_MILLIS }
+        let is_busy = self.flights.has_work() || !self.landed.is_empty() || !self.sharing.following.is_empty();
+        if is_busy { BUSY_TICK_MILLIS } else { IDLE_TICK_MILLIS }
     }
 
     /// A stream that waited for `flight` is gone.

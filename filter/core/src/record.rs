@@ -23,6 +23,7 @@ use crate::limits::ACTORS_MAX;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
 use crate::revocation::Revocation;
+use crate::sharing::Looked;
 
 /// How the exchanged token was come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -406,6 +407,15 @@ pub enum Event {
         /// Why.
         rejection: Rejection,
     },
+    /// Looks at what the workers share; counted, and not worth a line.
+    Shared {
+        /// Tokens or key sets.
+        what: &'static str,
+        /// What came of them.
+        outcome: Looked,
+        /// How many.
+        count: usize,
+    },
     /// A request that was released may not go on.
     StreamEnded {
         /// What to write.
@@ -460,7 +470,7 @@ impl Event {
             Self::KeysFetched { skipped, .. } => *skipped > 0,
             Self::MetadataFetched { unlisted, .. } => !unlisted.is_empty(),
             Self::KeysNotFetched { .. } | Self::MetadataNotFetched { .. } | Self::NotGranted { .. } => true,
-            Self::Granted(_) | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
+            Self::Granted(_) | Self::Shared { .. } | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
         }
     }
 
@@ -478,6 +488,9 @@ impl Event {
             }
             Self::MetadataNotFetched { server, reason } => {
                 json!({"event": "metadata_not_fetched", "authorization_server": server, "reason": reason})
+            }
+            Self::Shared { what, outcome, count } => {
+                json!({"event": "shared", "what": what, "outcome": outcome.word(), "count": count})
             }
             Self::Granted(members)
             | Self::NotGranted { members, .. }

@@ -7,6 +7,7 @@ use core::fmt;
 
 use ct_codecs::{Encoder as _, Hex};
 
+use crate::sharing::SharedData;
 use crate::signatures::Signatures;
 use crate::time::UnixSeconds;
 
@@ -14,7 +15,7 @@ use crate::time::UnixSeconds;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
 
-/// What a decision takes from outside itself: the time, fresh randomness and signature arithmetic.
+/// What a decision takes from outside itself: the time, fresh randomness and signature arithmetic, and what other workers left.
 ///
 /// The adapter reads each once per callback, so the core stays a function of its arguments.
 pub struct Ambient<'a> {
@@ -24,6 +25,8 @@ pub struct Ambient<'a> {
     pub draw: &'a mut dyn FnMut() -> [u8; 16],
     /// Verifies and signs, in the guest or through the host.
     pub signatures: &'a dyn Signatures,
+    /// What all workers see.
+    pub shared: &'a dyn SharedData,
 }
 
 impl fmt::Debug for Ambient<'_> {

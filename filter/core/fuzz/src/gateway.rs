@@ -13,6 +13,7 @@ use actgate_core::flow::{
 use actgate_core::limits::{FLIGHT_SECONDS_MAX, FLIGHTS_MAX, ISSUED_TOKENS_MAX, WAITERS_PER_FLIGHT_MAX};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
+use actgate_core::sharing::NothingShared;
 use actgate_core::step::{BodyPlan, Forward, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
 
@@ -107,7 +108,8 @@ impl Gateway {
             *drawn += 1;
             drawn.to_be_bytes()
         };
-        let mut ambient = Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &Seals };
+        let mut ambient =
+            Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &Seals, shared: &NothingShared };
         event(&mut self.plugin, &mut ambient)
     }
 

@@ -16,6 +16,7 @@ use actgate_core::limits::{
 };
 use actgate_core::plugin::Plugin;
 use actgate_core::request::Ambient;
+use actgate_core::sharing::NothingShared;
 use actgate_core::signatures::Signatures;
 use actgate_core::time::{Seconds, UnixSeconds};
 use serde_json::Value;
@@ -209,7 +210,8 @@ pub fn configuration(data: &[u8]) {
             assert_eq!((config.digest, &config.warnings), (again.digest, &again.warnings));
             assert!(!format!("{config:?}").contains("PRIVATE KEY"), "a key is printed");
             let mut draw = || [0; 16];
-            let mut ambient = Ambient { now: UnixSeconds::new(START), draw: &mut draw, signatures: &Seals };
+            let mut ambient =
+                Ambient { now: UnixSeconds::new(START), draw: &mut draw, signatures: &Seals, shared: &NothingShared };
             let mut plugin = Plugin::new(config);
             let step = plugin.handle_tick(&mut ambient);
             assert!(step.calls.iter().all(|call| call.timeout.get() > 0 && !call.cluster.is_empty()));

@@ -272,6 +272,7 @@ pub fn config(options: Options) -> Config {
         resources: read.resources.clone(),
         api_key_header: read.api_key_header.clone(),
         revoked: read.revoked.clone(),
+        sharing: read.sharing.clone(),
         warnings: read.warnings.clone(),
         digest: read.digest,
     }

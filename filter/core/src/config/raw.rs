@@ -28,6 +28,7 @@ pub(super) struct Document {
     pub(super) resources: Option<Vec<Resource>>,
     pub(super) revoked: Option<Vec<Revoked>>,
     pub(super) api_key_header: Option<String>,
+    pub(super) sharing: Option<Sharing>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +41,12 @@ pub(super) struct Revoked {
     pub(super) actor: Option<String>,
     pub(super) issued_before: Option<u64>,
     pub(super) until: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sharing {
+    pub(super) secret: Option<Secret>,
 }
 
 #[derive(Deserialize)]

@@ -175,6 +175,11 @@ impl IssuedTokens {
         }
     }
 
+    /// When the token under `key` ends.
+    pub(crate) fn ends(&self, key: ExchangeKey) -> Option<UnixSeconds> {
+        self.entries.peek(&key).map(|entry| entry.token.expires_at)
+    }
+
     /// How many tokens are kept.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

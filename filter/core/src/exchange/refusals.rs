@@ -9,6 +9,30 @@ use crate::rejection::Rejection;
 use crate::segmented::{Room, Segmented};
 use crate::time::{Seconds, UnixSeconds};
 
+/// The refusals that would be repeated. Workers tell one another the place in this list.
+const BY_POLICY: [Rejection; 5] = [
+    Rejection::ExchangeDenied,
+    Rejection::SubjectTokenRefused,
+    Rejection::StepUpRequired,
+    Rejection::InteractionRequired,
+    Rejection::ScopeNotGranted,
+];
+
+/// Where the refusal stands in the list, if it is one of them.
+pub(crate) fn place(rejection: Rejection) -> Option<u8> {
+    BY_POLICY.iter().position(|other| *other == rejection).and_then(|place| u8::try_from(place).ok())
+}
+
+/// The refusal at that place.
+pub(crate) fn at_place(place: u8) -> Option<Rejection> {
+    BY_POLICY.get(usize::from(place)).copied()
+}
+
+/// True while a refusal of that moment is repeated.
+pub(crate) fn is_recent(at: UnixSeconds, now: UnixSeconds) -> bool {
+    now >= at && now < at.saturating_add(Seconds::new(REFUSAL_SECONDS))
+}
+
 /// The refusals that one worker remembers.
 #[derive(Debug)]
 pub(crate) struct Refusals {
@@ -25,7 +49,7 @@ impl Refusals {
     /// Why the same was refused a moment ago.
     pub(crate) fn find(&mut self, key: ExchangeKey, now: UnixSeconds) -> Option<Rejection> {
         let (rejection, at) = *self.refused.peek(&key)?;
-        if now >= at && now < at.saturating_add(Seconds::new(REFUSAL_SECONDS)) {
+        if is_recent(at, now) {
             return Some(rejection);
         }
         self.refused.remove(&key);
@@ -34,14 +58,7 @@ impl Refusals {
 
     /// Takes note of a refusal, if it is of the kind that would be repeated.
     pub(crate) fn note(&mut self, key: ExchangeKey, rejection: Rejection, now: UnixSeconds) {
-        let by_policy = [
-            Rejection::ExchangeDenied,
-            Rejection::SubjectTokenRefused,
-            Rejection::StepUpRequired,
-            Rejection::InteractionRequired,
-            Rejection::ScopeNotGranted,
-        ];
-        if by_policy.contains(&rejection) {
+        if BY_POLICY.contains(&rejection) {
             self.refused.insert(key, (rejection, now), 1);
         }
     }

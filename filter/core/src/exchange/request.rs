@@ -65,6 +65,13 @@ impl ExchangeKey {
     }
 }
 
+impl ExchangeKey {
+    /// The digest itself.
+    pub(crate) const fn digest(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// One exchange: who asks, for whom, for which resource and scopes, and what must come back.
 #[derive(Debug, Clone)]
 pub struct ExchangeRequest {

@@ -80,6 +80,11 @@ impl Exchanging {
     pub(crate) fn new(request: ExchangeRequest, reuse_max: Option<u32>) -> Self {
         Self { request, progress: Progress::Queued, credentials: Credentials::default(), reuse_max }
     }
+
+    /// What is asked for.
+    pub(super) const fn request(&self) -> &ExchangeRequest {
+        &self.request
+    }
 }
 
 /// What reached the flight.
@@ -161,7 +166,7 @@ impl Plugin {
                     credentials,
                     reuse_max,
                 }));
-                self.land_exchange(Flight { stage, shared, ..flight }, result, ambient.now, step);
+                self.land_exchange(Flight { stage, shared, ..flight }, result, ambient, step);
             }
         }
     }
@@ -312,33 +317,30 @@ impl Plugin {
         &mut self,
         flight: Flight,
         result: Result<(IssuedToken, Option<String>), (Hop, Rejection)>,
-        now: UnixSeconds,
+        ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) {
         self.flights.landed(&flight);
-        let Stage::Exchanging(exchanging) = flight.stage else {
+        let Stage::Exchanging(exchanging) = &flight.stage else {
             return;
         };
-        let request = exchanging.request;
+        let (request, now) = (&exchanging.request, ambient.now);
         let outcome = match result {
             Ok((issued, grant_jti)) => {
                 let issued = Arc::new(issued);
                 let (token, subject_ends) = (Arc::clone(&issued), request.subject_expires_at);
                 self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max, now);
-                step.events.push(Event::granted(&request, &issued, grant_jti));
+                step.events.push(Event::granted(request, &issued, grant_jti));
                 Ok(issued)
             }
             Err((hop, rejection)) => {
                 self.refusals.note(request.key(), rejection, now);
-                step.events.push(Event::not_granted(&request, hop, rejection));
+                step.events.push(Event::not_granted(request, hop, rejection));
                 Err(rejection)
             }
         };
-        for waiter in flight.waiters {
-            if let Waiter::Stream(stream) = waiter {
-                step.landings.push((stream, Landing::Token(outcome.clone())));
-            }
-        }
+        self.share_exchanged(&flight, &outcome, ambient);
+        step.landings.extend(flight.streams().map(|stream| (stream, Landing::Token(outcome.clone()))));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::plugin::Plugin;
 use crate::record::Event;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
-use crate::request::StreamId;
+use crate::request::{Ambient, StreamId};
 use crate::time::UnixSeconds;
 
 impl Plugin {
@@ -54,26 +54,26 @@ impl Plugin {
         id: FlightId,
         flight: Flight,
         name: &str,
-        now: UnixSeconds,
+        ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) {
         let config = self.config();
         let remote =
             config.servers.get(name).and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
         let Some((server, remote)) = remote else {
-            self.land_fetch(flight, name, Err("no key endpoint"), now, step);
+            self.fail_fetch(flight, name, "no key endpoint", ambient, step);
             return;
         };
         let endpoint = match &remote.endpoint {
             Location::Given(endpoint) => endpoint.clone(),
             Location::Discovered => {
-                match self.discovered.usable(server, now).and_then(|found| found.jwks_uri.clone()) {
+                match self.discovered.usable(server, ambient.now).and_then(|found| found.jwks_uri.clone()) {
                     Some(endpoint) => endpoint,
-                    None => return self.fetch_when_discovered(id, flight, server, now, step),
+                    None => return self.fetch_when_discovered(id, flight, server, ambient, step),
                 }
             }
         };
-        self.keys.attempted(name, now);
+        self.keys.attempted(name, ambient.now);
         step.calls.push(Callout {
             flight: id,
             cluster: remote.cluster.clone(),
@@ -97,16 +97,48 @@ impl Plugin {
         id: FlightId,
         flight: Flight,
         server: &AuthorizationServer,
-        now: UnixSeconds,
+        ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) {
-        match self.discover_for(server, id, now) {
+        match self.discover_for(server, id, ambient.now) {
             Ok(()) => self.flights.put_back(id, flight),
             Err(_) => {
-                self.keys.attempted(&server.name, now);
-                self.land_fetch(flight, &server.name, Err("no metadata"), now, step);
+                self.keys.attempted(&server.name, ambient.now);
+                self.fail_fetch(flight, &server.name, "no metadata", ambient, step);
             }
         }
+    }
+
+    /// Reads what came, and tells the other workers.
+    pub(super) fn answer_fetch(
+        &mut self,
+        flight: Flight,
+        name: &str,
+        answer: &CalloutAnswer<'_>,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) {
+        match (read(answer), answer) {
+            (Ok(set), CalloutAnswer::Response { body, .. }) => {
+                self.share_fetched(name, flight.standing, Some(body), ambient);
+                self.land_fetch(flight, name, Ok((set, ambient.now)), step);
+            }
+            (Ok(_), CalloutAnswer::Failed) => self.fail_fetch(flight, name, "no answer", ambient, step),
+            (Err(reason), _) => self.fail_fetch(flight, name, reason, ambient, step),
+        }
+    }
+
+    /// Ends a fetch that came to nothing.
+    pub(super) fn fail_fetch(
+        &mut self,
+        flight: Flight,
+        name: &str,
+        reason: &'static str,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) {
+        self.share_fetched(name, flight.standing, None, ambient);
+        self.land_fetch(flight, name, Err(reason), step);
     }
 
     /// Ends the fetch: keeps a proven set, tells everybody who waits.
@@ -114,19 +146,18 @@ impl Plugin {
         &mut self,
         flight: Flight,
         name: &str,
-        read: Result<KeySet, &'static str>,
-        now: UnixSeconds,
+        read: Result<(KeySet, UnixSeconds), &'static str>,
         step: &mut RootStep,
     ) {
         self.flights.landed(&flight);
         step.events.push(match read {
-            Ok(set) => {
+            Ok((set, at)) => {
                 let event = Event::KeysFetched {
                     server: name.to_owned(),
                     keys: set.keys().len(),
                     skipped: set.skipped().map_or(0, |skipped| skipped.count),
                 };
-                self.keys.replace(name, set, now);
+                self.keys.replace(name, set, at);
                 event
             }
             Err(reason) => Event::KeysNotFetched { server: name.to_owned(), reason },
@@ -141,7 +172,7 @@ impl Plugin {
 }
 
 /// Reads a key set out of the answer; the error is for the log.
-pub(super) fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
+fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
     let CalloutAnswer::Response { status, content_type, body } = answer else {
         return Err("no answer");
     };

@@ -1,11 +1,11 @@
 //! The entries of the root: a tick, and the answer to a call.
 
 use super::exchanging::Arrival;
-use super::fetching;
 use super::table::{Flight, Stage};
 use super::{CalloutAnswer, FlightId, RootStep};
 use crate::limits::{LANDINGS_PER_STEP_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
+use crate::record::Event;
 use crate::request::Ambient;
 
 impl Plugin {
@@ -14,6 +14,7 @@ impl Plugin {
         let mut step = RootStep::default();
         self.start_due_discoveries(ambient.now);
         self.start_due_fetches(ambient.now);
+        self.look_again(ambient, &mut step);
         for _ in 0..STARTS_PER_TICK_MAX {
             let Some(id) = self.flights.next_to_start() else {
                 break;
@@ -48,7 +49,7 @@ impl Plugin {
         step
     }
 
-    /// Notes where the calls go, and lets no more streams go on at once than may; the others follow with the next tick.
+    /// Notes where the calls go and what is to be counted, and lets no more streams go on at once than may; the others follow with the next tick.
     fn hand_out(&mut self, step: &mut RootStep) {
         for call in &step.calls {
             let header = |name| call.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
@@ -56,6 +57,8 @@ impl Plugin {
                 self.called.insert(call.flight, (authority, path));
             }
         }
+        let tallies = self.sharing.take_tallies();
+        step.events.extend(tallies.into_iter().map(|((what, outcome), count)| Event::Shared { what, outcome, count }));
         self.landed.extend(step.landings.drain(..));
         let now = self.landed.len().min(LANDINGS_PER_STEP_MAX);
         step.landings.extend(self.landed.drain(..now));
@@ -65,7 +68,7 @@ impl Plugin {
         let Some(flight) = self.flights.take(id) else {
             return;
         };
-        self.go_on(id, flight, Arrival::Start, ambient, step);
+        self.begin_or_follow(id, flight, ambient, step);
     }
 
     fn arrive(&mut self, id: FlightId, answer: CalloutAnswer<'_>, ambient: &mut Ambient<'_>, step: &mut RootStep) {
@@ -75,8 +78,7 @@ impl Plugin {
         match &flight.stage {
             Stage::Fetching(server) => {
                 let server = server.clone();
-                let read = fetching::read(&answer);
-                self.land_fetch(flight, &server, read, ambient.now, step);
+                self.answer_fetch(flight, &server, &answer, ambient, step);
             }
             Stage::Discovering(server) => {
                 let server = server.clone();
@@ -99,7 +101,7 @@ impl Plugin {
         match &flight.stage {
             Stage::Fetching(server) => {
                 let server = server.clone();
-                self.land_fetch(flight, &server, Err("no answer"), ambient.now, step);
+                self.fail_fetch(flight, &server, "no answer", ambient, step);
             }
             Stage::Discovering(server) => {
                 let server = server.clone();
@@ -119,7 +121,7 @@ impl Plugin {
     }
 
     /// Starts a flight, or goes on with one that waited for another.
-    fn go_on(
+    pub(super) fn go_on(
         &mut self,
         id: FlightId,
         flight: Flight,
@@ -130,7 +132,7 @@ impl Plugin {
         match &flight.stage {
             Stage::Fetching(server) => {
                 let server = server.clone();
-                self.start_fetch(id, flight, &server, ambient.now, step);
+                self.start_fetch(id, flight, &server, ambient, step);
             }
             Stage::Discovering(server) => {
                 let server = server.clone();

@@ -10,6 +10,7 @@ use crate::limits::{
 };
 use crate::rejection::Rejection;
 use crate::request::StreamId;
+use crate::sharing::Standing;
 use crate::time::{Seconds, UnixSeconds};
 
 /// Who is told when a flight lands.
@@ -35,9 +36,22 @@ pub(super) struct Flight {
     pub(super) stage: Stage,
     pub(super) waiters: Vec<Waiter>,
     pub(super) shared: Option<ExchangeKey>,
+    pub(super) began: UnixSeconds,
     pub(super) ends_by: UnixSeconds,
+    /// How it stands to the other workers.
+    pub(super) standing: Standing,
     /// What it counts against.
     pub(super) claims: Vec<Claim>,
+}
+
+impl Flight {
+    /// The streams that wait for it.
+    pub(super) fn streams(&self) -> impl Iterator<Item = StreamId> {
+        self.waiters.iter().filter_map(|waiter| match waiter {
+            Waiter::Stream(stream) => Some(*stream),
+            Waiter::Flight(_) => None,
+        })
+    }
 }
 
 /// What flights are counted by, so that one of them does not take all there are.
@@ -141,7 +155,9 @@ impl Flights {
         self.last = self.last.saturating_add(1);
         let id = FlightId(self.last);
         let ends_by = now.saturating_add(Seconds::new(FLIGHT_SECONDS_MAX));
-        self.in_air.insert(id, Flight { stage, waiters: Vec::new(), shared, ends_by, claims });
+        let flight =
+            Flight { stage, waiters: Vec::new(), shared, began: now, ends_by, standing: Standing::Alone, claims };
+        self.in_air.insert(id, flight);
         self.to_start.push_back(id);
         id
     }

@@ -140,7 +140,12 @@ impl Admitted {
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
         }
-        if let Some(issued) = plugin.issued.find(key, operation.reuse_max, ambient.now) {
+        let mut issued = plugin.issued.find(key, operation.reuse_max, ambient.now);
+        if issued.is_none() && operation.reuse_max.is_none() {
+            plugin.take_shared_token(key, &operation.scopes, self.delegation.expires_at(), ambient);
+            issued = plugin.issued.find(key, None, ambient.now);
+        }
+        if let Some(issued) = issued {
             if plugin.issued.is_due(key, ambient.now)
                 && let Ok(request) = self.exchange_request(&exchange, &operation, &generation)
             {

@@ -25,6 +25,7 @@ fn judge(plugin: &mut Plugin, sent: &Sent, status: u16, now: UnixSeconds) -> Opt
     match status {
         401 => {
             plugin.issued.drop_token(sent.key, &sent.token);
+            plugin.sharing.withdraw(sent.key, &sent.token);
             if sent.is_fresh {
                 plugin.refused.refused(resource, agent, &sent.token, now);
             }

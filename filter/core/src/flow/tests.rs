@@ -14,6 +14,7 @@ use crate::limits::{FLIGHTS_MAX, FLIGHTS_PER_AGENT_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, Peer, RequestHead, StreamId};
+use crate::sharing::NothingShared;
 use crate::signatures::InGuest;
 use crate::step::{BodyPlan, Forward, Step};
 use crate::time::UnixSeconds;
@@ -97,7 +98,10 @@ fn token(more: &Value) -> String {
 
 fn at<T>(plugin: &mut Plugin, now: u64, event: impl FnOnce(&mut Plugin, &mut Ambient<'_>) -> T) -> T {
     let mut draw = || [7; 16];
-    event(plugin, &mut Ambient { now: UnixSeconds::new(now), draw: &mut draw, signatures: &InGuest })
+    event(
+        plugin,
+        &mut Ambient { now: UnixSeconds::new(now), draw: &mut draw, signatures: &InGuest, shared: &NothingShared },
+    )
 }
 
 fn headers(plugin: &mut Plugin, stream: u32, path: &str, token: &str) -> Step {

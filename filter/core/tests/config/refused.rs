@@ -9,6 +9,7 @@ mod revoked;
 mod rules;
 mod senders;
 mod servers;
+mod sharing;
 mod workloads;
 
 use serde_json::json;
@@ -43,7 +44,7 @@ fn the_document() {
         ),
         (
             &[Edit::Set("/authorization_server", json!({}))],
-            "authorization_server: unknown; want \"allow_on_headers_stop_iteration\", \"authorization_servers\", \"agents\", \"resources\", \"revoked\" or \"api_key_header\": correct the name, or remove the member",
+            "authorization_server: unknown; want \"allow_on_headers_stop_iteration\", \"authorization_servers\", \"agents\", \"resources\", \"revoked\", \"api_key_header\" or \"sharing\": correct the name, or remove the member",
         ),
         (
             &[Edit::Remove("/authorization_servers")],
