@@ -100,6 +100,11 @@ def main():
     for choice in range(16):
         for at, answer in enumerate(answers):
             write("token_response", f"{choice}-{at}", bytes([choice]) + text(answer).encode())
+    issuer = "https://idp.example/resource"
+    write("metadata", "plain", text({"issuer": issuer, "token_endpoint": f"{issuer}/token", "jwks_uri": f"{issuer}/keys",
+                                     "grant_types_supported": ["authorization_code"]}))
+    write("metadata", "elsewhere", text({"issuer": issuer, "token_endpoint": "https://elsewhere.example/token",
+                                         "jwks_uri": f"{issuer}/keys"}))
     write("configuration", "deployed", (PROJECT / "envoy-config/actgate.json").read_bytes())
     # A request, its body, the calls; with keys in the document and fetched, headers held and not; then time and a revision of it.
     request, body = bytes([0, 0, 1, 0, 0, 0]), bytes([2, 0, 0, 8])

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod bytes;
 pub mod gateway;
 pub mod issuers;
+pub mod metadata;
 pub mod operations;
 pub mod parsers;
 pub mod targets;

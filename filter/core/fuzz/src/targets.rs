@@ -1,6 +1,7 @@
 //! The targets by name: what each fuzzer is given, and what a find is replayed with.
 
 pub use crate::answers::list_answers;
+pub use crate::metadata::metadata;
 pub use crate::parsers::{configuration, json_rpc, jwks, jwt, mcp_headers, token_response};
 
 /// See [`crate::operations`].
@@ -12,7 +13,7 @@ pub fn operations(data: &[u8]) {
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const ALL: [(&str, Target); 8] = [
+pub const ALL: [(&str, Target); 9] = [
     ("jwt", jwt),
     ("jwks", jwks),
     ("token_response", token_response),
@@ -20,5 +21,6 @@ pub const ALL: [(&str, Target); 8] = [
     ("json_rpc", json_rpc),
     ("mcp_headers", mcp_headers),
     ("list_answers", list_answers),
+    ("metadata", metadata),
     ("operations", operations),
 ];

@@ -22,6 +22,8 @@ mod bytes;
 mod gateway;
 #[path = "../../fuzz/src/issuers.rs"]
 mod issuers;
+#[path = "../../fuzz/src/metadata.rs"]
+mod metadata;
 #[path = "../../fuzz/src/operations.rs"]
 mod operations;
 #[path = "../../fuzz/src/parsers.rs"]
