@@ -38,6 +38,9 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
             Event::MetadataNotFetched { server, .. } => {
                 metrics.count(&["metadata", "server", server, "code", "not_fetched"]);
             }
+            Event::Introspected { server, code } => {
+                metrics.count(&["introspection", "server", server, "code", code]);
+            }
             Event::Withheld { resource, count, .. } => {
                 metrics.count_by(&["withheld", "resource", resource], *count);
             }

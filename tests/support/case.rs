@@ -144,6 +144,9 @@ pub struct TokenRecipe {
     pub signed_by: Option<String>,
     /// One of the broken forms, applied last.
     pub broken: Option<String>,
+    /// True for an opaque token with those claims, which only its server can read.
+    #[serde(default)]
+    pub opaque: bool,
     /// The bytes of the claims, verbatim.
     pub raw_claims: Option<String>,
     /// The bytes of the header, verbatim.

@@ -1,6 +1,7 @@
 //! Making the token of a step: the good one, with one thing changed.
 
 use actgate::dev::issuer::http::UnixSeconds;
+use actgate::dev::issuer::introspection::opaque_token;
 use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate::dev::mint;
 use actgate::dev::world::{World, streamward};
@@ -73,6 +74,9 @@ pub fn make(
     }
     resolve_times(&mut claims, now);
     resolve_keys(world, &mut claims);
+    if recipe.opaque {
+        return Some(opaque_token(&claims));
+    }
     let mut header = json!({ "typ": "at+jwt" });
     for (name, value) in &recipe.header {
         header[name.as_str()] = value.clone();

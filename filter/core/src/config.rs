@@ -15,6 +15,7 @@ mod duration;
 pub mod endpoint;
 pub mod error;
 pub mod exchange;
+pub mod introspection;
 pub mod issuers;
 pub mod mcp;
 pub mod metadata;
@@ -63,6 +64,7 @@ pub use exchange::{
     Acquisition, ActorToken, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SameSubject,
     SubjectTokenType, TokenExchange, TransactionToken,
 };
+pub use introspection::Introspection;
 pub use issuers::OtherIssuer;
 pub use mcp::{Called, McpPolicy, Tool};
 pub use metadata::Metadata;

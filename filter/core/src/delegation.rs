@@ -5,6 +5,7 @@
 pub mod binding;
 pub mod caller;
 pub mod chain;
+pub mod inbound;
 pub(crate) mod permission;
 pub mod policy;
 mod rules;

@@ -9,6 +9,7 @@ mod discovering;
 mod exchanging;
 mod fetching;
 mod following;
+mod introspecting;
 mod joining;
 mod root;
 mod table;
@@ -19,6 +20,7 @@ pub(crate) use breaker::Breakers;
 pub(crate) use table::Flights;
 
 use crate::exchange::cache::IssuedToken;
+use crate::introspection::Told;
 use crate::record::Event;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
@@ -77,6 +79,8 @@ pub enum CalloutAnswer<'a> {
 pub enum Landing {
     /// New keys may be there: verify again.
     Keys,
+    /// The server said what an opaque token is, or did not.
+    Introspection(Result<Told, Rejection>),
     /// The exchange ended.
     Token(Result<Arc<IssuedToken>, Rejection>),
 }

@@ -15,6 +15,7 @@ mod authorization;
 mod bare;
 mod credential;
 mod lease;
+mod opaque;
 mod response;
 mod transaction;
 
@@ -23,6 +24,7 @@ pub use authorization::{AwaitBody, AwaitToken, BodyVerdict, CheckBody};
 pub use credential::AwaitKeys;
 pub use lease::EndReason;
 pub(crate) use lease::Lease;
+pub use opaque::AwaitIntrospection;
 pub(crate) use response::Answer;
 pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
 pub use transaction::AwaitTransaction;
@@ -37,6 +39,8 @@ use crate::step::{Reply, Step};
 pub enum Joined {
     /// Waits for keys of the token's issuer.
     Keys(Box<AwaitKeys>),
+    /// Waits for what the server says of an opaque token.
+    Introspection(Box<AwaitIntrospection>),
     /// Waits for the exchanged token.
     Token(Box<AwaitToken>),
     /// Waits for the transaction token, which comes last.
@@ -48,6 +52,7 @@ impl Joined {
     pub fn handle_landing(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, landing: &Landing) -> Step {
         match self {
             Self::Keys(waiting) => waiting.handle_keys(plugin, ambient),
+            Self::Introspection(waiting) => waiting.handle_landing(plugin, ambient, landing),
             Self::Token(waiting) => waiting.handle_token(plugin, ambient, landing),
             Self::Transaction(waiting) => waiting.handle_token(plugin, ambient, landing),
         }
@@ -57,6 +62,7 @@ impl Joined {
     pub fn handle_reconfigured(self) -> Reply {
         match self {
             Self::Keys(waiting) => waiting.handle_reconfigured(),
+            Self::Introspection(waiting) => waiting.handle_reconfigured(),
             Self::Token(waiting) => waiting.handle_reconfigured(),
             Self::Transaction(waiting) => waiting.handle_reconfigured(),
         }

@@ -33,6 +33,7 @@ pub mod exchange;
 pub mod flight;
 pub mod flow;
 pub mod injection;
+pub mod introspection;
 pub mod json;
 pub mod jwks;
 pub mod jwt;

@@ -270,6 +270,27 @@ pub const RPC_ID_BYTES_MAX: usize = 256;
 /// Most entries of the list of what is withdrawn: each takes about 200 bytes in every worker, and more are a matter for the issuer.
 pub const REVOKED_MAX: usize = 4096;
 
+/// Longest time an answer about an opaque token may count: until then a token that was revoked is still believed.
+pub const INTROSPECTION_AGE_SECONDS_MAX: u64 = 5 * 60;
+
+/// How long an answer counts that a token is not active: a token seldom becomes it, and nobody should ask twice in a breath.
+pub const INACTIVE_TOKEN_SECONDS: u64 = 5;
+
+/// How long a request may wait, for its body or a token, by what was said of its own token when it came.
+pub const INTROSPECTION_STANDS_SECONDS: u64 = 60;
+
+/// Longest answer about a token in bytes: claims are as those of a JWT, which is no longer than [`TOKEN_BYTES_MAX`].
+pub const INTROSPECTION_RESPONSE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most opaque tokens that a worker knows.
+pub const INTROSPECTED_TOKENS_MAX: usize = 1024;
+
+/// Most texts that a worker knows not to be active.
+pub const INACTIVE_TOKENS_MAX: usize = 256;
+
+/// What the known ones of either kind may take, in bytes: their texts, and their claims as read.
+pub const INTROSPECTED_TOKENS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Most API keys of one agent: the one in use and the next, and room for a third party that is slow to change.
 pub const API_KEYS_PER_AGENT_MAX: usize = 4;
 

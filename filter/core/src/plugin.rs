@@ -17,6 +17,7 @@ use crate::exchange::refusals::Refusals;
 use crate::exchange::refused::RefusedTokens;
 use crate::exchange::spent::SpentGrants;
 use crate::flight::{Breakers, FlightId, Flights, Landing};
+use crate::introspection::IntrospectedTokens;
 use crate::jwt::known::KnownTokens;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
@@ -30,6 +31,7 @@ pub struct Plugin {
     pub(crate) keys: KeyStore,
     pub(crate) discovered: Discovered,
     pub(crate) known: KnownTokens,
+    pub(crate) introspected: IntrospectedTokens,
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
     pub(crate) proofs: UsedProofs,
@@ -64,6 +66,7 @@ impl Plugin {
             keys,
             discovered,
             known: KnownTokens::default(),
+            introspected: IntrospectedTokens::default(),
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),
             proofs: UsedProofs::default(),

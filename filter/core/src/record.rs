@@ -389,6 +389,13 @@ pub enum Event {
         /// What was wrong.
         reason: &'static str,
     },
+    /// A server was asked what an opaque token is.
+    Introspected {
+        /// Configured name of the authorization server.
+        server: String,
+        /// `active`, `inactive`, or why nothing is known.
+        code: &'static str,
+    },
     /// A list was cut down to what may be called.
     Withheld {
         /// What to write.
@@ -469,6 +476,7 @@ impl Event {
         match self {
             Self::KeysFetched { skipped, .. } => *skipped > 0,
             Self::MetadataFetched { unlisted, .. } => !unlisted.is_empty(),
+            Self::Introspected { code, .. } => !matches!(*code, "active" | "inactive"),
             Self::KeysNotFetched { .. } | Self::MetadataNotFetched { .. } | Self::NotGranted { .. } => true,
             Self::Granted(_) | Self::Shared { .. } | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
         }
@@ -491,6 +499,9 @@ impl Event {
             }
             Self::Shared { what, outcome, count } => {
                 json!({"event": "shared", "what": what, "outcome": outcome.word(), "count": count})
+            }
+            Self::Introspected { server, code } => {
+                json!({"event": "introspected", "authorization_server": server, "code": code})
             }
             Self::Granted(members)
             | Self::NotGranted { members, .. }

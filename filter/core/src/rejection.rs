@@ -39,6 +39,8 @@ pub enum Rejection {
     ApiKeyNotAccepted,
     /// No `act` where the resource demands delegation.
     DelegationRequired,
+    /// The token's server says that it is not active, whatever the reason.
+    TokenInactive,
     /// The token itself is withdrawn.
     TokenRevoked,
     /// Its subject is withdrawn.
@@ -249,6 +251,7 @@ impl Rejection {
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::ApiKeyNotAccepted => "api_key_not_accepted",
             Self::DelegationRequired => "delegation_required",
+            Self::TokenInactive => "token_inactive",
             Self::TokenRevoked => "token_revoked",
             Self::SubjectRevoked => "subject_revoked",
             Self::SessionRevoked => "session_revoked",
@@ -357,6 +360,7 @@ impl Rejection {
             | Self::ApiKeyUnknown
             | Self::DelegationRequired
             | Self::ScopeForbidden
+            | Self::TokenInactive
             | Self::TokenRevoked
             | Self::SubjectRevoked
             | Self::SessionRevoked
@@ -441,6 +445,7 @@ impl Rejection {
             | Self::ChainTooLong
             | Self::DelegationRequired
             | Self::ScopeForbidden
+            | Self::TokenInactive
             | Self::TokenRevoked
             | Self::SubjectRevoked
             | Self::SessionRevoked

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::config::agent::{self, AgentStatus};
 use crate::config::error::{ConfigError, Path, quoted};
+use crate::config::introspection::{self, Introspection};
 use crate::config::issuers::{self, OtherIssuer};
 use crate::config::origin;
 use crate::config::resource::Surroundings;
@@ -39,6 +40,8 @@ pub struct Accept {
     pub dpop: Option<Arc<DpopRules>>,
     /// The agents that are served without a token.
     pub workloads: Option<Workloads>,
+    /// How opaque tokens of the server are known; without it none is.
+    pub introspection: Option<Arc<Introspection>>,
     /// Scopes a token must have, all of them.
     pub required_scopes: ScopeSet,
     /// Scopes a token must not have, any of them.
@@ -112,6 +115,12 @@ pub(super) fn check(
     )?;
     let audience = check_audience(&path.field("audience"), raw.audience.as_deref())?;
     let others = path.field("other_issuers");
+    let place = path.field("introspection");
+    let introspection = raw.introspection.as_ref();
+    let introspection = introspection
+        .map(|raw| introspection::check(&place, raw, &server, around, warnings))
+        .transpose()?
+        .map(Arc::new);
     let accept = Accept {
         other_issuers: issuers::check(&others, raw.other_issuers.as_deref(), (&server, &audience), around)?,
         server,
@@ -120,6 +129,7 @@ pub(super) fn check(
         presenter,
         caller,
         dpop: sender::check_dpop(&path.field("dpop"), raw.dpop.as_ref(), caller, around, warnings)?,
+        introspection,
         workloads: raw
             .workloads
             .as_ref()

@@ -54,6 +54,7 @@ pub(super) struct Sharing {
 pub(super) struct Server {
     pub(super) issuer: Option<String>,
     pub(super) token_endpoint: Option<String>,
+    pub(super) introspection_endpoint: Option<String>,
     pub(super) jwks: Option<Jwks>,
     pub(super) cluster: Option<String>,
     pub(super) timeout: Option<String>,
@@ -187,6 +188,7 @@ pub(super) struct Accept {
     pub(super) caller: Option<Value>,
     pub(super) dpop: Option<Dpop>,
     pub(super) workloads: Option<Workloads>,
+    pub(super) introspection: Option<Introspection>,
     pub(super) required_scopes: Option<Vec<String>>,
     pub(super) forbidden_scopes: Option<Vec<String>>,
     pub(super) max_lifetime: Option<String>,
@@ -219,6 +221,13 @@ pub(super) struct ClaimRule {
 pub(super) struct OtherIssuer {
     pub(super) authorization_server: Option<String>,
     pub(super) audience: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Introspection {
+    pub(super) client: Option<String>,
+    pub(super) cache: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use crate::config::observe::{self, Observe};
 use crate::config::protocol::{self, Protocol};
 use crate::config::server::Servers;
 use crate::config::streams::{self, StreamRules};
-use crate::config::{raw, size, text, workloads};
+use crate::config::{introspection, raw, size, text, workloads};
 use crate::limits::{HOSTS_PER_RESOURCE_MAX, RESOURCES_MAX, URL_BYTES_MAX};
 
 /// One protected resource: which requests are for it, which tokens it takes, what it sends on.
@@ -173,6 +173,9 @@ fn check(
     let exchange = exchange::check(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
     let transaction =
         exchange::check_transaction(&path.field("exchange"), raw.exchange.as_ref(), &accept, around, warnings)?;
+    if accept.introspection.is_some() {
+        introspection::check_reach(path, &exchange, transaction.as_deref())?;
+    }
     workloads::check_reach(path, &accept, (&exchange, transaction.is_some()), around)?;
     let protocol = protocol::check(path, raw, (around.agents, around.hold_headers), warnings)?;
     let acquired = match &exchange {

@@ -28,6 +28,8 @@ pub struct AuthorizationServer {
     pub issuer: String,
     /// Where tokens are asked for; present on every server an exchange names.
     pub token_endpoint: Option<Location>,
+    /// Where it is asked about tokens; present on every server whose opaque tokens are taken.
+    pub introspection_endpoint: Option<Endpoint>,
     /// How its metadata is fetched; present wherever something of it is left to that.
     pub discovery: Option<Discovery>,
     /// The keys its tokens are verified with.
@@ -139,8 +141,10 @@ fn check(
 ) -> Result<AuthorizationServer, ConfigError> {
     let issuer = check_issuer(&path.field("issuer"), raw.issuer.as_deref(), warnings)?;
     let token_endpoint = check_endpoint(&path.field("token_endpoint"), raw.token_endpoint.as_deref())?;
+    let place = path.field("introspection_endpoint");
+    let introspection_endpoint = check_endpoint(&place, raw.introspection_endpoint.as_deref())?;
     let cluster = text::optional_text(&path.field("cluster"), raw.cluster.as_deref())?;
-    if let (Some(endpoint), None) = (&token_endpoint, &cluster) {
+    if let (Some(endpoint), None) = (token_endpoint.as_ref().or(introspection_endpoint.as_ref()), &cluster) {
         return Err(cluster_missing(path, endpoint));
     }
     let discovery = check_discovery(path, raw, &issuer, cluster.as_deref())?;
@@ -163,6 +167,7 @@ fn check(
             token_endpoint.as_ref(),
         )?,
         token_endpoint,
+        introspection_endpoint,
         discovery,
         keys,
         cluster,

@@ -11,10 +11,11 @@ use crate::config::workloads::SERVICE;
 use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, ScopeSet, Verdict};
 use crate::delegation::caller::{CallerEvidence, Sender};
 use crate::delegation::chain::{Actor, ActorChain};
+use crate::delegation::inbound::Inbound;
 use crate::delegation::permission::Permission;
 use crate::delegation::rules::{self, Facts};
 use crate::delegation::workload::{Mark, Workload};
-use crate::jwt::{Claims, VerifiedJwt};
+use crate::jwt::Claims;
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::rejection::Rejection;
@@ -43,6 +44,8 @@ pub struct AuthorizedDelegation {
 pub(crate) enum Basis {
     /// A key of the token's issuer, by its thumbprint: a key withdrawn later withdraws this too.
     Key([u8; 32]),
+    /// The word of its server, and since when it is relied on.
+    Told(UnixSeconds),
     /// No token: the agent itself.
     Workload(Mark),
 }
@@ -54,14 +57,14 @@ impl AuthorizedDelegation {
     ///
     /// The first check that fails, in the order: identifiers, what is withdrawn, scopes, subject, chain, actors, agent, caller, rules.
     pub fn authorize(
-        token: &VerifiedJwt,
+        token: &Inbound<'_>,
         accept: &Accept,
         config: &Config,
         sender: Sender<'_>,
         now: UnixSeconds,
         observed: &BTreeSet<Rule>,
     ) -> Result<Self, Rejection> {
-        let claims = token.claims();
+        let claims = token.claims;
         // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
         let subject = claims.subject().map_err(Rejection::Token)?;
         let _ = claims.client_id().map_err(Rejection::Token)?;
@@ -79,8 +82,7 @@ impl AuthorizedDelegation {
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
-        let (server, _) =
-            accept.issuer(token.issuer()).ok_or(Rejection::Internal("verified for an issuer not taken"))?;
+        let (server, _) = accept.issuer(token.issuer).ok_or(Rejection::Internal("verified for an issuer not taken"))?;
         let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server, now, observed };
         let would_refuse = rules::judge(&accept.rules, facts)?;
         let age_max = accept.rules.authentication.age_max.filter(|_| !observed.contains(&Rule::Authentication));
@@ -95,9 +97,9 @@ impl AuthorizedDelegation {
             chain,
             agent,
             caller,
-            expires_at: token.expires_at(),
-            basis: Basis::Key(token.key_thumbprint()),
-            token_digest: *token.digest(),
+            expires_at: token.expires_at,
+            basis: token.basis.clone(),
+            token_digest: token.digest,
         };
         // An agent further down its own chain would close a circle with this very step.
         if accept.delegation.repeated_actors == Verdict::Refuse && delegation.chain_to_issue().repeats() {
@@ -215,7 +217,7 @@ impl AuthorizedDelegation {
     pub(crate) fn current_actor(&self) -> Option<&str> {
         match self.basis {
             Basis::Workload(_) => Some(&self.agent.id),
-            Basis::Key(_) => self.chain.as_ref().map(|chain| chain.current().actor().sub()),
+            Basis::Key(_) | Basis::Told(_) => self.chain.as_ref().map(|chain| chain.current().actor().sub()),
         }
     }
 
@@ -223,7 +225,7 @@ impl AuthorizedDelegation {
     pub(crate) fn scopes(&self) -> Result<ScopeSet, Rejection> {
         match self.basis {
             Basis::Workload(_) => Ok(self.agent.scopes.clone().unwrap_or_default()),
-            Basis::Key(_) => self.claims.scopes().map_err(Rejection::Token),
+            Basis::Key(_) | Basis::Told(_) => self.claims.scopes().map_err(Rejection::Token),
         }
     }
 

@@ -109,11 +109,15 @@ pub(crate) fn read(hop: Hop, answer: &CalloutAnswer<'_>) -> Result<TokenResponse
 
 /// True where asking again, with a fresh client assertion, is safe: the server can have done nothing but issue what nobody holds.
 pub(crate) fn may_ask_again(hop: Hop, answer: &CalloutAnswer<'_>) -> bool {
-    let transient = match answer {
+    hop != Hop::AccessToken && is_transient(answer)
+}
+
+/// True where nothing was answered, or that there is nobody now who could.
+pub(crate) fn is_transient(answer: &CalloutAnswer<'_>) -> bool {
+    match answer {
         CalloutAnswer::Failed => true,
         CalloutAnswer::Response { status, .. } => *status == 503,
-    };
-    hop != Hop::AccessToken && transient
+    }
 }
 
 /// True where the server refused the agent's credential itself, so that another one may be the one it knows by now.

@@ -61,7 +61,8 @@ impl Plugin {
                 self.begin_or_follow_fetch(id, flight, &server, ambient, step);
             }
             Stage::Exchanging(_) => self.begin_or_follow_exchange(id, flight, ambient, step),
-            Stage::Discovering(_) => self.go_on(id, flight, Arrival::Start, ambient, step),
+            // What a server says of a token is believed by the worker that asked.
+            Stage::Discovering(_) | Stage::Introspecting(_) => self.go_on(id, flight, Arrival::Start, ambient, step),
         }
     }
 

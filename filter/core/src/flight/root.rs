@@ -26,6 +26,7 @@ impl Plugin {
         }
         self.issued.prune(ambient.now);
         self.known.prune(ambient.now);
+        self.introspected.prune(ambient.now);
         self.proofs.prune(ambient.now);
         self.tell_flights(ambient, &mut step);
         self.hand_out(&mut step);
@@ -85,6 +86,7 @@ impl Plugin {
                 let read = self.read_discovery(&server, &answer);
                 self.land_discovery(flight, &server, read, ambient.now, step);
             }
+            Stage::Introspecting(_) => self.advance_introspection(id, flight, Arrival::Answer(answer), ambient, step),
             Stage::Exchanging(_) => {
                 self.advance_exchange(id, flight, Arrival::Answer(answer), ambient, step);
             }
@@ -107,6 +109,7 @@ impl Plugin {
                 let server = server.clone();
                 self.land_discovery(flight, &server, Err("no answer"), ambient.now, step);
             }
+            Stage::Introspecting(_) => self.advance_introspection(id, flight, Arrival::Overdue, ambient, step),
             Stage::Exchanging(_) => self.advance_exchange(id, flight, Arrival::Overdue, ambient, step),
         }
     }
@@ -138,6 +141,7 @@ impl Plugin {
                 let server = server.clone();
                 self.start_discovery(id, flight, &server, ambient.now, step);
             }
+            Stage::Introspecting(_) => self.advance_introspection(id, flight, arrival, ambient, step),
             Stage::Exchanging(_) => self.advance_exchange(id, flight, arrival, ambient, step),
         }
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::FlightId;
 use super::exchanging::Exchanging;
+use super::introspecting::Asking;
 use crate::exchange::request::ExchangeKey;
+use crate::introspection::Place;
 use crate::limits::{
     FLIGHT_SECONDS_MAX, FLIGHTS_MAX, FLIGHTS_PER_AGENT_MAX, FLIGHTS_PER_ENDPOINT_MAX, WAITERS_PER_FLIGHT_MAX,
 };
@@ -27,6 +29,8 @@ pub(super) enum Stage {
     Fetching(String),
     /// The metadata of the authorization server of this name.
     Discovering(String),
+    /// What an opaque token is.
+    Introspecting(Box<Asking>),
     /// A token.
     Exchanging(Box<Exchanging>),
 }
@@ -80,6 +84,7 @@ pub(crate) struct Flights {
     by_key: BTreeMap<ExchangeKey, FlightId>,
     by_server: BTreeMap<String, FlightId>,
     discovering: BTreeMap<String, FlightId>,
+    asking: BTreeMap<Place, FlightId>,
     claimed: BTreeMap<Claim, usize>,
     last: u64,
 }
@@ -116,7 +121,7 @@ impl Flights {
         self.discovering.contains_key(server)
     }
 
-    /// How many exchanges are in the air.
+    /// How many exchanges and questions about tokens are in the air.
     pub(super) fn exchanges(&self) -> usize {
         self.in_air.len().saturating_sub(self.by_server.len()).saturating_sub(self.discovering.len())
     }
@@ -138,6 +143,23 @@ impl Flights {
         if let Some(key) = shared {
             self.by_key.insert(key, id);
         }
+        id
+    }
+
+    /// The flight in the air that asks about what is looked for at `place`, and what exactly it asks.
+    pub(super) fn asking(&self, place: Place) -> Option<(FlightId, &Asking)> {
+        let id = self.asking.get(&place)?;
+        match &self.in_air.get(id)?.stage {
+            Stage::Introspecting(asking) => Some((*id, asking)),
+            Stage::Fetching(_) | Stage::Discovering(_) | Stage::Exchanging(_) => None,
+        }
+    }
+
+    /// A new flight that asks about a token; [`Self::may_begin`] was asked.
+    pub(super) fn introspect(&mut self, asking: Asking, claims: Vec<Claim>, now: UnixSeconds) -> FlightId {
+        let place = asking.place();
+        let id = self.add(Stage::Introspecting(Box::new(asking)), None, claims, now);
+        self.asking.insert(place, id);
         id
     }
 
@@ -180,7 +202,7 @@ impl Flights {
             return;
         };
         flight.waiters.retain(|waiter| *waiter != Waiter::Stream(stream));
-        let idle = flight.waiters.is_empty() && matches!(flight.stage, Stage::Exchanging(_));
+        let idle = flight.waiters.is_empty() && matches!(flight.stage, Stage::Exchanging(_) | Stage::Introspecting(_));
         if idle && self.to_start.contains(&id) {
             self.to_start.retain(|queued| *queued != id);
             if let Some(flight) = self.take(id) {
@@ -214,6 +236,7 @@ impl Flights {
         match &flight.stage {
             Stage::Fetching(server) => drop(self.by_server.remove(server)),
             Stage::Discovering(server) => drop(self.discovering.remove(server)),
+            Stage::Introspecting(asking) => drop(self.asking.remove(&asking.place())),
             Stage::Exchanging(_) => {}
         }
         if let Some(key) = flight.shared {

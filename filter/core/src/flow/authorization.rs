@@ -12,13 +12,14 @@ use crate::flow::arrival::{Arrival, ToldBy};
 use crate::flow::{Answer, Joined, Lease};
 use crate::injection::Injection;
 use crate::jwt::JwtError;
+use crate::limits::INTROSPECTION_STANDS_SECONDS;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Step};
-use crate::time::UnixSeconds;
+use crate::time::{Seconds, UnixSeconds};
 
 /// An admitted request.
 #[derive(Debug)]
@@ -349,7 +350,7 @@ impl AwaitToken {
         let issued = match landing {
             Landing::Token(Ok(issued)) => Arc::clone(issued),
             Landing::Token(Err(rejection)) => return self.admitted.arrived.context.refuse(*rejection),
-            Landing::Keys => {
+            Landing::Keys | Landing::Introspection(_) => {
                 let wrong = Rejection::Internal("keys landed where a token was awaited");
                 return self.admitted.arrived.context.refuse(wrong);
             }
@@ -375,9 +376,10 @@ impl AwaitToken {
 
 /// The wait may have been long: what held before it must hold now.
 fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
-    let Basis::Key(thumbprint) = admitted.delegation.basis() else {
+    let basis = admitted.delegation.basis();
+    if let Basis::Workload(_) = basis {
         return Ok(());
-    };
+    }
     let issuer = admitted.delegation.claims().issuer().map_err(Rejection::Token)?;
     let accept = &admitted.arrived.resource.accept;
     let (server, _) = accept.issuer(issuer).ok_or(Rejection::Internal("admitted for an issuer not taken"))?;
@@ -388,10 +390,22 @@ fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -
     if admitted.delegation.authentication_ends().is_some_and(|ends| ambient.now >= ends) {
         return Err(Rejection::AuthenticationTooOld);
     }
-    if !plugin.keys.still_trusts(server, thumbprint, ambient.now) {
-        return Err(Rejection::Token(JwtError::UnknownKid));
+    match basis {
+        Basis::Key(thumbprint) if !plugin.keys.still_trusts(server, thumbprint, ambient.now) => {
+            Err(Rejection::Token(JwtError::UnknownKid))
+        }
+        Basis::Told(since) if still_active(admitted, plugin, *since, ambient.now) => Ok(()),
+        Basis::Told(_) => Err(Rejection::TokenInactive),
+        Basis::Key(_) | Basis::Workload(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// Nobody learnt anything else of an opaque token meanwhile, and it is not long ago.
+fn still_active(admitted: &Admitted, plugin: &Plugin, since: UnixSeconds, now: UnixSeconds) -> bool {
+    let arrived = &admitted.arrived;
+    let server = &arrived.resource.accept.server.name;
+    let known = arrived.shown.token().map(|token| plugin.introspected.is_inactive(server, token.expose(), now));
+    known == Some(false) && now < since.saturating_add(Seconds::new(INTROSPECTION_STANDS_SECONDS))
 }
 
 pub(super) fn still_holds(

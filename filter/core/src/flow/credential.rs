@@ -9,11 +9,14 @@ use crate::bearer::{self, Scheme};
 use crate::config::{Accept, AuthorizationServer, Config, Resource};
 use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
+use crate::delegation::inbound::Inbound;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::dpop::{DpopError, Facts, Proof, nonce};
 use crate::flow::admission::Arrived;
 use crate::flow::bare::Bare;
+use crate::flow::opaque::{self, Opaque};
 use crate::flow::{Joined, authorization};
+use crate::introspection::{Introspected, Told};
 use crate::jwks::KeySet;
 use crate::jwt::verify::{TokenRules, verify};
 use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
@@ -49,6 +52,14 @@ impl Shown {
     pub(super) fn token(&self) -> Option<&Redacted<String>> {
         match self {
             Self::Token(credential) => Some(&credential.token),
+            Self::Bare(_) => None,
+        }
+    }
+
+    /// Who pays for a token that is no good.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        match self {
+            Self::Token(credential) => Some(credential.peer()),
             Self::Bare(_) => None,
         }
     }
@@ -90,6 +101,17 @@ impl Credential {
     }
 }
 
+impl Credential {
+    /// The token as it came.
+    pub(super) const fn token(&self) -> &Redacted<String> {
+        &self.token
+    }
+
+    fn peer(&self) -> Peer {
+        Peer::of(self.uri_san.as_deref(), self.address.as_deref())
+    }
+}
+
 /// What refusals of `resource` say of DPoP.
 pub(super) fn dpop_challenge(resource: &Resource, head: &RequestHead<'_>, now: UnixSeconds) -> Option<DpopChallenge> {
     let rules = resource.accept.dpop.as_ref()?;
@@ -120,7 +142,7 @@ impl AwaitKeys {
     pub(super) fn handle_keys(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>) -> Step {
         let mut arrived = self.0;
         arrived.context.observe_no_longer_than(ambient.now);
-        admit_with(plugin, ambient, arrived, false)
+        admit_with(plugin, ambient, arrived, Wait::Over(None))
     }
 
     pub(super) fn handle_reconfigured(self) -> Reply {
@@ -130,19 +152,35 @@ impl AwaitKeys {
 
 /// Decides who may act with this credential, and goes on.
 pub(super) fn admit(plugin: &mut Plugin, ambient: &mut Ambient<'_>, arrived: Arrived) -> Step {
-    admit_with(plugin, ambient, arrived, true)
+    admit_with(plugin, ambient, arrived, Wait::Allowed)
 }
 
-fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, may_fetch: bool) -> Step {
-    match decide(plugin, ambient, &mut arrived) {
+/// The same, with what the server just said of its token.
+pub(super) fn admit_told(plugin: &mut Plugin, ambient: &mut Ambient<'_>, arrived: Arrived, told: &Told) -> Step {
+    admit_with(plugin, ambient, arrived, Wait::Over(Some(told)))
+}
+
+/// There is one wait.
+#[derive(Clone, Copy)]
+enum Wait<'t> {
+    Allowed,
+    /// It is over, and this came of it.
+    Over(Option<&'t Told>),
+}
+
+fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, wait: Wait<'_>) -> Step {
+    let may_wait = matches!(wait, Wait::Allowed);
+    match decide(plugin, ambient, &mut arrived, wait) {
         Ok(delegation) => {
             arrived.context.record.delegated(&delegation);
             authorization::begin(plugin, ambient, arrived, delegation)
         }
-        Err(Undecided::ForNow(rejection, server)) if may_fetch => {
+        Err(Undecided::ForNow(rejection, server)) if may_wait => {
             wait_for_keys(plugin, ambient, arrived, &server, rejection)
         }
         Err(Undecided::ForNow(rejection, _)) => arrived.context.refuse(rejection),
+        Err(Undecided::Unknown) if may_wait => opaque::wait(plugin, ambient, arrived),
+        Err(Undecided::Unknown) => arrived.context.refuse(Rejection::TokenInactive),
         Err(Undecided::Refused(rejection)) => arrived.context.refuse(rejection),
     }
 }
@@ -150,6 +188,8 @@ fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arriv
 enum Undecided {
     /// Newer keys of that server might help; if they do not come, this is why.
     ForNow(Rejection, Arc<AuthorizationServer>),
+    /// The token's server must be asked what it is.
+    Unknown,
     /// No key could help.
     Refused(Rejection),
 }
@@ -164,16 +204,23 @@ fn decide(
     plugin: &mut Plugin,
     ambient: &Ambient<'_>,
     arrived: &mut Arrived,
+    wait: Wait<'_>,
 ) -> Result<AuthorizedDelegation, Undecided> {
     let Arrived { shown, resource, context, .. } = arrived;
     match shown {
-        Shown::Token(shown) => decide_by_token(plugin, ambient, shown, resource, &mut context.record),
+        Shown::Token(shown) => decide_by_token(plugin, ambient, (shown, wait), resource, &mut context.record),
         Shown::Bare(bare) => {
             let delegation = bare.decide(&plugin.config(), resource, ambient, &mut context.record)?;
             check_ceiling(&delegation, resource)?;
             Ok(delegation)
         }
     }
+}
+
+/// By what a token was verified, kept as long as it is looked at.
+enum Verified {
+    Signed(Arc<VerifiedJwt>),
+    Told(Arc<Introspected>),
 }
 
 /// An agent may be registered for some resources only.
@@ -186,7 +233,7 @@ fn check_ceiling(delegation: &AuthorizedDelegation, resource: &Resource) -> Resu
 fn decide_by_token(
     plugin: &mut Plugin,
     ambient: &Ambient<'_>,
-    shown: &Credential,
+    (shown, wait): (&Credential, Wait<'_>),
     resource: &Resource,
     record: &mut Record,
 ) -> Result<AuthorizedDelegation, Undecided> {
@@ -197,16 +244,33 @@ fn decide_by_token(
         return Err(Undecided::Refused(Rejection::CallerUnproven));
     }
     let proof = proof_of(shown, accept, ambient).map_err(Rejection::Dpop)?;
-    let verified = verify_inbound(plugin, ambient, shown, accept)?;
-    record.verified(verified.claims());
-    let bound = Confirmation::of(verified.claims()).map_err(Rejection::Binding)?;
+    let told = match wait {
+        Wait::Over(told) => told,
+        Wait::Allowed => None,
+    };
+    let verified = match Opaque::of(plugin, ambient, shown, resource, told)? {
+        Opaque::No => Verified::Signed(verify_inbound(plugin, ambient, shown, accept)?),
+        Opaque::Unknown => return Err(Undecided::Unknown),
+        Opaque::Told(Told::Inactive) => return Err(Undecided::Refused(Rejection::TokenInactive)),
+        Opaque::Told(Told::Active(told)) => Verified::Told(told),
+    };
+    let rules = rules(&accept.server, &accept.audience, accept);
+    let inbound = match &verified {
+        Verified::Signed(token) => Inbound::signed(token),
+        Verified::Told(told) => {
+            let shown = (shown.token.expose().as_str(), shown.scheme);
+            Inbound::told(told, shown, &rules, ambient.now).map_err(Rejection::Token)?
+        }
+    };
+    record.verified(inbound.claims());
+    let bound = Confirmation::of(inbound.claims()).map_err(Rejection::Binding)?;
     bound.check_certificate(shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
     check_key(shown.scheme, &bound, proof.as_ref())?;
     let key = proof.map(|proof| proof.verify(ambient.signatures)).transpose().map_err(Rejection::Dpop)?;
     let sender = Sender { uri_san: shown.uri_san.as_deref(), key: key.as_ref() };
     let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
     let config = plugin.config();
-    let delegation = AuthorizedDelegation::authorize(&verified, accept, &config, sender, ambient.now, &observed)?;
+    let delegation = AuthorizedDelegation::authorize(&inbound, accept, &config, sender, ambient.now, &observed)?;
     check_ceiling(&delegation, resource)?;
     // A proof that nothing rests on proves nothing twice either, and takes no room.
     if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {
@@ -264,8 +328,7 @@ fn verify_inbound(
     let empty = KeySet::default();
     let set = keys.as_deref().unwrap_or(&empty);
     let for_now = |rejection| Undecided::ForNow(rejection, Arc::clone(server));
-    let peer = Peer::of(shown.uri_san.as_deref(), shown.address.as_deref());
-    let rationed = Rationed::new(&mut plugin.signature_checks, peer, ambient.now, ambient.signatures);
+    let rationed = Rationed::new(&mut plugin.signature_checks, shown.peer(), ambient.now, ambient.signatures);
     let verdict = verify(&jwt, set, &rules(server, audience, accept), ambient.now, &rationed);
     if rationed.settle() {
         return Err(Undecided::Refused(Rejection::TooManyBadSignatures));

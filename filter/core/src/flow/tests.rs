@@ -1,6 +1,7 @@
 //! What only a worker can show that is driven step by step: time that passes between two of them, many requests at once.
 
 mod discovery;
+mod introspection;
 mod overload;
 
 use serde_json::{Value, json};

@@ -53,7 +53,7 @@ impl AwaitTransaction {
         let issued: Arc<IssuedToken> = match landing {
             Landing::Token(Ok(issued)) => Arc::clone(issued),
             Landing::Token(Err(rejection)) => return self.released.admitted.arrived.context.refuse(*rejection),
-            Landing::Keys => {
+            Landing::Keys | Landing::Introspection(_) => {
                 let wrong = Rejection::Internal("keys landed where a transaction token was awaited");
                 return self.released.admitted.arrived.context.refuse(wrong);
             }

@@ -75,6 +75,11 @@ impl Claims {
         if claims.is_object() { Ok(Self(Arc::new(claims))) } else { Err(JwtError::ClaimsNotObject) }
     }
 
+    /// What a server said of a token: members of strict JSON within the same depth.
+    pub(crate) fn told(members: Map<String, Value>) -> Self {
+        Self(Arc::new(Value::Object(members)))
+    }
+
     /// What the gateway itself says of an agent that came without a token: nobody signed it, and it never travels.
     pub(crate) fn of_workload(id: &str, profile: &str) -> Self {
         Self(Arc::new(json!({ "sub": id, "sub_profile": profile })))

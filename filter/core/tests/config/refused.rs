@@ -2,6 +2,7 @@
 
 mod agents;
 mod exchanges;
+mod introspection;
 mod issuers;
 mod policies;
 mod resources;

@@ -17,6 +17,7 @@ mod client_auth;
 mod client_credentials;
 mod control;
 mod id_jag;
+pub mod introspection;
 mod issuing;
 pub(crate) mod jws;
 mod jwt_bearer;
@@ -184,6 +185,8 @@ impl Issuer {
             (Endpoint::Keys, "GET")
         } else if is(&self.config.authorization_endpoint()) {
             (Endpoint::Authorize, "GET")
+        } else if is(&self.config.introspection_endpoint()) {
+            (Endpoint::Introspection, "POST")
         } else if self.metadata_paths().contains(&path) {
             (Endpoint::Metadata, "GET")
         } else {
@@ -220,6 +223,10 @@ impl Issuer {
                     refusal.response()
                 })
             }
+            (Endpoint::Introspection, _) => self.introspect(now, request, entry).unwrap_or_else(|refusal| {
+                entry.reason = Some(refusal.description);
+                refusal.response()
+            }),
             (Endpoint::Keys, _) => {
                 HttpResponse::text(200, "application/json", key_set(&self.keys.published()).to_string())
             }

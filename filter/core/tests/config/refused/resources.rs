@@ -136,7 +136,7 @@ fn accepted_tokens() {
         ),
         (
             &[Edit::Set("/resources/0/accept/presentr", json!("audience_agent"))],
-            "resources[0].accept.presentr: unknown; want \"authorization_server\", \"origins\", \"other_issuers\", \"audience\", \"presenter\", \"caller\", \"dpop\", \"workloads\", \"required_scopes\", \"forbidden_scopes\", \"max_lifetime\", \"subject_profiles\", \"delegation\", \"authentication\", \"entitlements\" or \"claims\": correct the name, or remove the member",
+            "resources[0].accept.presentr: unknown; want \"authorization_server\", \"origins\", \"other_issuers\", \"audience\", \"presenter\", \"caller\", \"dpop\", \"workloads\", \"introspection\", \"required_scopes\", \"forbidden_scopes\", \"max_lifetime\", \"subject_profiles\", \"delegation\", \"authentication\", \"entitlements\" or \"claims\": correct the name, or remove the member",
         ),
         (
             &[Edit::Remove("/agents/wlp2/spiffe_id")],

@@ -38,7 +38,7 @@ fn servers() {
         ),
         (
             &[Edit::Set("/authorization_servers/idp/isuer", json!("https://idp.example"))],
-            "authorization_servers.idp.isuer: unknown; want \"issuer\", \"token_endpoint\", \"jwks\", \"cluster\", \"timeout\", \"client_assertion_audience\", \"algorithms\", \"typ\", \"clock_skew\" or \"discovery\": correct the name, or remove the member",
+            "authorization_servers.idp.isuer: unknown; want \"issuer\", \"token_endpoint\", \"introspection_endpoint\", \"jwks\", \"cluster\", \"timeout\", \"client_assertion_audience\", \"algorithms\", \"typ\", \"clock_skew\" or \"discovery\": correct the name, or remove the member",
         ),
         (
             &[Edit::Set("/authorization_servers/idp/token_endpoint", json!("idp.example/token"))],

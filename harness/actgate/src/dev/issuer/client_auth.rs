@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Issuer;
-use super::config::Client;
+use super::config::{AssertionAudience, Client};
 use super::http::{HttpRequest, UnixSeconds};
 use super::jws::Jws;
-use super::oauth::{Form, Refusal};
+use super::oauth::{Form, Refusal, split_url};
 use crate::dev::mint::CLIENT_ASSERTION_TYPE;
 
 /// The longest an assertion may still live; shipped products refuse more than an hour.
@@ -62,7 +62,7 @@ impl Issuer {
         if form.text("client_id").is_some_and(|id| id != authenticated.id) {
             return Err(Refusal::client("client_id is not the assertion's subject"));
         }
-        self.check_assertion(now, &assertion)?;
+        self.check_assertion(now, request, &assertion)?;
         self.refuse_replayed_assertion(now, &authenticated.id, &assertion)?;
         Ok(authenticated)
     }
@@ -96,8 +96,14 @@ impl Issuer {
         Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() })
     }
 
-    fn check_assertion(&self, now: UnixSeconds, assertion: &Jws) -> Result<(), Refusal> {
-        if assertion.audiences() != [self.config.assertion_audience()] {
+    fn check_assertion(&self, now: UnixSeconds, request: &HttpRequest, assertion: &Jws) -> Result<(), Refusal> {
+        let introspection = self.config.introspection_endpoint();
+        let asks_there = split_url(&introspection).1 == request.path_only();
+        let wanted = match self.config.client_assertion_audience {
+            AssertionAudience::TokenEndpoint if asks_there => introspection,
+            AssertionAudience::TokenEndpoint | AssertionAudience::Issuer => self.config.assertion_audience(),
+        };
+        if assertion.audiences() != [wanted] {
             return Err(Refusal::client("assertion aud is not this server"));
         }
         let expires = assertion.instant("exp").ok_or_else(|| Refusal::client("assertion has no exp"))?;

@@ -40,6 +40,11 @@ impl IssuerConfig {
         format!("{}{}", self.endpoints(), "/v1/keys")
     }
 
+    /// The introspection endpoint URL.
+    pub fn introspection_endpoint(&self) -> String {
+        format!("{}{}", self.endpoints(), "/v1/introspect")
+    }
+
     /// The authorization endpoint URL.
     pub fn authorization_endpoint(&self) -> String {
         format!("{}{}", self.endpoints(), "/v1/authorize")

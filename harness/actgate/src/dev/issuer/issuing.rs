@@ -99,7 +99,7 @@ impl Issuer {
     }
 
     /// What was ordered to be said, word for word, in the order of the orders.
-    fn said(
+    pub(super) fn said(
         &self,
         endpoint: Endpoint,
         which: impl Fn(&Misbehaviour) -> Option<(&String, &Value)>,
@@ -156,7 +156,7 @@ fn member(how: &Misbehaviour) -> Option<(&String, &Value)> {
 }
 
 /// Sets a member by JSON pointer; one whose place is not there is let be.
-fn say(members: &mut Map<String, Value>, pointer: &str, value: &Value) {
+pub(super) fn say(members: &mut Map<String, Value>, pointer: &str, value: &Value) {
     let mut path: Vec<&str> = pointer.split('/').skip(1).collect();
     let Some(last) = path.pop() else { return };
     let place = path.into_iter().try_fold(members, |members, name| members.get_mut(name)?.as_object_mut());

@@ -94,7 +94,7 @@ impl Ledger {
             }
             Some(Endpoint::Keys) => self.key_fetches += 1,
             Some(Endpoint::Metadata) => self.metadata_fetches += 1,
-            Some(Endpoint::Authorize) | None => {}
+            Some(Endpoint::Authorize | Endpoint::Introspection) | None => {}
         }
         self.entries.push(entry);
     }

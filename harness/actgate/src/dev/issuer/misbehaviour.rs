@@ -5,7 +5,7 @@
 //!
 //! As a word: `[keys:]name[=number][*times]`, for example `widen`, `slow=3000`, `keys:status=500*2`;
 //! or `claim:/pointer=JSON[*times]` for what the token says, `member:/pointer=JSON[*times]` for what the response says, null to leave it out;
-//! `metadata:member:/pointer=JSON[*times]` for what the metadata says.
+//! `metadata:member:/pointer=JSON[*times]` for what the metadata says, `introspection:member:` likewise.
 
 pub(crate) mod answer;
 
@@ -27,6 +27,8 @@ pub enum Endpoint {
     Authorize,
     /// The metadata document.
     Metadata,
+    /// The introspection endpoint.
+    Introspection,
 }
 
 /// One way to be wrong.
@@ -175,9 +177,13 @@ impl FromStr for Break {
         if let Some(member) = text.strip_prefix("metadata:").filter(|rest| rest.starts_with("member:/")) {
             return said(member).map(|said| Self { endpoint: Endpoint::Metadata, ..said }).ok_or_else(unknown);
         }
+        if let Some(member) = text.strip_prefix("introspection:").filter(|rest| rest.starts_with("member:/")) {
+            return said(member).map(|said| Self { endpoint: Endpoint::Introspection, ..said }).ok_or_else(unknown);
+        }
         let (endpoint, rest) = match text.split_once(':') {
             Some(("keys", rest)) => (Endpoint::Keys, rest),
             Some(("metadata", rest)) => (Endpoint::Metadata, rest),
+            Some(("introspection", rest)) => (Endpoint::Introspection, rest),
             Some(("token", rest)) => (Endpoint::Token, rest),
             Some(_) => return Err(unknown()),
             None => (Endpoint::Token, text),

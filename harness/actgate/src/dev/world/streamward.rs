@@ -105,7 +105,7 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
         server(
             RAS_KNOWLEDGE,
             RAS_KNOWLEDGE_ISSUER,
-            &[ORCHESTRATOR],
+            &[ORCHESTRATOR, KNOWLEDGE_AGENT],
             governs(KNOWLEDGE_RESOURCE, &[(DEMO_USER_ID, &[EXECUTE]), (SECOND_USER_ID, &[EXECUTE])]),
         ),
         with_certificate(server(

@@ -84,7 +84,10 @@ pub(crate) fn mangle(broken: &[Misbehaviour], response: &mut HttpResponse) {
 /// A first member of the same name and another value: whoever keeps the last one notices nothing.
 fn duplicate(response: &HttpResponse) -> String {
     let body = response.body_json();
-    let name = ["keys", "token_endpoint"].into_iter().find(|name| body.get(name).is_some()).unwrap_or("access_token");
+    let name = ["keys", "token_endpoint", "active"]
+        .into_iter()
+        .find(|name| body.get(name).is_some())
+        .unwrap_or("access_token");
     format!("\"{name}\":\"other\"")
 }
 
