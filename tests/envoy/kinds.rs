@@ -35,6 +35,16 @@ fn client_credentials_hold_in_envoy() {
 }
 
 #[test]
+fn a_transaction_token_alone_holds_in_envoy() {
+    hold("txn-alone", 30);
+}
+
+#[test]
+fn a_transaction_token_beside_another_holds_in_envoy() {
+    hold("txn-beside-exchange", 5);
+}
+
+#[test]
 fn an_injected_secret_holds_in_envoy() {
     hold("inject-allowed", 9);
 }

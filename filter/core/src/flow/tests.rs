@@ -3,6 +3,7 @@
 mod discovery;
 mod introspection;
 mod overload;
+mod transaction;
 
 use serde_json::{Value, json};
 

@@ -37,6 +37,7 @@ mod world;
 
 mod authorization;
 mod chain;
+mod discovery;
 mod documents;
 mod exchange;
 mod finds;

@@ -10,6 +10,7 @@ mod instances;
 mod limits;
 mod local_replies;
 mod properties;
+mod pushes;
 mod stats;
 mod streams;
 mod support;

@@ -38,6 +38,30 @@ fn the_length_holds_at_the_bound_and_not_one_past() {
     assert_eq!(padded(METADATA_BYTES_MAX + 1), Err("larger than metadata may be"));
 }
 
+/// RFC 8414 §3.2: "A successful response MUST use the 200 OK HTTP status code".
+#[test]
+fn only_one_status_is_an_answer() {
+    let body = good().to_string();
+    for (status, want) in [(200, true), (201, false), (204, false), (302, false), (404, false), (500, false)] {
+        let answer = CalloutAnswer::Response { status, content_type: Some(b"application/json"), body: body.as_bytes() };
+        assert_eq!(read(&answer, ISSUER, &discovery(), &Needs::default()).is_ok(), want, "{status}");
+    }
+    assert_eq!(read(&CalloutAnswer::Failed, ISSUER, &discovery(), &Needs::default()), Err("no answer"));
+}
+
+#[test]
+fn what_is_needed_must_be_there_and_what_is_not_need_not() {
+    for (left_out, want) in [("token_endpoint", "no token_endpoint"), ("jwks_uri", "no jwks_uri")] {
+        let mut document = good();
+        document.as_object_mut().unwrap().remove(left_out);
+        let body = document.to_string();
+        assert_eq!(read_bytes(body.as_bytes()), Err(want));
+        let answer =
+            CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+        assert!(read(&answer, ISSUER, &discovery(), &Needs::default()).is_ok());
+    }
+}
+
 #[test]
 fn the_depth_holds_at_the_bound_and_not_one_past() {
     let nested = |depth: usize| {
