@@ -48,3 +48,8 @@ fn a_transaction_token_beside_another_holds_in_envoy() {
 fn an_injected_secret_holds_in_envoy() {
     hold("inject-allowed", 9);
 }
+
+#[test]
+fn bound_sessions_hold_in_envoy() {
+    hold("session-bound", 5);
+}

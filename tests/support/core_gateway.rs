@@ -224,6 +224,10 @@ impl CoreGateway {
             return self.reply(&reply, seen);
         }
         headers.retain(|(name, _)| plan.response_headers_to_remove().all(|removed| removed != name));
+        for (name, value) in plan.response_headers_to_set() {
+            headers.retain(|(key, _)| key != name);
+            headers.push((name.to_owned(), value.to_owned()));
+        }
         let mut body = Vec::new();
         let pieces = match plan.reading() {
             Reading::Whole { .. } => vec![pieces.concat()],

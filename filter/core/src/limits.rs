@@ -129,6 +129,9 @@ pub const INJECTED_SECRET_BYTES_MAX: usize = 4 * 1024;
 /// Longest text before an injected secret in bytes: a scheme's name or a user's.
 pub const INJECTED_PREFIX_BYTES_MAX: usize = 128;
 
+/// Shortest secret in bytes that binds sessions to whom they serve: 128 bits in hexadecimal.
+pub const SESSION_SECRET_BYTES_MIN: usize = 32;
+
 /// Longest MCP session identifier in bytes: a UUID takes 36, a signed token some hundred.
 pub const SESSION_ID_BYTES_MAX: usize = 1024;
 

@@ -36,7 +36,8 @@ fn render(metadata: &Metadata, resource: &Resource) -> Value {
     let mut document = Map::new();
     document.insert("resource".into(), json!(metadata.resource));
     let issuers: Vec<&str> = resource.accept.issuers().map(|(server, _)| server.issuer.as_str()).collect();
-    document.insert("authorization_servers".into(), json!(issuers));
+    let servers = metadata.authorization_servers.as_ref().map_or_else(|| json!(issuers), |servers| json!(servers));
+    document.insert("authorization_servers".into(), servers);
     if !metadata.scopes_supported.is_empty() {
         document.insert("scopes_supported".into(), json!(metadata.scopes_supported.iter().collect::<Vec<_>>()));
     }

@@ -8,6 +8,7 @@ use crate::config::{Demand, Needs, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::mcp::listing::Listing;
 use crate::rejection::Rejection;
+use crate::session::bound::Holder;
 
 /// A mapped operation.
 #[derive(Debug, Clone)]
@@ -22,12 +23,21 @@ pub(crate) struct Operation {
     pub(crate) edit: RequestEdit,
     /// Where its answer is a list: what of it may be shown.
     pub(crate) lists: Option<Listing>,
+    /// Whom a session that begins or goes on with it serves, where the resource binds them.
+    pub(crate) holder: Option<Holder>,
 }
 
 impl Operation {
     /// An operation that needs `scopes` and changes nothing.
     pub(crate) fn new(label: &str, scopes: ScopeSet) -> Self {
-        Self { label: label.to_owned(), scopes, reuse_max: None, edit: RequestEdit::default(), lists: None }
+        Self {
+            label: label.to_owned(),
+            scopes,
+            reuse_max: None,
+            edit: RequestEdit::default(),
+            lists: None,
+            holder: None,
+        }
     }
 
     /// An operation whose needs were checked.

@@ -107,6 +107,8 @@ pub enum Rejection {
     PathAmbiguous,
     /// An MCP session is named twice, not at all where it must be, or in no proper form.
     SessionIdInvalid,
+    /// The session was not given to this subject and agent at this resource.
+    SessionUnknown,
     /// An MCP protocol version that is not known here.
     ProtocolVersionUnsupported,
     /// An agent is told to report to a URL that is not allowed.
@@ -285,6 +287,7 @@ impl Rejection {
             Self::OriginRefused => "origin_refused",
             Self::PathAmbiguous => "path_ambiguous",
             Self::SessionIdInvalid => "session_id_invalid",
+            Self::SessionUnknown => "session_unknown",
             Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
             Self::PushUrlRefused => "push_url_refused",
             Self::QueryRefused => "query_refused",
@@ -406,7 +409,8 @@ impl Rejection {
             | Self::ExchangeDenied
             | Self::InteractionRequired
             | Self::ScopeNotGranted => 403,
-            Self::ResourceUnknown => 404,
+            // MCP 2025-11-25: a client that gets this begins a new session.
+            Self::ResourceUnknown | Self::SessionUnknown => 404,
             Self::HttpMethodRefused => 405,
             Self::BodyTooLarge => 413,
             Self::ContentTypeRefused => 415,
@@ -491,6 +495,7 @@ impl Rejection {
             | Self::OriginRefused
             | Self::PathAmbiguous
             | Self::SessionIdInvalid
+            | Self::SessionUnknown
             | Self::ProtocolVersionUnsupported
             | Self::PushUrlRefused
             | Self::QueryRefused

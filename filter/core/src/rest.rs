@@ -15,7 +15,7 @@ use crate::config::{PathPrefix, RestOperation, RestPolicy};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::json;
 use crate::limits::JSON_DEPTH_MAX;
-use crate::operation::{Operation, check_demands};
+use crate::operation::{Operation, check_needs};
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::routing::plain_path;
@@ -106,7 +106,7 @@ impl Target {
         if operation.refused {
             return Err(Rejection::OperationNotMapped);
         }
-        check_demands(&operation.demands, delegation)?;
+        check_needs(&operation.needs, delegation)?;
         for (name, value) in &self.values {
             let rule = operation.path_rules.get(name);
             if rule.is_some_and(|rule| !rule.holds_for_text(Some(value), delegation.claims())) {
@@ -114,7 +114,7 @@ impl Target {
             }
         }
         self.judge_query(delegation)?;
-        Ok(Operation { reuse_max: operation.reuse_max, ..Operation::new(&operation.name, operation.scopes.clone()) })
+        Ok(Operation::of(&operation.name, &operation.needs))
     }
 
     fn judge_query(&self, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {

@@ -71,6 +71,7 @@ mod tests {
             answer: Answer::Unread,
             begun: false,
             told_withheld: false,
+            session: None,
             lease,
         }
     }

@@ -3,7 +3,10 @@
 //!
 //! Each is an operation of its own that the resource names, or it is refused.
 //! 2026-07-28 has none of them: its endpoint is POST only.
-//! Absent on purpose: knowledge of sessions. Which session an identifier stands for, the server knows; here it is a text of a bounded form.
+//! Absent on purpose: knowledge of sessions. Which session an identifier stands for, the server knows; here it is a text of a bounded form,
+//! and where the resource says so one that serves only whom it was given to ([`bound`]).
+
+pub(crate) mod bound;
 
 use std::sync::Arc;
 
@@ -56,12 +59,15 @@ pub(crate) fn act_by_method(
 ///
 /// [`Rejection::SessionIdInvalid`] for an identifier of another form, too long, or sent twice.
 pub(crate) fn check_id(head: &RequestHead<'_>) -> Result<(), Rejection> {
-    let plain = |id: &[u8]| (1..=SESSION_ID_BYTES_MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
     match head.single(SESSION_ID) {
         Ok(None) => Ok(()),
-        Ok(Some(id)) if plain(id) => Ok(()),
+        Ok(Some(id)) if is_plain(id) => Ok(()),
         Ok(Some(_)) | Err(_) => Err(Rejection::SessionIdInvalid),
     }
+}
+
+fn is_plain(id: &[u8]) -> bool {
+    (1..=SESSION_ID_BYTES_MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
 /// The operation that an act is; it needs what the resource's methods need.

@@ -24,6 +24,7 @@ use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
 use crate::request::TransactionId;
 use crate::rpc::RpcId;
+use crate::session::bound::Holder;
 use crate::time::Seconds;
 use crate::time::UnixSeconds;
 
@@ -216,6 +217,15 @@ pub struct ResponsePlan {
     pub(crate) begun: bool,
     /// It is on record that something was withheld.
     pub(crate) told_withheld: bool,
+    /// Where sessions are bound: to whom, and what the client gets in place of the server's identifier.
+    pub(crate) session: Option<Session>,
+}
+
+/// Whom a session serves, and its identifier for the client once the server named one.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) holder: Holder,
+    pub(crate) bound: Option<String>,
 }
 
 impl ResponsePlan {
@@ -325,6 +335,7 @@ impl RefusalContext {
                 answer: Answer::Unread,
                 begun: false,
                 told_withheld: false,
+                session: None,
                 lease: Lease::default(),
             },
             _observing: observing,

@@ -9,6 +9,7 @@ use crate::config::agent::Agents;
 use crate::config::error::{ConfigError, Path};
 use crate::config::needs::{self, Needs, Written};
 use crate::config::pattern::Patterns;
+use crate::config::resource::Surroundings;
 use crate::config::scope::ScopeSet;
 use crate::config::session::{self, SessionAct};
 use crate::config::{raw, text, value_rules};
@@ -17,6 +18,7 @@ use crate::limits::{
     RULES_MAX, TOOLS_PER_RESOURCE_MAX, URL_BYTES_MAX,
 };
 use crate::mcp::DECIDED_BY_NAME;
+use crate::redacted::Redacted;
 use crate::value_rules::{MemberPointer, MemberRules, folded};
 
 /// Which MCP requests are allowed.
@@ -32,6 +34,8 @@ pub struct McpPolicy {
     pub methods: BTreeSet<String>,
     /// What a client may do to its session besides calling.
     pub session: BTreeSet<SessionAct>,
+    /// What binds a session's identifier to whom it was given to; `None` leaves that to the server.
+    pub session_secret: Option<Redacted<String>>,
     /// What those other methods and acts need; empty only where there are none.
     pub method_scopes: ScopeSet,
     /// What a request needs whose tool is not known when its headers must go.
@@ -128,9 +132,10 @@ macro_rules! written_call {
 pub(super) fn check(
     path: &Path<'_>,
     raw: &raw::Mcp,
-    (agents, hold_headers): (&Agents, bool),
+    around: Surroundings<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<McpPolicy, ConfigError> {
+    let Surroundings { agents, hold_headers, env, .. } = around;
     let tools = entries(&path.field("tools"), raw.tools.as_ref(), "tools", warnings, |path, name, raw| {
         check_tool(path, name, raw, agents)
     })?;
@@ -168,6 +173,11 @@ pub(super) fn check(
         method_scopes: check_method_scopes(path, raw, methods.is_empty() && session.is_empty())?,
         methods,
         session,
+        session_secret: raw
+            .session_secret
+            .as_ref()
+            .map(|raw| session::check_secret(&path.field("session_secret"), raw, env, warnings))
+            .transpose()?,
         resource_wide_scopes,
         renamed,
         renamed_spellings,

@@ -3,6 +3,7 @@
 //! The identifier is configured and never taken from a request: a `Host` of the caller's choice must not become the name of a resource.
 //! Its host and path are those of the resource, so the document is found where clients look for it, and no two resources share one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::accept::Accept;
@@ -11,6 +12,7 @@ use crate::config::error::{ConfigError, Path};
 use crate::config::resource::PathPrefix;
 use crate::config::scope::ScopeSet;
 use crate::config::{raw, text};
+use crate::limits::SERVERS_MAX;
 
 /// RFC 9728 §3: between the host and the path of the identifier.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
@@ -28,6 +30,8 @@ pub struct Metadata {
     pub url: Arc<str>,
     /// The scopes a client may ask for here.
     pub scopes_supported: ScopeSet,
+    /// Where a client gets a token, by issuer identifier; `None` for the issuers whose tokens are accepted.
+    pub authorization_servers: Option<Vec<String>>,
 }
 
 /// What the identifier must agree with.
@@ -70,7 +74,31 @@ pub(super) fn check(
             None => accept.required_scopes.clone(),
             Some(values) => text::scopes(&path.field("scopes_supported"), values)?,
         },
+        authorization_servers: raw
+            .authorization_servers
+            .as_deref()
+            .map(|values| check_servers(&path.field("authorization_servers"), values))
+            .transpose()?,
     }))
+}
+
+/// Clients go there to log in, so nothing but a URL that could be an issuer's is told.
+fn check_servers(path: &Path<'_>, values: &[String]) -> Result<Vec<String>, ConfigError> {
+    if values.is_empty() {
+        return Err(path.wrong(
+            "empty",
+            "at least one issuer",
+            "leave it out for the issuers whose tokens are accepted",
+        ));
+    }
+    text::at_most(path, values.len(), SERVERS_MAX, "issuers")?;
+    let mut seen = BTreeSet::new();
+    for (at, value) in values.iter().enumerate() {
+        let path = path.index(at);
+        Endpoint::parse_issuer(value).map_err(|error| error.at(&path, value))?;
+        text::once(&path, value, &mut seen)?;
+    }
+    Ok(values.to_vec())
 }
 
 fn check_identifier(path: &Path<'_>, value: &str, place: Place<'_>) -> Result<(Endpoint, String), ConfigError> {

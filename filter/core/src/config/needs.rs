@@ -35,6 +35,17 @@ pub(super) struct Written<'a> {
 
 /// Checks what the operation at `path` needs.
 pub(super) fn check(path: &Path<'_>, written: &Written<'_>, agents: &Agents) -> Result<Needs, ConfigError> {
+    let scopes = text::some_scopes(&path.field("scopes"), written.scopes, "say what a call needs")?;
+    check_of(path, scopes, written, agents)
+}
+
+/// The same where the scopes were read already.
+pub(super) fn check_of(
+    path: &Path<'_>,
+    scopes: ScopeSet,
+    written: &Written<'_>,
+    agents: &Agents,
+) -> Result<Needs, ConfigError> {
     let actors = people(&path.field("actors"), written.actors)?;
     for (at, actor) in written.actors.unwrap_or_default().iter().enumerate() {
         if agents.by_id(actor).is_none() {
@@ -47,7 +58,7 @@ pub(super) fn check(path: &Path<'_>, written: &Written<'_>, agents: &Agents) -> 
         }
     }
     Ok(Needs {
-        scopes: text::some_scopes(&path.field("scopes"), written.scopes, "say what a call needs")?,
+        scopes,
         demands: check_demands(&path.field("demands"), written.demands)?,
         reuse_max: check_reuse(&path.field("max_reuse"), written.max_reuse)?,
         subjects: people(&path.field("subjects"), written.subjects)?,
@@ -72,7 +83,7 @@ fn people(path: &Path<'_>, values: Option<&[String]>) -> Result<Option<BTreeSet<
     Ok(Some(known))
 }
 
-pub(super) fn check_reuse(path: &Path<'_>, value: Option<u64>) -> Result<Option<u32>, ConfigError> {
+fn check_reuse(path: &Path<'_>, value: Option<u64>) -> Result<Option<u32>, ConfigError> {
     let Some(value) = value else {
         return Ok(None);
     };

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::a2a::{self, A2aPolicy};
-use crate::config::agent::Agents;
 use crate::config::error::{ConfigError, Path};
 use crate::config::mcp::{self, McpPolicy};
+use crate::config::resource::Surroundings;
 use crate::config::rest::{self, RestPolicy};
 use crate::config::{raw, text};
 
@@ -38,7 +38,7 @@ pub enum Demand {
 pub(super) fn check(
     path: &Path<'_>,
     raw: &raw::Resource,
-    around: (&Agents, bool),
+    around: Surroundings<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Protocol, ConfigError> {
     const WANT: &str = "one of \"mcp\", \"a2a\" and \"rest\"";
@@ -46,7 +46,7 @@ pub(super) fn check(
     match (&raw.mcp, &raw.a2a, &raw.rest) {
         (None, None, None) => Err(path.wrong("found neither \"mcp\" nor \"a2a\" nor \"rest\"", WANT, ADVICE)),
         (None, Some(raw), None) => a2a::check(&path.field("a2a"), raw).map(|policy| Protocol::A2a(Arc::new(policy))),
-        (None, None, Some(raw)) => rest::check(&path.field("rest"), raw).map(Protocol::Rest),
+        (None, None, Some(raw)) => rest::check(&path.field("rest"), raw, around.agents).map(Protocol::Rest),
         (Some(raw), None, None) => {
             mcp::check(&path.field("mcp"), raw, around, warnings).map(|policy| Protocol::Mcp(Arc::new(policy)))
         }

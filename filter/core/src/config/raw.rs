@@ -175,6 +175,7 @@ pub(super) struct Match {
 pub(super) struct Metadata {
     pub(super) resource: Option<String>,
     pub(super) scopes_supported: Option<Vec<String>>,
+    pub(super) authorization_servers: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -278,6 +279,7 @@ pub(super) struct Mcp {
     pub(super) methods: Option<Vec<String>>,
     pub(super) method_scopes: Option<Vec<String>>,
     pub(super) session: Option<Vec<String>>,
+    pub(super) session_secret: Option<Secret>,
     pub(super) resource_wide_scopes: Option<Vec<String>>,
 }
 
@@ -349,6 +351,8 @@ pub(super) struct RestOperation {
     pub(super) scopes: Option<Vec<String>>,
     pub(super) demands: Option<Vec<String>>,
     pub(super) max_reuse: Option<u64>,
+    pub(super) subjects: Option<Vec<String>>,
+    pub(super) actors: Option<Vec<String>>,
     pub(super) path_rules: Option<BTreeMap<String, Rule>>,
     pub(super) query: Option<BTreeMap<String, Rule>>,
     pub(super) body_rules: Option<BTreeMap<String, Rule>>,

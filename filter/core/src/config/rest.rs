@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::config::agent::Agents;
 use crate::config::error::{ConfigError, Path, quoted};
-use crate::config::needs::check_reuse;
-use crate::config::protocol::{Demand, check_demands};
+use crate::config::needs::{self, Needs, Written};
 use crate::config::scope::ScopeSet;
 use crate::config::{raw, text, value_rules};
 use crate::limits::{
@@ -41,12 +41,8 @@ pub struct RestOperation {
     pub path: Template,
     /// It is known and may not be called: so that no less specific one is called in its place.
     pub refused: bool,
-    /// The scopes a call needs; empty only where it is refused.
-    pub scopes: ScopeSet,
-    /// What must hold beyond scopes, in the order of the document, each at most once.
-    pub demands: Vec<Demand>,
-    /// How often an exchanged token may be used again: 0 exchanges for every call, `None` leaves it to the token's lifetime.
-    pub reuse_max: Option<u32>,
+    /// What a call needs; no scopes only where it is refused.
+    pub needs: Needs,
     /// Rules on the parameters of the path.
     pub path_rules: BTreeMap<String, Rule>,
     /// Which parameters the query may have.
@@ -65,7 +61,7 @@ pub struct QueryRules {
 }
 
 /// Checks the operations of the resource at `path`.
-pub(super) fn check(path: &Path<'_>, raw: &raw::Rest) -> Result<RestPolicy, ConfigError> {
+pub(super) fn check(path: &Path<'_>, raw: &raw::Rest, agents: &Agents) -> Result<RestPolicy, ConfigError> {
     const WANT: &str = "at least one operation";
     const ADVICE: &str = "what is not listed is refused";
     let path = path.field("operations");
@@ -77,7 +73,7 @@ pub(super) fn check(path: &Path<'_>, raw: &raw::Rest) -> Result<RestPolicy, Conf
     let mut operations: Vec<Arc<RestOperation>> = Vec::new();
     for (name, raw) in raw {
         let path = path.key(name);
-        let operation = check_operation(&path, name, raw)?;
+        let operation = check_operation(&path, name, raw, agents)?;
         let rival = operations
             .iter()
             .find(|other| other.method == operation.method && other.path.conflicts_with(&operation.path));
@@ -93,7 +89,12 @@ pub(super) fn check(path: &Path<'_>, raw: &raw::Rest) -> Result<RestPolicy, Conf
     Ok(RestPolicy { operations })
 }
 
-fn check_operation(path: &Path<'_>, name: &str, raw: &raw::RestOperation) -> Result<RestOperation, ConfigError> {
+fn check_operation(
+    path: &Path<'_>,
+    name: &str,
+    raw: &raw::RestOperation,
+    agents: &Agents,
+) -> Result<RestOperation, ConfigError> {
     text::text(path, name, CONFIG_TEXT_BYTES_MAX)?;
     let method = path.field("method");
     let method = text::word(&method, raw.method.as_deref(), None, &METHODS.map(|word| (word, word)), "in capitals")?;
@@ -110,14 +111,19 @@ fn check_operation(path: &Path<'_>, name: &str, raw: &raw::RestOperation) -> Res
         let advice = "servers disagree about a body with this method (RFC 9110 §9.3.1)";
         return Err(path.field("body_rules").wrong(format!("found rules for {method}"), "none", advice));
     }
+    let written = Written {
+        scopes: None,
+        demands: raw.demands.as_deref(),
+        max_reuse: raw.max_reuse,
+        subjects: raw.subjects.as_deref(),
+        actors: raw.actors.as_deref(),
+    };
     Ok(RestOperation {
         name: name.to_owned(),
         method: method.to_owned(),
         path: template,
         refused,
-        scopes,
-        demands: check_demands(&path.field("demands"), raw.demands.as_deref())?,
-        reuse_max: check_reuse(&path.field("max_reuse"), raw.max_reuse)?,
+        needs: needs::check_of(path, scopes, &written, agents)?,
         path_rules,
         query: check_query(&path.field("query"), raw.query.as_ref())?,
         body_rules,

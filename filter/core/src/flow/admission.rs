@@ -14,6 +14,7 @@ use crate::record::{Record, Source};
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
+use crate::session::SESSION_ID;
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
 use crate::time::UnixSeconds;
 use crate::{mcp, metadata, routing};
@@ -58,6 +59,8 @@ pub(super) struct Arrived {
     pub(super) resource: Arc<Resource>,
     pub(super) shown: Shown,
     pub(super) strip: Vec<String>,
+    /// The session that the client names, where the resource binds sessions.
+    pub(super) session_id: Option<String>,
     pub(super) arrival: Arrival,
     pub(super) end_of_stream: bool,
     pub(super) context: RefusalContext,
@@ -115,6 +118,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
                 stream: head.stream,
                 shown,
                 strip: stripped(&config, &resource, &arrival, head),
+                session_id: session_shown(&resource, &arrival, head),
                 arrival,
                 end_of_stream: head.end_of_stream,
                 resource,
@@ -148,6 +152,7 @@ fn pass_card(
         answer: Answer::Unread,
         begun: false,
         told_withheld: false,
+        session: None,
         lease,
     };
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
@@ -197,6 +202,16 @@ fn read_as(name: &str) -> Cow<'_, str> {
         return Cow::Owned(name.to_ascii_lowercase().replace('_', "-"));
     }
     Cow::Borrowed(name)
+}
+
+/// The session that the client names, where somebody has to know.
+fn session_shown(resource: &Resource, arrival: &Arrival, head: &RequestHead<'_>) -> Option<String> {
+    match &resource.protocol {
+        Protocol::Mcp(policy) if policy.session_secret.is_some() && !arrival.strips(SESSION_ID) => {
+            head.single_text(SESSION_ID).ok().flatten().map(str::to_owned)
+        }
+        Protocol::Mcp(_) | Protocol::A2a(_) | Protocol::Rest(_) => None,
+    }
 }
 
 /// The names of headers that are chosen by how an upstream reads them, each once.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Acquisition, Exchange, Resource};
+use crate::config::{Acquisition, Exchange, Protocol, Resource};
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
@@ -18,7 +18,9 @@ use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Step};
+use crate::session::SESSION_ID;
+use crate::session::bound::Holder;
+use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Session, Step};
 use crate::time::{Seconds, UnixSeconds};
 
 /// An admitted request.
@@ -116,7 +118,30 @@ impl Admitted {
         arrival.judge_body(&resource.protocol, body, &self.delegation, context)
     }
 
-    fn obtain(mut self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, operation: Operation, judged: Judged) -> Step {
+    /// Takes the session that the client names for the server's, where it was given to this very caller.
+    fn bind_session(&self, operation: &mut Operation) -> Result<(), Rejection> {
+        let resource = &self.arrived.resource;
+        let Protocol::Mcp(policy) = &resource.protocol else { return Ok(()) };
+        let Some(secret) = &policy.session_secret else { return Ok(()) };
+        let holder = Holder::new(secret, &resource.name, &self.delegation);
+        if let Some(shown) = &self.arrived.session_id {
+            let id = holder.unbind(shown).ok_or(Rejection::SessionUnknown)?;
+            operation.edit.headers.push((SESSION_ID, id));
+        }
+        operation.holder = Some(holder);
+        Ok(())
+    }
+
+    fn obtain(
+        mut self,
+        plugin: &mut Plugin,
+        ambient: &mut Ambient<'_>,
+        mut operation: Operation,
+        judged: Judged,
+    ) -> Step {
+        if let Err(rejection) = self.bind_session(&mut operation) {
+            return self.arrived.context.refuse(rejection);
+        }
         self.arrived.context.scopes_needed = operation.scopes.to_parameter();
         if judged == Judged::ByHeaders || self.arrived.arrival.told_by() == ToldBy::Head {
             self.arrived.context.record.operation(&operation.label);
@@ -269,7 +294,7 @@ impl Released {
         if resource.transaction.is_some() != transaction.is_some() {
             return context.refuse(Rejection::Internal("released without its transaction token"));
         }
-        let Operation { edit, lists, .. } = operation.clone();
+        let Operation { edit, lists, holder, .. } = operation.clone();
         let record = context.record.clone();
         let beside = transaction.as_ref().map(|(_, token)| token.as_ref());
         let (mut edits, record) = match (&outgoing, beside) {
@@ -330,6 +355,7 @@ impl Released {
             answer,
             begun: false,
             told_withheld: false,
+            session: holder.map(|holder| Session { holder, bound: None }),
             lease,
         };
         Step::Forward(Box::new(Forward { edits, body, response, record }))

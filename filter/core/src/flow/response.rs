@@ -16,6 +16,7 @@ use crate::mcp::listing::{Listing, Shown, Unreadable};
 use crate::plugin::Plugin;
 use crate::record::{Event, Record};
 use crate::rejection::Rejection;
+use crate::session::SESSION_ID;
 use crate::step::{RefusalContext, Reply, ResponsePlan, Sent, TRANSACTION_HEADER};
 use crate::time::{Seconds, UnixSeconds};
 
@@ -134,7 +135,7 @@ impl ResponsePlan {
 
     /// Whether [`ResponseHead::headers`] must be filled in.
     pub fn reads_head(&self) -> bool {
-        self.reads_body() || self.injected.is_some()
+        self.reads_body() || self.injected.is_some() || self.session.is_some()
     }
 
     /// Whether the body is looked at.
@@ -172,7 +173,7 @@ impl ResponsePlan {
         {
             return ResponseStep::Reply(Box::new(self.refusal_until(Rejection::UpstreamRefusedToken, wait)));
         }
-        if let Err(rejection) = self.find_echoes(head) {
+        if let Err(rejection) = self.find_echoes(head).and_then(|()| self.bind_session(head)) {
             return ResponseStep::Reply(Box::new(self.refusal(rejection)));
         }
         match core::mem::replace(&mut self.answer, Answer::Unread) {
@@ -197,6 +198,23 @@ impl ResponsePlan {
         }
         injected.echoes = injected.injection.echoes(head.headers);
         Ok(())
+    }
+
+    /// Binds the session that the server names; one that no client could name again begins nothing.
+    fn bind_session(&mut self, head: &ResponseHead<'_>) -> Result<(), Rejection> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        if head.headers.is_empty() {
+            return Err(Rejection::UpstreamAnswerRefused);
+        }
+        let mut named = head.headers.iter().filter(|(name, _)| *name == SESSION_ID.as_bytes());
+        match (named.next(), named.next()) {
+            (None, _) => Ok(()),
+            (Some((_, id)), None) => {
+                session.bound = Some(session.holder.bind(id).ok_or(Rejection::UpstreamAnswerRefused)?);
+                Ok(())
+            }
+            (Some(_), Some(_)) => Err(Rejection::UpstreamAnswerRefused),
+        }
     }
 
     /// Trailers of the upstream that are not for the caller; asked for where [`Self::searches_trailers`] says so.
@@ -310,9 +328,10 @@ impl ResponsePlan {
         challenges.iter().chain(transaction).chain(bytes).copied().chain(echoes)
     }
 
-    /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about.
-    pub fn response_headers_to_set(&self) -> [(&'static str, &str); 1] {
-        [(TRANSACTION_HEADER, self.refusal.txn.as_str())]
+    /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about, and its session.
+    pub fn response_headers_to_set(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let bound = self.session.iter().filter_map(|session| Some((SESSION_ID, session.bound.as_deref()?)));
+        core::iter::once((TRANSACTION_HEADER, self.refusal.txn.as_str())).chain(bound)
     }
 }
 
@@ -371,8 +390,9 @@ mod tests {
             answer: Answer::Unread,
             begun: false,
             told_withheld: false,
+            session: None,
             lease: Lease::default(),
         };
-        assert_eq!(plan.response_headers_to_set(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
+        assert_eq!(plan.response_headers_to_set().collect::<Vec<_>>(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
     }
 }

@@ -17,5 +17,6 @@ mod limits;
 mod refused;
 mod rest;
 mod secrets;
+mod sessions;
 mod transport;
 mod warned;
