@@ -28,8 +28,9 @@ pub(crate) fn start_with(options: &Options, edit: impl FnOnce(&mut Value)) -> En
     document["allow_on_headers_stop_iteration"] = json!(options.bootstrap == "envoy.yaml");
     edit(&mut document);
     let gateway = EnvoyGateway::start(world, &document, options).unwrap_or_else(|error| panic!("{error}"));
-    // The keys are fetched at once by every worker and by the main thread; what is counted later are further fetches.
-    let fetches = usize::try_from(options.workers).expect("few workers") + 1;
+    // The keys are fetched at once by every worker and by the main thread, or by one of them for all; what is counted later are further fetches.
+    let shares = document.get("sharing").is_some();
+    let fetches = if shares { 1 } else { usize::try_from(options.workers).expect("few workers") + 1 };
     wait_for(&gateway, "the first keys", |gateway| {
         [streamward::IDP, streamward::RAS_KNOWLEDGE, streamward::RAS_AURORADB]
             .iter()

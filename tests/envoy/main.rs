@@ -20,6 +20,7 @@ mod push;
 mod records;
 mod router;
 mod senders;
+mod sharing;
 mod streams;
 mod two_resources;
 mod upstream;

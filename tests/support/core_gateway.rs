@@ -10,7 +10,7 @@ use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
 use actgate_core::flow::{BodyStep, BodyVerdict, Joined, Reading, ResponseHead, ResponseStep, handle_request_headers};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
-use actgate_core::sharing::NothingShared;
+use actgate_core::sharing::{NothingShared, SharedData};
 use actgate_core::signatures::InGuest;
 use actgate_core::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Observed, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
@@ -24,6 +24,7 @@ use crate::recording::{Answered, Call, hex};
 /// One worker without a host.
 pub struct CoreGateway {
     plugin: Plugin,
+    shared: Box<dyn SharedData>,
     issuers: IssuerSet,
     world: World,
     now: u64,
@@ -38,13 +39,21 @@ pub struct CoreGateway {
 impl CoreGateway {
     /// A worker with the configuration `document` in the world `world`.
     pub fn new(world: &World, document: &Value, now: u64) -> Result<Self, String> {
+        Self::sharing(world, document, now, Box::new(NothingShared))
+    }
+
+    /// The same, with that shared data.
+    pub fn sharing(world: &World, document: &Value, now: u64, shared: Box<dyn SharedData>) -> Result<Self, String> {
         let environment = world.environment();
         let env = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let config = Config::from_json(document.to_string().as_bytes(), &env)
             .and_then(|config| config.loaded_at(UnixSeconds::new(now)))
             .map_err(|error| error.to_string())?;
+        let mut plugin = Plugin::new(config);
+        plugin.share(shared.as_ref());
         Ok(Self {
-            plugin: Plugin::new(config),
+            plugin,
+            shared,
             issuers: world.issuer_set(),
             world: world.clone(),
             now,
@@ -78,8 +87,12 @@ impl CoreGateway {
             *drawn += 1;
             drawn.to_be_bytes()
         };
-        let mut ambient =
-            Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &InGuest, shared: &NothingShared };
+        let mut ambient = Ambient {
+            now: UnixSeconds::new(self.now),
+            draw: &mut draw,
+            signatures: &InGuest,
+            shared: self.shared.as_ref(),
+        };
         event(&mut self.plugin, &mut ambient)
     }
 

@@ -17,6 +17,7 @@ pub mod pushed;
 pub mod recording;
 pub mod reference;
 pub mod run;
+pub mod store;
 pub mod tls_client;
 pub mod token;
 pub mod upstream;

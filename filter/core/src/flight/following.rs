@@ -37,14 +37,14 @@ impl Plugin {
         if !self.sharing.is_open() || self.flights.sharing(key).is_some() {
             return;
         }
-        let wanted = self.wanted(key, ambient.now);
+        let wanted = self.wanted(key, subject_ends, ambient.now);
         if let Some(token) = self.sharing.find(item_of(key), ambient, |held| wanted.takes(held, scopes)) {
             self.issued.keep(key, Arc::new(token), subject_ends, None, ambient.now);
         }
     }
 
-    fn wanted(&self, key: ExchangeKey, now: UnixSeconds) -> Wanted {
-        Wanted { now, ends_here: self.issued.ends(key), withdrawn: self.sharing.withdrawn(key) }
+    fn wanted(&self, key: ExchangeKey, subject_ends: UnixSeconds, now: UnixSeconds) -> Wanted {
+        Wanted { now, subject_ends, ends_here: self.issued.ends(key), withdrawn: self.sharing.withdrawn(key) }
     }
 
     /// Begins the work of a flight, unless another worker has done it or is at it.
@@ -78,7 +78,9 @@ impl Plugin {
         };
         // What another worker was at, and nobody waits for here, is taken if it came, and not begun.
         let leads = !matches!(flight.standing, Standing::Following { .. }) || !flight.waiters.is_empty();
-        let (wanted, scopes) = (self.wanted(key, ambient.now), exchanging.request().scopes.clone());
+        let request = exchanging.request();
+        let wanted = self.wanted(key, request.subject_expires_at, ambient.now);
+        let scopes = request.scopes.clone();
         let turn = self.sharing.turn(item_of(key), asked_by(&flight, leads), ambient, |held| {
             let token = wanted.takes(held, &scopes).map(Ok);
             token.or_else(|| refusal_in(held, wanted.now).map(Err))
@@ -228,6 +230,8 @@ impl Plugin {
 /// What makes a token that another worker got one for this worker.
 struct Wanted {
     now: UnixSeconds,
+    /// When the inbound token ends: what was exchanged for it serves no longer.
+    subject_ends: UnixSeconds,
     /// When the one that is here ends, where there is one.
     ends_here: Option<UnixSeconds>,
     /// The digest of one that an upstream refused.
@@ -246,7 +250,8 @@ impl Wanted {
             IssuedToken { token: token.clone(), expires_at: *expires_at, scopes: scopes.clone(), jti: jti.clone() };
         let is_better = self.ends_here.is_none_or(|ends| ends < issued.expires_at);
         let is_withdrawn = self.withdrawn.is_some_and(|digest| digest == sha256(token.expose().as_bytes()));
-        (issued.is_usable(self.now) && is_better && !is_withdrawn).then_some(issued)
+        let is_alive = issued.is_usable(self.now) && self.now < self.subject_ends;
+        (is_alive && is_better && !is_withdrawn).then_some(issued)
     }
 }
 

@@ -110,6 +110,11 @@ impl Envoy {
         self.world.shared_data.entries(vm_id).map(|(k, v)| (k.to_vec(), v.to_vec())).collect()
     }
 
+    /// Writes into the shared data of a `vm_id`, as another plugin with it may.
+    pub fn set_shared_data(&mut self, vm_id: &str, key: &[u8], value: &[u8]) {
+        self.world.shared_data.set(vm_id, key, value, 0);
+    }
+
     /// The time.
     #[must_use]
     pub fn now(&self) -> Instant {

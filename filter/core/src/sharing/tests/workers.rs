@@ -354,6 +354,19 @@ fn a_record_of_before_is_worth_what_its_times_say() {
 }
 
 #[test]
+fn a_token_serves_no_longer_than_the_one_it_was_exchanged_for() {
+    let mut proxy = Proxy::of(3);
+    proxy.now += 3590;
+    proxy.exchanged(0, "/a/things", &caller(), "issued");
+    proxy.now += 9;
+    assert_eq!(sent(&proxy.get(1, "/a/things", &caller())), "Bearer issued");
+    proxy.now += 1;
+    // Within the skew of clocks that verification allows.
+    assert_eq!(sent(&proxy.get(2, "/a/things", &caller())), "waits");
+    assert_eq!(proxy.call_to(2, "as").cluster, "as");
+}
+
+#[test]
 fn a_token_that_an_upstream_refused_is_not_taken_back() {
     let mut proxy = Proxy::of(2);
     proxy.exchanged(0, "/a/things", &caller(), "refused");
@@ -379,6 +392,11 @@ fn a_worker_that_dies_is_waited_for_no_longer_than_its_lease() {
     assert!(proxy.tick(1).calls.iter().all(|call| call.cluster != "as"));
     proxy.now += 1;
     assert_eq!(proxy.call_to(1, "as").cluster, "as");
+    // A clock that was set back does not prolong it.
+    proxy.now -= 10;
+    proxy.add(&document(&secret()));
+    let _waits = proxy.join(2, "/a/things", &caller());
+    assert_eq!(proxy.call_to(2, "as").cluster, "as");
 }
 
 #[test]
@@ -481,31 +499,48 @@ fn a_token_is_refreshed_by_one_worker_and_taken_by_the_others() {
     assert_eq!(sent(&proxy.get(1, "/a/things", &caller())), "Bearer second");
 }
 
+/// Enough callers that some of their tokens meet in one slot: a hundred and fifty in a thousand slots, and a birthday.
+const CALLERS: usize = 150;
+
 #[test]
-fn a_slot_that_is_in_use_for_something_else_is_left_alone() {
+fn a_token_in_the_same_slot_is_no_token_for_another_caller() {
+    let mut proxy = Proxy::of(1);
+    let (mut slots, mut met) = (std::collections::BTreeSet::new(), false);
+    for each in 0..CALLERS {
+        let token = caller_of("as", "one", &format!("user{each}"));
+        let before = proxy.store.written();
+        // On a worker that holds nothing of its own.
+        proxy.workers.clear();
+        proxy.add(&document(&secret()));
+        proxy.exchanged(0, "/a/things", &token, &format!("issued{each}"));
+        let written = proxy.store.written();
+        let mut new = written.iter().filter(|entry| entry.0.contains(".token.") && !before.contains(entry));
+        met |= !slots.insert(new.next().unwrap().0.clone());
+        proxy.workers.clear();
+        proxy.add(&document(&secret()));
+        assert_eq!(sent(&proxy.get(0, "/a/things", &token)), format!("Bearer issued{each}"));
+    }
+    assert!(met && proxy.looked(Looked::Collided) > 0);
+}
+
+#[test]
+fn a_slot_that_somebody_is_at_for_something_else_is_left_to_them() {
     let mut proxy = Proxy::of(1);
     let _keys = proxy.tick(0);
-    // Two callers whose tokens fall into one slot.
-    let mut slots: BTreeMap<String, String> = BTreeMap::new();
-    let mut pair = None;
-    for each in 0.. {
+    let (mut leased, mut alone) = (BTreeMap::new(), 0);
+    for each in 0..CALLERS {
         let token = caller_of("as", "one", &format!("user{each}"));
         let _waits = proxy.join(0, "/a/things", &token);
-        let before: Vec<String> = proxy.store.written().into_iter().map(|(name, _)| name).collect();
         let call = proxy.call_to(0, "as");
-        let Some(name) = proxy.store.written().into_iter().map(|(name, _)| name).find(|name| !before.contains(name))
-        else {
-            pair = Some((each, token));
-            break;
-        };
-        let _told = proxy.answer(0, &call, 400, &json!({"error": "invalid_client"}));
-        slots.insert(name, token);
-        if each == 300 {
-            break;
-        }
+        let written: BTreeMap<_, _> = proxy.store.written().into_iter().collect();
+        alone += usize::from(written == leased);
+        assert!(leased.iter().all(|(name, lease)| name.contains(".keys.") || written[name] == *lease), "{each}");
+        leased = written;
+        proxy.workers.clear();
+        proxy.add(&document(&secret()));
+        drop(call);
     }
-    // The birthday of three hundred in a thousand slots is all but certain; the last one took a slot that was written before.
-    assert!(pair.is_some());
+    assert!(alone > 0);
 }
 
 fn keys_document(kid: &str) -> Value {
@@ -550,6 +585,10 @@ fn a_set_from_before_the_question_does_not_answer_who_waits_for_a_new_key() {
     let then = proxy.join(0, "/d/things", &caller_of("far", "one", "alice"));
     let step = proxy.tick(0);
     assert!(step.calls.is_empty(), "the set is of this very second");
+    proxy.now += 1;
+    proxy.add(&document(&secret()));
+    let _waits = proxy.join(2, "/d/things", &caller_of("far", "one", "alice"));
+    assert_eq!(proxy.call_to(2, "far").cluster, "far", "and now it is not any more");
     let landing = told(&step).unwrap().clone();
     assert_eq!(sent(&proxy.land(0, then, &landing)), "waits");
 }
@@ -561,16 +600,29 @@ fn an_older_set_never_takes_the_place_of_a_newer_one() {
     let _told = proxy.answer(0, &call, 200, &keys_document("old"));
     let old = proxy.store.written();
     assert!(proxy.tick(1).calls.is_empty());
-    proxy.now += 300;
+    proxy.now += 290;
+    let _waits = proxy.join(1, "/d/things", &caller_of("far", "one", "alice"));
     let call = proxy.call_to(1, "far");
     let _told = proxy.answer(1, &call, 200, &keys_document("k"));
     for (name, record) in old {
         proxy.store.set(&name, &record, 0);
     }
-    assert!(proxy.tick(1).calls.is_empty());
-    proxy.now += 300;
+    // A clock that was set back makes the newer set due, and the older one look current.
+    proxy.now -= 100;
     assert_eq!(proxy.call_to(1, "far").cluster, "far");
     assert_eq!(sent(&proxy.get(1, "/d/things", &caller_of("far", "one", "alice"))), "waits", "the key is still known");
+}
+
+#[test]
+fn a_host_that_does_not_number_its_writes_is_no_place_for_leases() {
+    let mut proxy = Proxy::of(2);
+    proxy.store.unnumbered.set(true);
+    for worker in [0, 1] {
+        let _waits = proxy.join(worker, "/a/things", &caller());
+        assert_eq!(proxy.call_to(worker, "as").cluster, "as");
+    }
+    assert!(proxy.store.written().is_empty());
+    assert!(proxy.looked(Looked::Missing) > 0);
 }
 
 #[test]
