@@ -7,6 +7,7 @@ mod answers;
 mod bypass;
 mod client;
 mod configuration;
+mod credentials;
 mod discovery;
 mod hostile;
 mod http2;
