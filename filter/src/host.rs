@@ -13,7 +13,6 @@ pub(crate) struct Refused(pub(crate) u32);
 
 /// proxy-wasm ABI 0.2.1: header maps.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::enum_variant_names, reason = "these are proxy-wasm's own names")]
 pub(crate) enum Map {
     RequestHeaders,
     ResponseHeaders,
