@@ -1,13 +1,14 @@
 //! Properties of the module that ships, held against files that a reviewer sees change: what it imports, what it exports, how large it is,
-//! and how much fuel a request costs.
+//! and how much fuel and how many calls of the host a request costs.
 //!
 //! `make bless` writes the files anew.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use actgate_tests::envoy_gateway::module;
-use actgate_tests::fuel;
+use actgate_tests::fuel::{self, Cost};
 use wasmparser::{Parser, Payload};
 
 /// The two toolchains that can build the module differ by about three per cent.
@@ -15,6 +16,12 @@ const SIZE_TOLERANCE_PERCENT: usize = 5;
 
 /// A count repeats to the last instruction; the two toolchains that can build the module do not inline alike.
 const FUEL_TOLERANCE_PERCENT: u64 = 3;
+
+/// What each scenario costs, measured once for all that look at it.
+fn measured() -> &'static [(&'static str, Cost)] {
+    static MEASURED: OnceLock<Vec<(&'static str, Cost)>> = OnceLock::new();
+    MEASURED.get_or_init(fuel::measure)
+}
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
@@ -70,7 +77,7 @@ fn the_module_is_as_large_as_is_on_record() {
 
 #[test]
 fn requests_cost_the_fuel_that_is_on_record() {
-    let measured = fuel::measure();
+    let measured: Vec<(&str, u64)> = measured().iter().map(|(name, cost)| (*name, cost.fuel)).collect();
     println!("{:?}", fuel::benchmarked());
     if std::env::var_os("BLESS").is_some() {
         let lines: String = measured.iter().map(|(name, fuel)| format!("{name} {fuel}\n")).collect();
@@ -91,6 +98,12 @@ fn requests_cost_the_fuel_that_is_on_record() {
         .map(|(name, fuel)| format!("{name}: {fuel}, {} on record", on_record[name]))
         .collect();
     assert!(moved.is_empty(), "`make bless` if that is meant, and say why:\n{}", moved.join("\n"));
+}
+
+#[test]
+fn requests_call_the_host_as_often_as_is_on_record() {
+    let lines = measured().iter().map(|(name, cost)| format!("{name} {}\n", cost.host_calls));
+    compare("host_calls.txt", &lines.collect::<String>());
 }
 
 #[test]

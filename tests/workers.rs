@@ -9,7 +9,7 @@ use actgate_tests::gateway::Gateway as _;
 use actgate_tests::harness_gateway::HarnessGateway;
 use actgate_tests::run::tool_call;
 use actgate_tests::{peer, token};
-use envoy_harness::{Outcome, Request, RequestId, profile};
+use envoy_harness::{Outcome, Request, RequestId, Thread, profile};
 use serde_json::json;
 
 /// 2026-11-24T00:00:00Z, as for the vectors.
@@ -37,8 +37,16 @@ impl Scene {
 
     /// A good call by the token of that name.
     fn call(&mut self, name: &str, worker: usize) -> RequestId {
+        let token = self.token(name);
+        self.call_by(&token, worker)
+    }
+
+    fn token(&self, name: &str) -> String {
         let now = UnixSeconds(self.gateway.now());
-        let token = token::make(&self.world, now, name, &TokenRecipe::default(), &[]).expect("a token");
+        token::make(&self.world, now, name, &TokenRecipe::default(), &[]).expect("a token")
+    }
+
+    fn call_by(&mut self, token: &str, worker: usize) -> RequestId {
         let agent = streamward::KNOWLEDGE_AGENT;
         let digest = peer::certificate_sha256(&self.world, agent).map(|byte| format!("{byte:02x}")).concat();
         let body = tool_call("query_knowledge_base").to_string().into_bytes();
@@ -153,4 +161,36 @@ fn whatever_another_plugin_writes_the_workers_ask_for_themselves_and_none_traps(
     }
     assert!(scene.counted("actgate.shared.token.unreadable") > 0);
     assert!(!scene.gateway.envoy.log_text().contains("panicked"));
+}
+
+/// What the first call and the second by one token cost the worker they come to, in fuel and calls of the host.
+fn costs(shares: bool) -> [(u64, u64); 2] {
+    let mut scene = Scene::new(shares);
+    let token = scene.token("cost");
+    [0, 1].map(|_| {
+        let read = |scene: &Scene| {
+            let (envoy, worker) = (&scene.gateway.envoy, Thread::Worker(0));
+            (envoy.thread_fuel(worker), envoy.thread_host_calls(worker))
+        };
+        let before = read(&scene);
+        let id = scene.call_by(&token, 0);
+        for _ in 0..100 {
+            if scene.passes(id) {
+                break;
+            }
+            scene.advance(1);
+        }
+        assert!(scene.passes(id));
+        let after = read(&scene);
+        (after.0 - before.0, after.1 - before.1)
+    })
+}
+
+#[test]
+fn who_holds_a_token_does_not_call_the_host_for_it() {
+    let (alone, sharing) = (costs(false), costs(true));
+    println!("fuel and host calls, cold and hot: {alone:?} without sharing, {sharing:?} with it");
+    assert_eq!(alone[1].1, sharing[1].1, "a hot request");
+    // A look by the request, one by its flight, a lease, a look before the token is put there, and the token; a counter, made and counted.
+    assert_eq!(alone[0].1 + 7, sharing[0].1, "a cold one");
 }

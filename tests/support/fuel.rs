@@ -1,4 +1,4 @@
-//! What a request costs in fuel: the wasm instructions that the shipped module runs for it in the emulated Envoy.
+//! What a request costs in fuel, the wasm instructions that the shipped module runs for it in the emulated Envoy, and in calls of the host.
 //!
 //! Fuel knows no clock and no other load of the machine, so a slow-down shows in a diff.
 //! A scenario is one step of a vector, the steps before it being its history; nothing is described twice.
@@ -45,29 +45,38 @@ const FIRST: &str = "first_of_worker";
 /// The keys under which a benchmark tells of fuel, and their scenarios.
 const BENCHMARKED: [(&str, &str); 3] = [("fuel_hot", "hot_a2a"), ("fuel_cold", "cold"), ("fuel_mcp", "hot_mcp")];
 
-/// Every scenario and the fuel that the worker burnt for it, its callouts and ticks included.
-pub fn measure() -> Vec<(&'static str, u64)> {
+/// What a request took of its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Wasm instructions.
+    pub fuel: u64,
+    /// Functions of the host that were called.
+    pub host_calls: u64,
+}
+
+/// Every scenario and what the worker did for it, its callouts and ticks included.
+pub fn measure() -> Vec<(&'static str, Cost)> {
     SCENARIOS.iter().map(|(name, _, _)| (*name, of(name))).collect()
 }
 
 /// The three figures that a benchmark reports beside its times.
 pub fn benchmarked() -> [(&'static str, u64); 3] {
-    BENCHMARKED.map(|(key, scenario)| (key, of(scenario)))
+    BENCHMARKED.map(|(key, scenario)| (key, of(scenario).fuel))
 }
 
-/// The fuel of one scenario.
+/// The cost of one scenario.
 ///
 /// # Panics
 /// There is no such scenario, or its vector does not hold.
-pub fn of(scenario: &str) -> u64 {
+pub fn of(scenario: &str) -> Cost {
     let found = SCENARIOS.iter().find(|(name, _, _)| *name == scenario);
     let (name, id, step) = found.unwrap_or_else(|| panic!("no scenario is called {scenario}"));
     let cases = case::all();
     let case = cases.iter().find(|case| case.id == *id).unwrap_or_else(|| panic!("no vector is called {id}"));
-    fuel_of_steps(case, *name == FIRST).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
+    cost_of_steps(case, *name == FIRST).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
 }
 
-fn fuel_of_steps(case: &Case, without_keys: bool) -> Vec<u64> {
+fn cost_of_steps(case: &Case, without_keys: bool) -> Vec<Cost> {
     let world = World::repeatable(Ports::default());
     let document = run::configuration(&world, case, &world.filter_config(Default::default()));
     let mut inner =
@@ -75,15 +84,22 @@ fn fuel_of_steps(case: &Case, without_keys: bool) -> Vec<u64> {
     if !without_keys {
         inner.envoy.advance(WARM_UP);
     }
-    let mut metered = Metered { inner, fuel: Vec::new() };
+    let mut metered = Metered { inner, costs: Vec::new() };
     run::run(&world, case, &mut metered).unwrap_or_else(|error| panic!("{error}"));
-    metered.fuel
+    metered.costs
 }
 
-/// Reads the worker's fuel before and after each request.
+/// Reads the worker's meters before and after each request.
 struct Metered {
     inner: HarnessGateway,
-    fuel: Vec<u64>,
+    costs: Vec<Cost>,
+}
+
+impl Metered {
+    fn read(&self) -> Cost {
+        let (envoy, worker) = (&self.inner.envoy, Thread::Worker(0));
+        Cost { fuel: envoy.thread_fuel(worker), host_calls: envoy.thread_host_calls(worker) }
+    }
 }
 
 impl Gateway for Metered {
@@ -116,9 +132,13 @@ impl Gateway for Metered {
     }
 
     fn send(&mut self, request: &Request) -> Observation {
-        let before = self.inner.envoy.thread_fuel(Thread::Worker(0));
+        let before = self.read();
         let observation = self.inner.send(request);
-        self.fuel.push(self.inner.envoy.thread_fuel(Thread::Worker(0)).saturating_sub(before));
+        let after = self.read();
+        self.costs.push(Cost {
+            fuel: after.fuel.saturating_sub(before.fuel),
+            host_calls: after.host_calls.saturating_sub(before.host_calls),
+        });
         observation
     }
 }

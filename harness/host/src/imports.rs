@@ -44,6 +44,7 @@ pub(crate) fn link(linker: &mut Linker<VmData>, plugin: &Plugin) -> wasmtime::Re
 
 /// `Some` is the status a refused call returns at once.
 fn admit(host: &mut Caller<'_, VmData>, name: &str, allowed: bool) -> wasmtime::Result<Option<u32>> {
+    host.data_mut().host_calls += 1;
     if host.data().initializing && !WHILE_INITIALIZING.contains(&name) {
         return Err(wasmtime::format_err!("restricted_callback: env.{name} during initialisation"));
     }

@@ -68,6 +68,8 @@ pub(crate) struct VmData {
     pub(crate) effective: u32,
     /// `_initialize` runs: most host calls trap.
     pub(crate) initializing: bool,
+    /// Functions of the host that were called so far, those of WASI left out.
+    pub(crate) host_calls: u64,
     /// The plugin being started or configured: its configuration can be read only meanwhile.
     pub(crate) configuring: Option<usize>,
     pub(crate) stop_next: bool,
@@ -312,6 +314,7 @@ impl VmData {
             current: 0,
             effective: 0,
             initializing: false,
+            host_calls: 0,
             configuring: None,
             stop_next: false,
             after: VecDeque::new(),

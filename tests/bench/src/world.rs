@@ -79,6 +79,7 @@ impl World {
         verify["rest"] = operations("agent:execute");
         json!({
             "allow_on_headers_stop_iteration": true,
+            "sharing": { "secret": { "insecure_inline": "0123456789abcdef0123456789abcdef" } },
             "authorization_servers": {
                 "issuer": { "issuer": "https://issuer.bench.example", "jwks": self.jwks(algorithm) },
                 "idp": self.server("https://idp.bench.example"),

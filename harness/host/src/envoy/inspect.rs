@@ -63,6 +63,13 @@ impl Envoy {
         self.vms.iter().flatten().filter(|vm| vm.store.data().thread == thread).map(|vm| vm.fuel).sum()
     }
 
+    /// How often everything on a thread called a function of the host, those of WASI left out.
+    #[must_use]
+    pub fn thread_host_calls(&self, thread: Thread) -> u64 {
+        let vms = self.vms.iter().flatten().map(|vm| vm.store.data());
+        vms.filter(|data| data.thread == thread).map(|data| data.host_calls).sum()
+    }
+
     /// The largest single call there has been in any live VM.
     #[must_use]
     pub fn largest_call(&self) -> u64 {
