@@ -2,7 +2,7 @@
 //!
 //! Other plugins may read and write the same data, and nothing in it ever disappears. So:
 //! - There is a fixed number of slots, made at load, whatever the traffic; what falls into a taken one replaces it.
-//! - A record is encrypted and authenticated with a key made from a configured secret, for one slot under one configuration ([`seal`]).
+//! - A record is encrypted and authenticated with a key made from a configured secret, for one slot under one configuration.
 //!   Without the secret nothing is shared.
 //! - What does not open, or was made for something else, counts as not there. What does is held against the clock and against
 //!   what this worker knows, as if it had been kept here.
