@@ -5,6 +5,7 @@
 //! Every method may have two keys or secrets, so that one can be changed for another without a lost request.
 //! No error and no `Debug` form shows any part of one.
 
+use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::algorithm::Algorithm;
@@ -15,6 +16,7 @@ use crate::config::{raw, secret, text};
 use crate::limits::{CLIENT_KEYS_MAX, CLIENT_SECRET_BYTES_MAX, KID_BYTES_MAX};
 use crate::redacted::Redacted;
 use crate::signatures::{SigningKey, SigningKeyError};
+use crate::time::UnixSeconds;
 
 /// How the gateway authenticates as an agent.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct AssertionKey {
     pub kid: Option<String>,
     /// The SHA-256 thumbprint of the certificate under which the server knows it (RFC 7515 §4.1.8).
     pub x5t_s256: Option<String>,
+    /// From when on it signs, before keys that signed earlier; always, where nothing is said.
+    pub not_before: Option<UnixSeconds>,
     /// The private key; it prints as `[redacted]`.
     pub key: SigningKey,
 }
@@ -58,17 +62,31 @@ pub enum ClientAuthentication<'a> {
 }
 
 impl Credential {
-    /// The method at the server of that name; `nth` counts from the one that is tried first.
+    /// Whether there is a method at the server of that name, now and whenever.
     #[must_use]
-    pub fn at(&self, server: &str, nth: usize) -> Option<ClientAuthentication<'_>> {
+    pub fn is_for(&self, server: &str) -> bool {
+        self.at(server, 0, UnixSeconds::new(0)).is_some()
+    }
+
+    /// The method at the server of that name at `now`; `nth` counts from the one that is tried first.
+    #[must_use]
+    pub fn at(&self, server: &str, nth: usize, now: UnixSeconds) -> Option<ClientAuthentication<'_>> {
         if self.certificate_at.contains(server) {
             return (nth == 0).then_some(ClientAuthentication::TlsClientAuth);
         }
         match self.secrets.get(server) {
             Some((SecretPlace::Header, secrets)) => secrets.get(nth).map(ClientAuthentication::SecretBasic),
             Some((SecretPlace::Form, secrets)) => secrets.get(nth).map(ClientAuthentication::SecretPost),
-            None => self.keys.get(nth).map(ClientAuthentication::PrivateKeyJwt),
+            None => self.signing(now).get(nth).copied().map(ClientAuthentication::PrivateKeyJwt),
         }
+    }
+
+    /// The keys that may sign at `now`, the newest first.
+    fn signing(&self, now: UnixSeconds) -> Vec<&AssertionKey> {
+        let begun = |key: &&AssertionKey| key.not_before.is_none_or(|not_before| not_before <= now);
+        let mut keys: Vec<&AssertionKey> = self.keys.iter().filter(begun).collect();
+        keys.sort_by_key(|key| Reverse(key.not_before));
+        keys
     }
 
     /// The keys of its client assertions, the one that signs first in front.
@@ -99,6 +117,10 @@ pub(super) fn check(
             let element = path.index(at);
             let path = if raw.0.len() == 1 { &path } else { &element };
             credential.keys.push(check_key(path, one, env, warnings)?);
+        }
+        if credential.keys.iter().all(|key| key.not_before.is_some()) {
+            let advice = "there would be a time when the agent could not authenticate";
+            return Err(path.wrong("found not_before in every key", "a key without it", advice));
         }
     }
     let mut named = BTreeSet::new();
@@ -199,10 +221,11 @@ fn check_key(
     }
     let kid = raw.kid.as_deref().map(|kid| text::text(&path.field("kid"), kid, KID_BYTES_MAX)).transpose()?;
     let x5t_s256 = raw.x5t_s256.as_deref().map(|value| check_thumbprint(&path.field("x5t_s256"), value)).transpose()?;
+    let not_before = text::date(&path.field("not_before"), raw.not_before)?;
     let path = path.field("key");
     let (pem, place) = secret::check(&path, raw.key.as_ref(), &KEY, env, warnings)?;
     let key = parse_key(&path.field(place), algorithm, &pem)?;
-    Ok(AssertionKey { algorithm, kid, x5t_s256, key })
+    Ok(AssertionKey { algorithm, kid, x5t_s256, not_before, key })
 }
 
 /// RFC 7515 §4.1.8: the base64url of 32 bytes.

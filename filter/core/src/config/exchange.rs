@@ -315,7 +315,7 @@ fn check_acquisition(
 ) -> Result<Arc<Acquisition>, ConfigError> {
     const WANT: &str = "{\"private_key_jwt\": ...}";
     let can = |agent: &Agent, server: &AuthorizationServer| {
-        agent.credential.as_ref().is_some_and(|credential| credential.at(&server.name, 0).is_some())
+        agent.credential.as_ref().is_some_and(|credential| credential.is_for(&server.name))
     };
     let able = |agent: &Agent| acquisition.servers().all(|server| can(agent, server));
     match accept.presenter {

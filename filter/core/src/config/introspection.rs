@@ -45,7 +45,7 @@ pub(super) fn check(
     const ADVICE: &str = "say as whom the server is asked";
     let id = raw.client.as_deref().ok_or_else(|| place.missing(WANT, ADVICE))?;
     let client = around.agents.by_id(id).ok_or_else(|| place.found(id, WANT, ADVICE))?;
-    let able = client.credential.as_ref().is_some_and(|credential| credential.at(&server.name, 0).is_some());
+    let able = client.credential.as_ref().is_some_and(|credential| credential.is_for(&server.name));
     if !able {
         let agents = Path::Root.field("agents");
         let of_client = agents.key(id);

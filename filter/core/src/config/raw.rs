@@ -122,6 +122,7 @@ pub(super) struct PrivateKeyJwt {
     pub(super) alg: Option<String>,
     pub(super) kid: Option<String>,
     pub(super) x5t_s256: Option<String>,
+    pub(super) not_before: Option<u64>,
     pub(super) key: Option<Secret>,
 }
 

@@ -10,7 +10,7 @@ use crate::config::server::{self, Servers};
 use crate::config::{raw, text};
 use crate::delegation::chain::ActorChain;
 use crate::jwt::Claims;
-use crate::limits::{ACTOR_ID_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, REVOKED_MAX};
+use crate::limits::{ACTOR_ID_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, REVOKED_MAX};
 use crate::rejection::Rejection;
 use crate::time::UnixSeconds;
 
@@ -104,8 +104,8 @@ pub(super) fn check(path: &Path<'_>, raw: Option<&[raw::Revoked]>, servers: &Ser
             return Err(path.wrong("found none of them, or several", WANT, "an entry withdraws one thing"));
         };
         let bounds = Bounds {
-            issued_before: date(&path.field("issued_before"), raw.issued_before)?,
-            until: date(&path.field("until"), raw.until)?,
+            issued_before: text::date(&path.field("issued_before"), raw.issued_before)?,
+            until: text::date(&path.field("until"), raw.until)?,
         };
         let place = path.field(name);
         let server = path.field("authorization_server");
@@ -131,18 +131,6 @@ pub(super) fn check(path: &Path<'_>, raw: Option<&[raw::Revoked]>, servers: &Ser
         }
     }
     Ok(revoked)
-}
-
-/// A `NumericDate`, as in the tokens that it is compared with.
-fn date(path: &Path<'_>, value: Option<u64>) -> Result<Option<UnixSeconds>, ConfigError> {
-    match value {
-        Some(seconds) if seconds > NUMERIC_DATE_SECONDS_MAX => Err(path.wrong(
-            format!("found {seconds}"),
-            "seconds since 1970, before the year 10000",
-            "`date +%s` says them; they are not milliseconds",
-        )),
-        seconds => Ok(seconds.map(UnixSeconds::new)),
-    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::config::error::{ConfigError, Path, alternatives};
 use crate::config::scope::{ScopeError, ScopeSet};
 use crate::limits::{
-    CONFIG_TEXT_BYTES_MAX, NAME_BYTES_MAX, POINTER_BYTES_MAX, PROFILE_BYTES_MAX, PROFILES_MAX, SCOPE_BYTES_MAX,
-    SCOPES_MAX,
+    CONFIG_TEXT_BYTES_MAX, NAME_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, POINTER_BYTES_MAX, PROFILE_BYTES_MAX,
+    PROFILES_MAX, SCOPE_BYTES_MAX, SCOPES_MAX,
 };
 use crate::profile::{ProfileError, Profiles};
+use crate::time::UnixSeconds;
 
 /// Whether what begins like this may be on anybody's host: `https://a.example` is the beginning of `https://a.example.evil.test`.
 pub(super) fn ends_within_host(beginning: &str) -> bool {
@@ -185,5 +186,17 @@ pub(super) fn pointer(path: &Path<'_>, value: Option<&str>) -> Result<String, Co
         Ok(value.to_owned())
     } else {
         Err(path.found(value, WANT, ADVICE))
+    }
+}
+
+/// A `NumericDate`, as tokens have it.
+pub(super) fn date(path: &Path<'_>, value: Option<u64>) -> Result<Option<UnixSeconds>, ConfigError> {
+    match value {
+        Some(seconds) if seconds > NUMERIC_DATE_SECONDS_MAX => Err(path.wrong(
+            format!("found {seconds}"),
+            "seconds since 1970, before the year 10000",
+            "`date +%s` says them; they are not milliseconds",
+        )),
+        seconds => Ok(seconds.map(UnixSeconds::new)),
     }
 }

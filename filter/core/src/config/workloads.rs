@@ -161,8 +161,7 @@ fn check_exchange(path: &Path<'_>, accept: &Accept, exchange: &Exchange, agent: 
             let Kind::ClientCredentials { subject } = &acquisition.kind else {
                 return Err(refused(acquisition.kind.word()));
             };
-            let credential = agent.credential.as_ref().and_then(|own| own.at(&acquisition.server.name, 0));
-            if credential.is_none() {
+            if !agent.credential.as_ref().is_some_and(|own| own.is_for(&acquisition.server.name)) {
                 return Err(of_agent.field("credential").missing(
                     "{\"private_key_jwt\": ...}",
                     format!("{place}.client_credentials asks {} as this agent", quoted(&acquisition.server.name)),

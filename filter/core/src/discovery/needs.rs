@@ -5,6 +5,7 @@ use crate::config::{
 };
 use crate::exchange::form::{CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE};
 use crate::limits::CLIENT_KEYS_MAX;
+use crate::time::UnixSeconds;
 
 /// What a metadata document must have, and what it should list.
 #[derive(Debug, Default)]
@@ -37,7 +38,9 @@ impl Needs {
             return needs;
         }
         for credential in config.agents.iter().filter_map(|agent| agent.credential.as_ref()) {
-            for method in (0..CLIENT_KEYS_MAX).filter_map(|nth| credential.at(&server.name, nth)) {
+            for method in
+                (0..CLIENT_KEYS_MAX).filter_map(|nth| credential.at(&server.name, nth, UnixSeconds::new(u64::MAX)))
+            {
                 note(&mut needs.methods, word(&method));
             }
         }

@@ -9,11 +9,12 @@ use crate::flight::{Callout, FlightId};
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
+use crate::time::UnixSeconds;
 
 impl ExchangeRequest {
     /// True where the agent has a further key or secret at `server`.
-    pub(crate) fn has_credential(&self, server: &AuthorizationServer, nth: usize) -> bool {
-        self.agent.credential.as_ref().is_some_and(|credential| credential.at(&server.name, nth).is_some())
+    pub(crate) fn has_credential(&self, server: &AuthorizationServer, nth: usize, now: UnixSeconds) -> bool {
+        self.agent.credential.as_ref().is_some_and(|credential| credential.at(&server.name, nth, now).is_some())
     }
 
     /// The first of two calls (hop 7): RFC 8693 token exchange for a grant that another server takes.

@@ -54,7 +54,7 @@ impl Form {
         endpoint: &Endpoint,
         ambient: &mut Ambient<'_>,
     ) -> Result<Self, Rejection> {
-        let method = agent.credential.as_ref().and_then(|credential| credential.at(&server.name, nth));
+        let method = agent.credential.as_ref().and_then(|credential| credential.at(&server.name, nth, ambient.now));
         let client = agent.client_id(&server.name);
         match method.ok_or(Rejection::Internal("acting agent without a credential"))? {
             ClientAuthentication::PrivateKeyJwt(key) => {

@@ -125,7 +125,7 @@ impl Plugin {
                 Err(rejection) => Next::Land(Err((hop, rejection))),
             },
             (Progress::AskedForGrant { .. } | Progress::AskedForToken { .. }, Arrival::Answer(answer))
-                if answer::is_unknown_client(&answer) && next_key(hop, &request, &mut credentials) =>
+                if answer::is_unknown_client(&answer) && next_key(hop, &request, &mut credentials, ambient.now) =>
             {
                 begin(id, &request, credentials, ambient, step)
             }
@@ -347,12 +347,12 @@ impl Plugin {
 /// Turns to the agent's other key at the server that refused the first one; false where there is none, or where it was tried.
 ///
 /// A call whose client was not known did nothing, so it may be made anew; a grant that went with it is not sent again, but asked for afresh.
-fn next_key(hop: Hop, request: &ExchangeRequest, credentials: &mut Credentials) -> bool {
+fn next_key(hop: Hop, request: &ExchangeRequest, credentials: &mut Credentials, now: UnixSeconds) -> bool {
     let (server, nth) = match request.exchange.kind.grant() {
         Some(grant) if hop.number() == 7 => (&grant.idp, &mut credentials.for_grant),
         Some(_) | None => (&request.exchange.server, &mut credentials.for_token),
     };
-    let has_another = *nth == 0 && request.has_credential(server, 1);
+    let has_another = *nth == 0 && request.has_credential(server, 1, now);
     if has_another {
         *nth = 1;
     }

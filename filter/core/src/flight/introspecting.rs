@@ -91,7 +91,9 @@ impl Plugin {
         };
         let told = match arrival {
             Arrival::Start => None,
-            Arrival::Answer(answer) if is_unknown_client(&answer) && asking.nth == 0 && has_another(&asking) => {
+            Arrival::Answer(answer)
+                if is_unknown_client(&answer) && asking.nth == 0 && has_another(&asking, ambient.now) =>
+            {
                 asking.nth = 1;
                 None
             }
@@ -134,9 +136,9 @@ fn word(told: &Result<Told, Rejection>) -> &'static str {
     }
 }
 
-fn has_another(asking: &Asking) -> bool {
+fn has_another(asking: &Asking, now: UnixSeconds) -> bool {
     let credential = asking.introspection.client.credential.as_ref();
-    credential.is_some_and(|credential| credential.at(&asking.server.name, 1).is_some())
+    credential.is_some_and(|credential| credential.at(&asking.server.name, 1, now).is_some())
 }
 
 /// RFC 7662 §2.1.

@@ -2,10 +2,10 @@
 
 use actgate_core::algorithm::Algorithms;
 use actgate_core::config::{
-    AgentStatus, AssertionAudience, CallerProof, Config, Demand, Exchange, IssuedTokenFormat, KeySource, Location,
-    McpPolicy, Presenter, Protocol, Resource, SubjectTokenType, Verdict,
+    AgentStatus, AssertionAudience, CallerProof, ClientAuthentication, Config, Demand, Exchange, IssuedTokenFormat,
+    KeySource, Location, McpPolicy, Presenter, Protocol, Resource, SubjectTokenType, Verdict,
 };
-use actgate_core::time::{Millis, Seconds};
+use actgate_core::time::{Millis, Seconds, UnixSeconds};
 use serde_json::json;
 
 use crate::document::{Edit, edited, good, read};
@@ -122,5 +122,29 @@ fn other_good_values_are_accepted() {
     ] {
         let outcome = read(&edited(&[Edit::Set(pointer, value.clone())]));
         assert!(outcome.is_ok(), "{pointer} {value}: {:?}", outcome.err());
+    }
+}
+
+#[test]
+fn a_key_signs_from_its_beginning_on_and_before_the_older_one() {
+    let key = |kid: &str, not_before: Option<u64>| {
+        let mut key = json!({"alg": "ES256", "kid": kid, "key": {"env": "KEY"}});
+        key["not_before"] = json!(not_before);
+        if not_before.is_none() {
+            key.as_object_mut().unwrap().remove("not_before");
+        }
+        key
+    };
+    for keys in [[key("old", None), key("new", Some(100))], [key("new", Some(100)), key("old", None)]] {
+        let config = read(&edited(&[Edit::Set("/agents/wlp2/credential/private_key_jwt", json!(keys))])).unwrap();
+        let agent = config.agents.by_id("wlp2").unwrap();
+        let credential = agent.credential.as_ref().unwrap();
+        let kid = |nth, now| match credential.at("idp", nth, UnixSeconds::new(now)) {
+            Some(ClientAuthentication::PrivateKeyJwt(key)) => key.kid.clone(),
+            _none => None,
+        };
+        let (old, new) = (Some("old".to_owned()), Some("new".to_owned()));
+        assert_eq!((kid(0, 99), kid(1, 99)), (old.clone(), None));
+        assert_eq!((kid(0, 100), kid(1, 100), kid(2, 100)), (new, old, None));
     }
 }

@@ -196,6 +196,10 @@ fn client_authentication() {
         ),
         (&[Edit::Set("/agents/wlp2/credential/private_key_jwt", json!([key, key]))], "accepted"),
         (
+            &[Edit::Set("/agents/wlp2/credential/private_key_jwt/not_before", json!(1))],
+            "agents.wlp2.credential.private_key_jwt: found not_before in every key; want a key without it: there would be a time when the agent could not authenticate",
+        ),
+        (
             &[Edit::Set(at, json!({"tls_client_auth": ["idp"]}))],
             "agents.wlp2.credential: found nothing for the server \"auroradb\"; want {\"private_key_jwt\": ...}: resources[0].exchange.id_jag exchanges tokens as this agent",
         ),
