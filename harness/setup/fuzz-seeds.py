@@ -57,7 +57,7 @@ def seed_answer(name, answer):
     if pieces:
         events = "event-stream" in (answer.get("content_type") or "")
         body = "".join(pieces).replace("query_knowledge_base", "query").encode()
-        write("list_answers", name, bytes([4 * len(pieces[0]) % 256 + events]) + body)
+        write("list_answers", name, bytes([2 * len(pieces[0]) % 256 + events]) + body)
 
 
 def seed_step(name, step):

@@ -15,15 +15,15 @@ const MAY: [&str; 4] = ["query", "write", "once", "twice"];
 /// What is put around what stays, at most, for each byte that came.
 const GROWTH: usize = 16;
 
-/// The first byte chooses the form, the mode of the host and the size of the pieces; the rest is the answer.
+/// The first byte chooses the form and the size of the pieces; the rest is the answer.
 pub fn list_answers(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else {
         return;
     };
-    let (events, headers_first) = (choice & 1 != 0, choice & 2 != 0);
-    let size = usize::from(choice >> 2).max(1);
-    let whole = answered(events, headers_first, body, body.len().max(1));
-    let pieces = answered(events, headers_first, body, size);
+    let events = choice & 1 != 0;
+    let size = usize::from(choice >> 1).max(1);
+    let whole = answered(events, body, body.len().max(1));
+    let pieces = answered(events, body, size);
     assert_eq!(whole, pieces, "what is withheld depends on how the answer was cut");
     assert!(whole.len() <= (body.len() + 1).saturating_mul(GROWTH) + 1024, "{} of {}", whole.len(), body.len());
     let text = String::from_utf8_lossy(&whole);
@@ -34,19 +34,13 @@ pub fn list_answers(data: &[u8]) {
 }
 
 /// What the caller gets of `body`.
-fn answered(events: bool, headers_first: bool, body: &[u8], size: usize) -> Vec<u8> {
-    let mut gateway = Gateway::new(Options { headers_first, inline_keys: true });
+fn answered(events: bool, body: &[u8], size: usize) -> Vec<u8> {
+    let mut gateway = Gateway::new(Options { headers_first: false, inline_keys: true });
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string();
-    let intended = crate::gateway::Intent { operation: headers_first.then_some("(resource)"), ..intent(Some(TOOLS)) };
-    sound_request(&mut gateway, "/tools", &[], intended);
-    if headers_first {
-        exchange(&mut gateway);
-    }
+    sound_request(&mut gateway, "/tools", &[], intent(Some(TOOLS)));
     gateway.body(1, Some(list.as_bytes()), Some("tools/list"));
-    if !headers_first {
-        exchange(&mut gateway);
-    }
-    assert_eq!(gateway.forwarded, 1, "{:?}", gateway.refused);
+    exchange(&mut gateway);
+    assert!(gateway.forwarded == 1 && gateway.refused.is_empty(), "{:?}", gateway.refused);
     let content_type: &[u8] = if events { b"text/event-stream" } else { b"application/json" };
     gateway.list_answer(1, content_type, body, size)
 }
@@ -73,7 +67,7 @@ impl Gateway {
             match plan.handle_response_body(piece, false) {
                 BodyStep::Pass => out.extend_from_slice(piece),
                 BodyStep::Replace { bytes, event } => {
-                    event.iter().for_each(|event| crate::gateway::unspoken(&event.to_json()));
+                    event.iter().for_each(|event| self.hear(&event.to_json()));
                     out.extend_from_slice(&bytes);
                 }
                 BodyStep::Withdraw { bytes, .. } => {
