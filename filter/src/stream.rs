@@ -7,7 +7,8 @@ use proxy_wasm::types::Action;
 
 use actgate_core::digest::from_hex;
 use actgate_core::flow::{BodyVerdict, handle_request_headers};
-use actgate_core::request::{Peer, RequestHead, StreamId};
+use actgate_core::plugin::Plugin;
+use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 
 use crate::host::{self, Buffer, Map};
 use crate::worker::{Stage, Worker};
@@ -69,7 +70,13 @@ impl Stream {
                     let Ok(body) = self.body(size) else {
                         return self.unreadable();
                     };
-                    then.handle_body(&body, &mut plan)
+                    let judge = |plugin: &mut Plugin, ambient: &mut Ambient<'_>| {
+                        then.handle_body(plugin, ambient, &body, &mut plan)
+                    };
+                    let Some(verdict) = self.worker.handle(judge) else {
+                        return self.unreadable();
+                    };
+                    verdict
                 } else {
                     self.worker.put(self.id, Stage::Checking { limit, then, plan });
                     return Action::Pause;

@@ -201,7 +201,11 @@ impl CoreGateway {
             replace(&mut body, edit);
         }
         if let BodyPlan::HoldUntil { limit, then } = forward.body {
-            let verdict = if body.len() > limit { then.handle_too_large() } else { then.handle_body(&body, &mut plan) };
+            let verdict = if body.len() > limit {
+                then.handle_too_large()
+            } else {
+                self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body, &mut plan))
+            };
             match verdict {
                 BodyVerdict::Release => {}
                 BodyVerdict::Replace(edit) => replace(&mut body, &edit),

@@ -41,6 +41,7 @@ mod text;
 mod value_rules;
 pub mod workloads;
 
+use core::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -102,6 +103,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// SHA-256 of the document: tells what was exchanged under one configuration from what was under another.
     pub digest: [u8; 32],
+    /// SHA-256 of what the document names and the environment holds. It is never shown: a short secret could be guessed by it.
+    pub environment: Redacted<[u8; 32]>,
 }
 
 impl Config {
@@ -118,6 +121,8 @@ impl Config {
             let path = root.field("allow_on_headers_stop_iteration");
             path.missing("true or false", "the same value as this filter has in Envoy; the filter cannot see it")
         })?;
+        let read = Environment::new(env);
+        let env: &dyn Fn(&str) -> Option<String> = &|name| read.get(name);
         let mut warnings = Vec::new();
         let path = root.field("authorization_servers");
         let servers = server::check_all(&path, raw.authorization_servers.as_ref(), &mut warnings)?;
@@ -150,7 +155,35 @@ impl Config {
             sharing,
             warnings,
             digest: sha256(document),
+            environment: Redacted::new(read.digest()),
         })
+    }
+}
+
+/// The environment, and what of it was read.
+struct Environment<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+    read: RefCell<BTreeMap<String, [u8; 32]>>,
+}
+
+impl<'a> Environment<'a> {
+    fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { env, read: RefCell::default() }
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        let value = (self.env)(name)?;
+        if let Ok(mut read) = self.read.try_borrow_mut() {
+            read.insert(name.to_owned(), sha256(value.as_bytes()));
+        }
+        Some(value)
+    }
+
+    /// Of names and values, in the order of the names.
+    fn digest(self) -> [u8; 32] {
+        let read = self.read.take();
+        let parts = read.iter().flat_map(|(name, value)| [sha256(name.as_bytes()), *value]);
+        sha256(&parts.collect::<Vec<_>>().concat())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Opaque tokens, known by what their server says of them (RFC 7662).
 //!
-//! What is kept is an answer: that server said this of exactly this text, then. A hit compares server and whole text; a digest only says where to look.
+//! What is kept is an answer: that server said this of exactly this text to that client, then. A hit compares all three; a digest only says where to look.
 //! On every use the claims are checked as those of a JWT are, by the rules of the resource at hand, and an answer is as old as that resource allows.
 //! Answers that a token is not active are kept apart and shortly, so that a flood of invented tokens drives out no other.
 //! A text that any reader may take for a JWT is never asked about.
@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::base64url;
 use crate::bearer::Scheme;
+use crate::config::{AuthorizationServer, Introspection};
 use crate::digest::sha256;
 use crate::jwt::verify::{TokenRules, claims_stand};
 use crate::jwt::{Claims, JwtError};
@@ -69,14 +70,27 @@ pub enum Told {
     Inactive,
 }
 
-/// Where an answer is looked for: a digest of server and token. Never the answer whether it is the one.
+/// Who is asked, and by whom: a server may tell each client something else (RFC 7662 §2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parties {
+    pub(crate) server: String,
+    pub(crate) client: String,
+}
+
+impl Parties {
+    pub(crate) fn of(server: &AuthorizationServer, introspection: &Introspection) -> Self {
+        Self { server: server.name.clone(), client: introspection.client.id.clone() }
+    }
+}
+
+/// Where an answer is looked for: a digest of both parties and the token. Never the answer whether it is the one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place([u8; 32]);
 
 impl Place {
-    pub(crate) fn of(server: &str, token: &str) -> Self {
-        // No name of a server has this byte.
-        Self(sha256(format!("{server}\0{token}").as_bytes()))
+    pub(crate) fn of(Parties { server, client }: &Parties, token: &str) -> Self {
+        // No name of a server has this byte, nor has a token.
+        Self(sha256(format!("{server}\0{token}\0{client}").as_bytes()))
     }
 }
 
@@ -107,15 +121,15 @@ pub(crate) fn check_form(token: &str) -> Result<(), JwtError> {
 }
 
 struct Entry<T> {
-    server: String,
+    parties: Parties,
     token: Redacted<Box<str>>,
     told_at: UnixSeconds,
     told: T,
 }
 
 impl<T> Entry<T> {
-    fn is(&self, server: &str, token: &str) -> bool {
-        self.server == server && **self.token.expose() == *token
+    fn is(&self, parties: &Parties, token: &str) -> bool {
+        self.parties == *parties && **self.token.expose() == *token
     }
 
     /// Not before it was told either: a clock that was set back would keep it for longer.
@@ -146,31 +160,31 @@ impl Default for IntrospectedTokens {
 }
 
 impl IntrospectedTokens {
-    /// What `server` said of this very token, no longer ago than `age_max`.
-    pub(crate) fn find(&mut self, server: &str, token: &str, age_max: Seconds, now: UnixSeconds) -> Option<Told> {
-        if self.is_inactive(server, token, now) {
+    /// What was said of this very token between `parties`, no longer ago than `age_max`.
+    pub(crate) fn find(&mut self, parties: &Parties, token: &str, age_max: Seconds, now: UnixSeconds) -> Option<Told> {
+        if self.is_inactive(parties, token, now) {
             return Some(Told::Inactive);
         }
-        let place = Place::of(server, token);
+        let place = Place::of(parties, token);
         let entry = self.active.peek(&place)?;
-        if !entry.is(server, token) || !entry.is_younger_than(age_max, now) {
+        if !entry.is(parties, token) || !entry.is_younger_than(age_max, now) {
             return None;
         }
         self.active.touch(place).map(|entry| Told::Active(Arc::clone(&entry.told)))
     }
 
-    /// True where `server` said a moment ago that this very token is not active.
-    pub(crate) fn is_inactive(&self, server: &str, token: &str, now: UnixSeconds) -> bool {
+    /// True where it was said a moment ago that this very token is not active.
+    pub(crate) fn is_inactive(&self, parties: &Parties, token: &str, now: UnixSeconds) -> bool {
         let age_max = Seconds::new(INACTIVE_TOKEN_SECONDS);
-        let entry = self.inactive.peek(&Place::of(server, token));
-        entry.is_some_and(|entry| entry.is(server, token) && entry.is_younger_than(age_max, now))
+        let entry = self.inactive.peek(&Place::of(parties, token));
+        entry.is_some_and(|entry| entry.is(parties, token) && entry.is_younger_than(age_max, now))
     }
 
-    /// Keeps what `server` says of `token` now. A later answer takes the place of an earlier one, whichever they are.
-    pub(crate) fn keep(&mut self, server: &str, token: &str, told: &Told, now: UnixSeconds) {
-        let place = Place::of(server, token);
+    /// Keeps what is said of `token` now. A later answer takes the place of an earlier one, whichever they are.
+    pub(crate) fn keep(&mut self, parties: &Parties, token: &str, told: &Told, now: UnixSeconds) {
+        let place = Place::of(parties, token);
         let text: Box<str> = token.into();
-        let (server, bytes) = (server.to_owned(), text.len().saturating_add(KNOWN_TOKEN_OVERHEAD_BYTES));
+        let (parties, bytes) = (parties.clone(), text.len().saturating_add(KNOWN_TOKEN_OVERHEAD_BYTES));
         let token = Redacted::new(text);
         match told {
             Told::Active(told) => {
@@ -178,11 +192,11 @@ impl IntrospectedTokens {
                 let told = Arc::clone(told);
                 // Parsed JSON takes a few times the room of its text.
                 let bytes = bytes.saturating_add(told.bytes.saturating_mul(4));
-                self.active.insert(place, Entry { server, token, told_at: now, told }, bytes);
+                self.active.insert(place, Entry { parties, token, told_at: now, told }, bytes);
             }
             Told::Inactive => {
                 self.active.remove(&place);
-                self.inactive.insert(place, Entry { server, token, told_at: now, told: () }, bytes);
+                self.inactive.insert(place, Entry { parties, token, told_at: now, told: () }, bytes);
             }
         }
     }
@@ -227,60 +241,69 @@ mod tests {
         Told::Active(Arc::new(Introspected { claims, token_type: None, bytes: 100 }))
     }
 
+    fn parties(server: &str, client: &str) -> Parties {
+        Parties { server: server.to_owned(), client: client.to_owned() }
+    }
+
+    fn s() -> Parties {
+        parties("s", "c")
+    }
+
     fn find(tokens: &mut IntrospectedTokens, token: &str, age: u64, now: u64) -> Option<bool> {
-        let told = tokens.find("s", token, Seconds::new(age), at(now));
+        let told = tokens.find(&s(), token, Seconds::new(age), at(now));
         told.map(|told| matches!(told, Told::Active(_)))
     }
 
     #[test]
     fn an_answer_is_for_one_text_of_one_server_and_as_old_as_is_allowed() {
         let mut tokens = IntrospectedTokens::default();
-        tokens.keep("s", "abc", &active(600), at(0));
+        tokens.keep(&s(), "abc", &active(600), at(0));
         assert_eq!(find(&mut tokens, "abc", 30, 29), Some(true));
         assert_eq!(find(&mut tokens, "abc", 30, 30), None);
         assert_eq!(find(&mut tokens, "abc", 0, 0), None);
         assert_eq!(find(&mut tokens, "abd", 30, 0), None);
-        assert!(tokens.find("t", "abc", Seconds::new(30), at(0)).is_none());
+        assert!(tokens.find(&parties("t", "c"), "abc", Seconds::new(30), at(0)).is_none());
+        assert!(tokens.find(&parties("s", "d"), "abc", Seconds::new(30), at(0)).is_none());
     }
 
     #[test]
     fn a_digest_alone_decides_nothing() {
         let mut tokens = IntrospectedTokens::default();
         let entry = Entry {
-            server: "s".to_owned(),
+            parties: s(),
             token: Redacted::new("another".into()),
             told_at: at(0),
             told: Arc::new(Introspected { claims: claims(&json!({"exp": NOW + 9})), token_type: None, bytes: 1 }),
         };
-        tokens.active.insert(Place::of("s", "abc"), entry, 1);
+        tokens.active.insert(Place::of(&s(), "abc"), entry, 1);
         assert_eq!(find(&mut tokens, "abc", 30, 0), None);
-        let entry = Entry { server: "s".to_owned(), token: Redacted::new("another".into()), told_at: at(0), told: () };
-        tokens.inactive.insert(Place::of("s", "abc"), entry, 1);
-        assert!(!tokens.is_inactive("s", "abc", at(0)));
+        let entry = Entry { parties: s(), token: Redacted::new("another".into()), told_at: at(0), told: () };
+        tokens.inactive.insert(Place::of(&s(), "abc"), entry, 1);
+        assert!(!tokens.is_inactive(&s(), "abc", at(0)));
     }
 
     #[test]
     fn what_is_not_active_is_forgotten_soon_and_until_then_counts_against_an_earlier_answer() {
         let mut tokens = IntrospectedTokens::default();
-        tokens.keep("s", "abc", &active(600), at(0));
-        tokens.keep("s", "abc", &Told::Inactive, at(1));
+        tokens.keep(&s(), "abc", &active(600), at(0));
+        tokens.keep(&s(), "abc", &Told::Inactive, at(1));
         assert_eq!(find(&mut tokens, "abc", 300, INACTIVE_TOKEN_SECONDS), Some(false));
         assert_eq!(find(&mut tokens, "abc", 300, INACTIVE_TOKEN_SECONDS + 1), None);
-        tokens.keep("s", "abc", &active(600), at(2));
+        tokens.keep(&s(), "abc", &active(600), at(2));
         assert_eq!(find(&mut tokens, "abc", 300, 2), Some(true));
     }
 
     #[test]
     fn invented_tokens_drive_out_no_others() {
         let mut tokens = IntrospectedTokens::default();
-        tokens.keep("s", "good", &active(600), at(0));
+        tokens.keep(&s(), "good", &active(600), at(0));
         for nth in 0..=INACTIVE_TOKENS_MAX {
-            tokens.keep("s", &format!("invented-{nth}"), &Told::Inactive, at(0));
+            tokens.keep(&s(), &format!("invented-{nth}"), &Told::Inactive, at(0));
         }
         assert_eq!(find(&mut tokens, "good", 30, 0), Some(true));
         assert_eq!(tokens.inactive.len(), INACTIVE_TOKENS_MAX);
         for nth in 0..=INTROSPECTED_TOKENS_MAX {
-            tokens.keep("s", &format!("other-{nth}"), &active(600), at(0));
+            tokens.keep(&s(), &format!("other-{nth}"), &active(600), at(0));
         }
         assert_eq!(tokens.active.len(), INTROSPECTED_TOKENS_MAX);
         assert_eq!(find(&mut tokens, "good", 30, 0), Some(true), "it was used again");
@@ -289,8 +312,8 @@ mod tests {
     #[test]
     fn what_has_ended_is_forgotten() {
         let mut tokens = IntrospectedTokens::default();
-        tokens.keep("s", "abc", &active(5), at(0));
-        tokens.keep("s", "abd", &Told::Inactive, at(0));
+        tokens.keep(&s(), "abc", &active(5), at(0));
+        tokens.keep(&s(), "abd", &Told::Inactive, at(0));
         tokens.prune(at(4));
         assert_eq!(tokens.len(), 2);
         tokens.prune(at(5));
@@ -322,9 +345,9 @@ mod tests {
     #[test]
     fn debug_shows_no_token() {
         let mut tokens = IntrospectedTokens::default();
-        tokens.keep("s", "secret", &active(5), at(0));
+        tokens.keep(&s(), "secret", &active(5), at(0));
         assert_eq!(format!("{tokens:?}"), "IntrospectedTokens(1)");
-        let told = tokens.find("s", "secret", Seconds::new(9), at(0)).unwrap();
+        let told = tokens.find(&s(), "secret", Seconds::new(9), at(0)).unwrap();
         assert!(!format!("{told:?}").contains("exp"));
     }
 }

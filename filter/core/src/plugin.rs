@@ -34,6 +34,8 @@ pub struct Plugin {
     pub(crate) introspected: IntrospectedTokens,
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
+    /// Transaction tokens that were returned. One comes for each request: among the grants they would drive those out.
+    pub(crate) transactions: SpentGrants,
     pub(crate) proofs: UsedProofs,
     pub(crate) refused: RefusedTokens,
     pub(crate) refusals: Refusals,
@@ -69,6 +71,7 @@ impl Plugin {
             introspected: IntrospectedTokens::default(),
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),
+            transactions: SpentGrants::default(),
             proofs: UsedProofs::default(),
             refused: RefusedTokens::default(),
             refusals: Refusals::default(),

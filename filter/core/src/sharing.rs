@@ -179,7 +179,7 @@ impl Sharing {
             return true;
         };
         let made = slot::make_all(shared);
-        self.seal = made.then(|| Seal::new(secret, &config.digest));
+        self.seal = made.then(|| Seal::new(secret, [&config.digest, config.environment.expose()]));
         made
     }
 

@@ -222,7 +222,7 @@ impl Gateway {
             }
             Some(Waiting::Held(then, mut plan)) => {
                 let verdict = match body {
-                    Some(body) => then.handle_body(body, &mut plan),
+                    Some(body) => self.ask(|plugin, ambient| then.handle_body(plugin, ambient, body, &mut plan)),
                     None => then.handle_too_large(),
                 };
                 match verdict {

@@ -275,5 +275,6 @@ pub fn config(options: Options) -> Config {
         sharing: read.sharing.clone(),
         warnings: read.warnings.clone(),
         digest: read.digest,
+        environment: read.environment.clone(),
     }
 }

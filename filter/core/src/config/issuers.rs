@@ -60,11 +60,18 @@ pub(super) fn check(
                 format!("{} has its audience already", quoted(&server.name)),
             ));
         }
-        let audience = raw.audience.as_deref().map_or_else(
+        let other = raw.audience.as_deref().map_or_else(
             || Ok(audience.to_owned()),
             |value| text::text(&path.field("audience"), value, URL_BYTES_MAX),
         )?;
-        checked.push(OtherIssuer { server, audience });
+        if let Some(agent) = around.agents.by_audience(&other).filter(|_| other != audience) {
+            return Err(path.field("audience").found(
+                &other,
+                "an audience that stands for the same agent, or for none",
+                format!("it is the resource of {}, whose tokens another agent would use", quoted(&agent.id)),
+            ));
+        }
+        checked.push(OtherIssuer { server, audience: other });
     }
     Ok(checked)
 }

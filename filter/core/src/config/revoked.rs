@@ -70,23 +70,23 @@ impl Revoked {
         Ok(())
     }
 
-    /// Refuses what a withdrawn actor does or has passed on, and what is done as a withdrawn agent.
+    /// Refuses what a withdrawn actor does or has passed on, and what is done by one of `others`: the agent, the client, a subject that is no human.
     ///
     /// An actor is withdrawn in every namespace: history may refuse.
     ///
     /// # Errors
     ///
     /// [`Rejection::ActorRevoked`].
-    pub(crate) fn refuse_actors(
+    pub(crate) fn refuse_actors<'a>(
         &self,
         issued_at: Option<UnixSeconds>,
         chain: Option<&ActorChain>,
-        agent: &str,
+        mut others: impl Iterator<Item = &'a str>,
         now: UnixSeconds,
     ) -> Result<(), Rejection> {
         let withdrawn = |id: &str| self.actors.get(id).is_some_and(|bounds| bounds.hold(issued_at, now));
         let in_chain = chain.is_some_and(|chain| chain.iter().any(|actor| withdrawn(actor.sub())));
-        if in_chain || withdrawn(agent) { Err(Rejection::ActorRevoked) } else { Ok(()) }
+        if in_chain || others.any(withdrawn) { Err(Rejection::ActorRevoked) } else { Ok(()) }
     }
 }
 

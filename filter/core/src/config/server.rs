@@ -165,6 +165,7 @@ fn check(
             &path.field("client_assertion_audience"),
             raw.client_assertion_audience.as_deref(),
             token_endpoint.as_ref(),
+            discovery.as_ref().is_some_and(|discovery| !discovery.authorities.is_empty()),
         )?,
         token_endpoint,
         introspection_endpoint,
@@ -307,9 +308,16 @@ fn check_assertion_audience(
     path: &Path<'_>,
     value: Option<&str>,
     token_endpoint: Option<&Location>,
+    names_hosts: bool,
 ) -> Result<AssertionAudience, ConfigError> {
     match (value, token_endpoint) {
         (None | Some("issuer"), _) => Ok(AssertionAudience::Issuer),
+        // Elsewhere than at the issuer's own host, the document that names the endpoint would choose whom an assertion is good for.
+        (Some(value @ "token_endpoint"), Some(Location::Discovered)) if names_hosts => Err(path.found(
+            value,
+            "\"issuer\" or a URL",
+            "with discovery.authorities the server could name another server's endpoint, and an assertion would be good there",
+        )),
         (Some("token_endpoint"), Some(_)) => Ok(AssertionAudience::TokenEndpoint),
         (Some(value @ "token_endpoint"), None) => {
             Err(path.found(value, "\"issuer\", or a token_endpoint beside it", "this server has no token_endpoint"))

@@ -67,18 +67,20 @@ impl AuthorizedDelegation {
         let claims = token.claims;
         // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
         let subject = claims.subject().map_err(Rejection::Token)?;
-        let _ = claims.client_id().map_err(Rejection::Token)?;
+        let client = claims.client_id().map_err(Rejection::Token)?;
         let _ = claims.jti().map_err(Rejection::Token)?;
         config.revoked.refuse_token(claims, now)?;
         check_scopes(claims, accept)?;
         let subject_profiles = subject_profiles(claims, accept)?;
+        check_subject_stands(subject, &subject_profiles, config)?;
         let chain = chain(claims, &accept.delegation)?;
         if let Some(chain) = &chain {
             check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
         let issued_at = claims.issued_at().map_err(Rejection::Token)?;
-        config.revoked.refuse_actors(issued_at, chain.as_ref(), &agent.id, now)?;
+        let others = [agent.id.as_str(), subject].into_iter().chain(client);
+        config.revoked.refuse_actors(issued_at, chain.as_ref(), others, now)?;
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
@@ -126,7 +128,7 @@ impl AuthorizedDelegation {
         if agent.status != AgentStatus::Active {
             return Err(Rejection::AgentInactive);
         }
-        config.revoked.refuse_actors(Some(now), None, &agent.id, now)?;
+        config.revoked.refuse_actors(Some(now), None, core::iter::once(agent.id.as_str()), now)?;
         let subject_profiles = Profiles::new([SERVICE]).map_err(|_| Rejection::Internal("no profile of a service"))?;
         if !subject_profiles.all_in(&accept.subject_profiles) {
             return Err(Rejection::SubjectProfileRefused);
@@ -267,6 +269,13 @@ fn subject_profiles(claims: &Claims, accept: &Accept) -> Result<Profiles, Reject
     let profiles = text.map_or_else(|| Ok(Profiles::unclassified()), Profiles::parse);
     let profiles = profiles.map_err(|_| Rejection::SubjectProfileRefused)?;
     if profiles.all_in(&accept.subject_profiles) { Ok(profiles) } else { Err(Rejection::SubjectProfileRefused) }
+}
+
+/// A subject that is a registered agent, and no human of the same name, acts through others only while it may act itself.
+fn check_subject_stands(subject: &str, profiles: &Profiles, config: &Config) -> Result<(), Rejection> {
+    let stands = |agent: &Arc<Agent>| agent.status == AgentStatus::Active;
+    let is_human = profiles.contains("user");
+    if is_human || config.agents.by_id(subject).is_none_or(stands) { Ok(()) } else { Err(Rejection::ActorInactive) }
 }
 
 fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<ActorChain>, Rejection> {

@@ -63,6 +63,8 @@ struct Entry {
     uses: u32,
     /// What the tool it was exchanged for allows; another tool of the same scopes may allow more.
     reuse_max: Option<u32>,
+    /// Other workers use it too, and nobody counts how often.
+    is_shared: bool,
 }
 
 /// The cache of one worker.
@@ -93,8 +95,8 @@ impl IssuedTokens {
             self.drop_key(key);
             return None;
         }
-        // Spent for this tool, and still good for another one of the same scopes.
-        if exhausted(reuse_max) {
+        // Spent for this tool, or used elsewhere uncounted; and still good for another one of the same scopes.
+        if exhausted(reuse_max) || (entry.is_shared && reuse_max.is_some()) {
             return None;
         }
         let entry = self.entries.touch(key)?;
@@ -126,9 +128,24 @@ impl IssuedTokens {
                 refresh_tried_at: None,
                 uses: 0,
                 reuse_max,
+                is_shared: false,
             },
             bytes,
         );
+    }
+
+    /// Keeps a token that another worker exchanged.
+    pub(crate) fn keep_shared(
+        &mut self,
+        key: ExchangeKey,
+        token: Arc<IssuedToken>,
+        subject_expires_at: UnixSeconds,
+        now: UnixSeconds,
+    ) {
+        self.keep(key, token, subject_expires_at, None, now);
+        if let Some(entry) = self.entries.peek_mut(&key) {
+            entry.is_shared = true;
+        }
     }
 
     /// Whether the token found under `key` should be exchanged anew ahead of its end; yes once in a while only, so that requests do not crowd.

@@ -163,8 +163,11 @@ fn rules(exchange: &Acquisition) -> String {
         Kind::IdJag(grant) | Kind::IdentityChaining(grant) => {
             format!("{} {:?} {:?} {:?}", grant.idp.name, grant.subject_token_type, grant.typ, grant.same_subject)
         }
-        // An actor token prints as `[redacted]`; it changes with the generation only.
-        Kind::TokenExchange(asked) => format!("{asked:?}"),
+        Kind::TokenExchange(asked) => {
+            // It prints as `[redacted]`, and two resources may differ in nothing else.
+            let actor = asked.actor_token.as_ref().map(|actor| sha256(actor.token.expose().as_bytes()));
+            format!("{asked:?} {actor:?}")
+        }
         Kind::ClientCredentials { subject } => format!("{subject:?}"),
         Kind::TransactionToken(asked) => format!("{asked:?}"),
     };

@@ -13,9 +13,10 @@ use crate::request::hex;
 /// The header that carries it; `Authorization` must not.
 pub(crate) const HEADER: &str = "txn-token";
 
-/// What tells one returned token from another: the same bytes twice are one transaction passed off as two.
+/// What tells one returned token from another: the same claims twice are one transaction passed off as two, however they are signed.
 pub(crate) fn name_of(token: &str) -> String {
-    format!("txn {}", hex(&sha256(token.as_bytes())))
+    let claims = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+    format!("txn {}", hex(&sha256(claims.as_bytes())))
 }
 
 /// Checks the claims of a returned token. Its signature, issuer, `typ` and times were verified before.

@@ -81,6 +81,11 @@ impl Exchanging {
         Self { request, progress: Progress::Queued, credentials: Credentials::default(), reuse_max }
     }
 
+    /// True while it has made no call.
+    pub(super) const fn is_queued(&self) -> bool {
+        matches!(self.progress, Progress::Queued)
+    }
+
     /// What is asked for.
     pub(super) const fn request(&self) -> &ExchangeRequest {
         &self.request
@@ -288,7 +293,8 @@ impl Plugin {
             return Ok(());
         };
         let name = transaction::name_of(response.token.expose());
-        if self.spent.spend(&request.exchange.server.issuer, &name) { Ok(()) } else { Err(Rejection::GrantReplayed) }
+        let issuer = &request.exchange.server.issuer;
+        if self.transactions.spend(issuer, &name) { Ok(()) } else { Err(Rejection::GrantReplayed) }
     }
 
     fn verify_returned(

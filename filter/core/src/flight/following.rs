@@ -39,7 +39,7 @@ impl Plugin {
         }
         let wanted = self.wanted(key, subject_ends, ambient.now);
         if let Some(token) = self.sharing.find(item_of(key), ambient, |held| wanted.takes(held, scopes)) {
-            self.issued.keep(key, Arc::new(token), subject_ends, None, ambient.now);
+            self.issued.keep_shared(key, Arc::new(token), subject_ends, ambient.now);
         }
     }
 
@@ -118,7 +118,7 @@ impl Plugin {
         }
         let outcome = outcome.map(Arc::new);
         match &outcome {
-            Ok(token) => self.issued.keep(key, Arc::clone(token), request.subject_expires_at, None, now),
+            Ok(token) => self.issued.keep_shared(key, Arc::clone(token), request.subject_expires_at, now),
             Err(rejection) => self.refusals.note(key, *rejection, now),
         }
         step.landings.extend(flight.streams().map(|stream| (stream, Landing::Token(outcome.clone()))));

@@ -10,7 +10,7 @@ use super::{Callout, FlightId, Landing, RootStep};
 use crate::config::{AuthorizationServer, Introspection};
 use crate::exchange::answer::{is_transient, is_unknown_client};
 use crate::exchange::form::Form;
-use crate::introspection::{Place, Told, answer};
+use crate::introspection::{Parties, Place, Told, answer};
 use crate::limits::EXCHANGE_ATTEMPTS_MAX;
 use crate::plugin::Plugin;
 use crate::record::Event;
@@ -44,7 +44,7 @@ impl Asking {
 }
 
 impl Plugin {
-    /// Lets `stream` wait for what the server says of `token`, asked by somebody else already or for it.
+    /// Lets `stream` wait for what the server says of `token`, asked by somebody else already or for it; true where it is asked for it.
     pub(crate) fn join_introspection(
         &mut self,
         server: &Arc<AuthorizationServer>,
@@ -52,10 +52,11 @@ impl Plugin {
         token: &Redacted<String>,
         stream: StreamId,
         now: UnixSeconds,
-    ) -> Result<FlightId, Rejection> {
-        let place = Place::of(&server.name, token.expose());
+    ) -> Result<(FlightId, bool), Rejection> {
+        let place = Place::of(&Parties::of(server, introspection), token.expose());
         let joined = self.flights.asking(place);
-        let id = match joined.filter(|(_, asking)| asking.is_about(server, introspection, token)).map(|(id, _)| id) {
+        let joined = joined.filter(|(_, asking)| asking.is_about(server, introspection, token)).map(|(id, _)| id);
+        let id = match joined {
             Some(id) => id,
             None => {
                 let claims = vec![Claim::Endpoint(introspection.endpoint.url.clone())];
@@ -75,7 +76,7 @@ impl Plugin {
             }
         };
         self.flights.enlist(id, Waiter::Stream(stream))?;
-        Ok(id)
+        Ok((id, joined.is_none()))
     }
 
     pub(super) fn advance_introspection(
@@ -115,7 +116,8 @@ impl Plugin {
             },
         };
         if let Ok(told) = &told {
-            self.introspected.keep(&asking.server.name, asking.token.expose(), told, ambient.now);
+            let parties = Parties::of(&asking.server, &asking.introspection);
+            self.introspected.keep(&parties, asking.token.expose(), told, ambient.now);
         }
         step.events.push(Event::Introspected { server: asking.server.name.clone(), code: word(&told) });
         let flight = Flight { stage: Stage::Introspecting(asking), ..flight };

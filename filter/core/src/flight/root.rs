@@ -114,10 +114,15 @@ impl Plugin {
         }
     }
 
-    /// What waited for keys or metadata goes on in the same callback.
+    /// What waited for keys or metadata goes on in the same callback; what has made no call yet takes its turn among the others.
     fn tell_flights(&mut self, ambient: &mut Ambient<'_>, step: &mut RootStep) {
         while let Some(id) = self.fetched_for.pop_front() {
-            if let Some(flight) = self.flights.take(id) {
+            let Some(flight) = self.flights.take(id) else {
+                continue;
+            };
+            if flight.stage.is_queued() {
+                self.flights.start_again(id, flight);
+            } else {
                 self.go_on(id, flight, Arrival::Fetched, ambient, step);
             }
         }

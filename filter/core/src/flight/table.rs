@@ -35,6 +35,16 @@ pub(super) enum Stage {
     Exchanging(Box<Exchanging>),
 }
 
+impl Stage {
+    /// True for an exchange that has made no call yet.
+    pub(super) fn is_queued(&self) -> bool {
+        match self {
+            Self::Exchanging(exchanging) => exchanging.is_queued(),
+            Self::Fetching(_) | Self::Discovering(_) | Self::Introspecting(_) => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) stage: Stage,
@@ -209,6 +219,12 @@ impl Flights {
                 self.landed(&flight);
             }
         }
+    }
+
+    /// Puts back a flight that waited for metadata before its first call.
+    pub(super) fn start_again(&mut self, id: FlightId, flight: Flight) {
+        self.put_back(id, flight);
+        self.to_start.push_back(id);
     }
 
     /// Takes the next flight that waits to be started.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Acquisition, Exchange, Protocol, Resource};
+use crate::config::{Accept, Acquisition, Exchange, Protocol, Resource};
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
@@ -11,11 +11,13 @@ use crate::flow::admission::Arrived;
 use crate::flow::arrival::{Arrival, ToldBy};
 use crate::flow::{Answer, Joined, Lease};
 use crate::injection::Injection;
+use crate::introspection::Parties;
 use crate::jwt::JwtError;
 use crate::limits::INTROSPECTION_STANDS_SECONDS;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
 use crate::record::Source;
+use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::session::SESSION_ID;
@@ -290,7 +292,7 @@ impl Released {
     pub(super) fn let_go(self, now: UnixSeconds, transaction: Option<Issued>) -> Step {
         let Self { admitted, outgoing, operation, judged } = self;
         let agent = Arc::clone(admitted.delegation.agent());
-        let Arrived { context, strip, resource, arrival, .. } = admitted.arrived;
+        let Arrived { context, strip, resource, arrival, shown, .. } = admitted.arrived;
         if resource.transaction.is_some() != transaction.is_some() {
             return context.refuse(Rejection::Internal("released without its transaction token"));
         }
@@ -330,6 +332,7 @@ impl Released {
                     delegation: admitted.delegation,
                     granted: operation,
                     context: context.clone(),
+                    token: resource.accept.introspection.as_ref().and_then(|_| shown.token().cloned()),
                 })),
             },
         };
@@ -402,36 +405,54 @@ impl AwaitToken {
 
 /// The wait may have been long: what held before it must hold now.
 fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
-    let basis = admitted.delegation.basis();
+    let Arrived { resource, shown, .. } = &admitted.arrived;
+    still_stands(&admitted.delegation, &resource.accept, shown.token(), plugin, ambient)
+}
+
+fn still_stands(
+    delegation: &AuthorizedDelegation,
+    accept: &Accept,
+    token: Option<&Redacted<String>>,
+    plugin: &Plugin,
+    ambient: &Ambient<'_>,
+) -> Result<(), Rejection> {
+    let basis = delegation.basis();
     if let Basis::Workload(_) = basis {
         return Ok(());
     }
-    let issuer = admitted.delegation.claims().issuer().map_err(Rejection::Token)?;
-    let accept = &admitted.arrived.resource.accept;
+    let issuer = delegation.claims().issuer().map_err(Rejection::Token)?;
     let (server, _) = accept.issuer(issuer).ok_or(Rejection::Internal("admitted for an issuer not taken"))?;
-    let ends = admitted.delegation.expires_at().saturating_add(server.clock_skew);
+    let ends = delegation.expires_at().saturating_add(server.clock_skew);
     if ambient.now >= ends {
         return Err(Rejection::Token(JwtError::Expired));
     }
-    if admitted.delegation.authentication_ends().is_some_and(|ends| ambient.now >= ends) {
+    if delegation.authentication_ends().is_some_and(|ends| ambient.now >= ends) {
         return Err(Rejection::AuthenticationTooOld);
     }
     match basis {
         Basis::Key(thumbprint) if !plugin.keys.still_trusts(server, thumbprint, ambient.now) => {
             Err(Rejection::Token(JwtError::UnknownKid))
         }
-        Basis::Told(since) if still_active(admitted, plugin, *since, ambient.now) => Ok(()),
+        Basis::Told(since) if still_active(accept, token, plugin, *since, ambient.now) => Ok(()),
         Basis::Told(_) => Err(Rejection::TokenInactive),
         Basis::Key(_) | Basis::Workload(_) => Ok(()),
     }
 }
 
 /// Nobody learnt anything else of an opaque token meanwhile, and it is not long ago.
-fn still_active(admitted: &Admitted, plugin: &Plugin, since: UnixSeconds, now: UnixSeconds) -> bool {
-    let arrived = &admitted.arrived;
-    let server = &arrived.resource.accept.server.name;
-    let known = arrived.shown.token().map(|token| plugin.introspected.is_inactive(server, token.expose(), now));
-    known == Some(false) && now < since.saturating_add(Seconds::new(INTROSPECTION_STANDS_SECONDS))
+fn still_active(
+    accept: &Accept,
+    token: Option<&Redacted<String>>,
+    plugin: &Plugin,
+    since: UnixSeconds,
+    now: UnixSeconds,
+) -> bool {
+    let (Some(introspection), Some(token)) = (&accept.introspection, token) else {
+        return false;
+    };
+    let parties = Parties::of(&accept.server, introspection);
+    !plugin.introspected.is_inactive(&parties, token.expose(), now)
+        && now < since.saturating_add(Seconds::new(INTROSPECTION_STANDS_SECONDS))
 }
 
 pub(super) fn still_holds(
@@ -458,6 +479,8 @@ struct BodyCheck {
     delegation: AuthorizedDelegation,
     granted: Operation,
     context: crate::step::RefusalContext,
+    /// For opaque tokens, which only their text tells apart.
+    token: Option<Redacted<String>>,
 }
 
 /// What becomes of a held body.
@@ -474,9 +497,19 @@ pub enum BodyVerdict {
 
 impl CheckBody {
     /// Takes the whole body; `plan` learns what answer to expect to it.
-    pub fn handle_body(self, body: &[u8], plan: &mut ResponsePlan) -> BodyVerdict {
+    ///
+    /// A body may come slowly: what held when its headers went must hold still.
+    pub fn handle_body(
+        self,
+        plugin: &Plugin,
+        ambient: &Ambient<'_>,
+        body: &[u8],
+        plan: &mut ResponsePlan,
+    ) -> BodyVerdict {
         let mut check = *self.0;
-        let judged = check.judge(body).and_then(|operation| {
+        let accept = &check.resource.accept;
+        let stands = still_stands(&check.delegation, accept, check.token.as_ref(), plugin, ambient);
+        let judged = stands.and_then(|()| check.judge(body)).and_then(|operation| {
             plan.await_answer(&check.context, operation.lists)?;
             Ok(operation.edit.body)
         });

@@ -170,8 +170,13 @@ enum Wait<'t> {
 
 fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arrived, wait: Wait<'_>) -> Step {
     let may_wait = matches!(wait, Wait::Allowed);
+    let was_told = matches!(wait, Wait::Over(Some(Told::Active(_))));
     match decide(plugin, ambient, &mut arrived, wait) {
         Ok(delegation) => {
+            // Not before all of it holds: a token that is good elsewhere makes nobody known here.
+            if let Some(peer) = arrived.shown.peer().filter(|_| was_told) {
+                plugin.signature_checks.was_good(peer);
+            }
             arrived.context.record.delegated(&delegation);
             authorization::begin(plugin, ambient, arrived, delegation)
         }

@@ -1,16 +1,18 @@
 //! Opaque tokens: when their server is asked about them, and what becomes of the answer.
 //!
-//! Whoever lets a server be asked about tokens that are not good pays as for bad signatures, by the same books.
+//! Whoever lets a server be asked about tokens that are not good pays as for bad signatures, by the same books:
+//! in advance, since whoever asks may be gone when the answer comes, and gets it back for any other answer.
 
 use crate::config::Resource;
 use crate::flight::Landing;
 use crate::flow::Joined;
 use crate::flow::admission::Arrived;
 use crate::flow::credential::{Credential, admit_told};
-use crate::introspection::{Told, check_form, may_be_jwt};
+use crate::introspection::{Parties, Told, check_form, may_be_jwt};
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
+use crate::signatures::checks::Peer;
 use crate::step::{Reply, Step};
 
 /// What is known of a token that `resource` may ask about.
@@ -38,21 +40,35 @@ impl Opaque {
             return Ok(Self::No);
         };
         check_form(token).map_err(Rejection::Token)?;
-        let server = &accept.server.name;
-        let kept = || plugin.introspected.find(server, token, introspection.age_max, ambient.now);
+        let parties = Parties::of(&accept.server, introspection);
+        let kept = || plugin.introspected.find(&parties, token, introspection.age_max, ambient.now);
         Ok(told.cloned().or_else(kept).map_or(Self::Unknown, Self::Told))
     }
 }
 
 /// Waits for what a server says of a token.
 #[derive(Debug)]
-pub struct AwaitIntrospection(Arrived);
+pub struct AwaitIntrospection {
+    arrived: Arrived,
+    /// Who paid for the question, where it was asked for this request.
+    paid: Option<Peer>,
+}
 
 impl AwaitIntrospection {
     /// Decides by the answer; there is no second question.
     pub(super) fn handle_landing(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, landing: &Landing) -> Step {
-        let mut arrived = self.0;
+        let Self { mut arrived, paid } = self;
         arrived.context.observe_no_longer_than(ambient.now);
+        let is_inactive = matches!(landing, Landing::Introspection(Ok(Told::Inactive)));
+        match (paid, is_inactive) {
+            (Some(peer), false) => plugin.signature_checks.was_not_bad(peer),
+            (None, true) => {
+                if let Some(peer) = arrived.shown.peer() {
+                    plugin.signature_checks.was_bad(peer, ambient.now);
+                }
+            }
+            (Some(_), true) | (None, false) => {}
+        }
         let told = match landing {
             Landing::Introspection(Ok(told)) => told,
             Landing::Introspection(Err(rejection)) => return arrived.context.refuse(*rejection),
@@ -60,17 +76,11 @@ impl AwaitIntrospection {
                 return arrived.context.refuse(Rejection::Internal("no introspection landed where one was awaited"));
             }
         };
-        if let Some(peer) = arrived.shown.peer() {
-            match told {
-                Told::Active(_) => plugin.signature_checks.was_good(peer),
-                Told::Inactive => plugin.signature_checks.was_bad(peer, ambient.now),
-            }
-        }
         admit_told(plugin, ambient, arrived, told)
     }
 
     pub(super) fn handle_reconfigured(self) -> Reply {
-        self.0.context.reply(Rejection::Reconfigured)
+        self.arrived.context.reply(Rejection::Reconfigured)
     }
 }
 
@@ -80,11 +90,18 @@ pub(super) fn wait(plugin: &mut Plugin, ambient: &Ambient<'_>, arrived: Arrived)
     let (Some(introspection), Some(token)) = (&accept.introspection, arrived.shown.token()) else {
         return arrived.context.refuse(Rejection::Internal("nobody to ask about a token"));
     };
-    if arrived.shown.peer().is_some_and(|peer| !plugin.signature_checks.may_check(peer, ambient.now)) {
+    let peer = arrived.shown.peer();
+    if peer.is_some_and(|peer| !plugin.signature_checks.may_check(peer, ambient.now)) {
         return arrived.context.refuse(Rejection::TooManyBadSignatures);
     }
     match plugin.join_introspection(&accept.server, introspection, token, arrived.stream, ambient.now) {
-        Ok(flight) => Step::Join { flight, then: Joined::Introspection(Box::new(AwaitIntrospection(arrived))) },
+        Ok((flight, is_new)) => {
+            let paid = peer.filter(|_| is_new);
+            if let Some(peer) = paid {
+                plugin.signature_checks.was_bad(peer, ambient.now);
+            }
+            Step::Join { flight, then: Joined::Introspection(Box::new(AwaitIntrospection { arrived, paid })) }
+        }
         Err(rejection) => arrived.context.refuse(rejection),
     }
 }

@@ -152,6 +152,28 @@ fn a_token_that_ends_while_its_body_comes_is_not_released() {
 }
 
 #[test]
+fn a_token_that_ends_while_its_body_comes_behind_its_headers_gives_out_no_byte_of_it() {
+    for (now, want) in [(NOW + 60 + SKEW - 1, "released"), (NOW + 60 + SKEW, "token_expired")] {
+        let mut plugin = headers_first();
+        let step = headers(&mut plugin, 1, "/mcp", &token(&json!({})));
+        let Step::Forward(forward) = step else { panic!("{step:?}") };
+        let Forward { body: BodyPlan::HoldUntil { then, .. }, response: mut plan, .. } = *forward else { panic!() };
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "free"}}).to_string();
+        let verdict =
+            at(&mut plugin, now, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
+        assert_eq!(said(verdict), want, "{now}");
+    }
+}
+
+fn said(verdict: BodyVerdict) -> &'static str {
+    match verdict {
+        BodyVerdict::Release => "released",
+        BodyVerdict::Replace(_) => "replaced",
+        BodyVerdict::Reply(reply) => reply.details,
+    }
+}
+
+#[test]
 fn a_sign_in_that_grows_old_while_its_body_comes_is_not_released() {
     let mut plugin = plugin();
     let token = token(&json!({"auth_time": NOW - 590}));
@@ -358,11 +380,8 @@ fn an_answer_that_began_before_its_request_was_known_is_no_list() {
             assert!(matches!(step, ResponseStep::Pass));
         }
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": "free"}}).to_string();
-        let said = match then.handle_body(call.as_bytes(), &mut plan) {
-            BodyVerdict::Release => "released",
-            BodyVerdict::Replace(_) => "replaced",
-            BodyVerdict::Reply(reply) => reply.details,
-        };
-        assert_eq!(said, want, "{early} {method}");
+        let verdict =
+            at(&mut plugin, NOW, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
+        assert_eq!(said(verdict), want, "{early} {method}");
     }
 }

@@ -1,13 +1,14 @@
 //! Sealing: a record is readable for those who have the secret, in its own slot and under its own configuration.
 //!
 //! XChaCha20-Poly1305 with a random nonce of 24 bytes, by a key from HKDF-SHA256 (RFC 5869).
-//! Kind and number of the slot and the digest of the configuration are authenticated with it: a record that was moved, or that an
+//! Kind and number of the slot and the digest of the configuration, its secrets included, are authenticated with it: a record that was moved, or that an
 //! earlier configuration left behind, does not open. Which token or key set it is for is inside.
 //! An older record of the same slot opens like a new one; its times decide what it is worth.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
+use crate::digest::sha256;
 use crate::redacted::Redacted;
 use crate::sharing::slot::Slot;
 
@@ -29,11 +30,15 @@ impl core::fmt::Debug for Seal {
 }
 
 impl Seal {
-    pub(super) fn new(secret: &Redacted<String>, configuration: &[u8; 32]) -> Self {
+    /// `configuration` is the digest of the document, and that of the secrets it names: other keys obtain other tokens.
+    pub(super) fn new(secret: &Redacted<String>, configuration: [&[u8; 32]; 2]) -> Self {
         let extracted = hmac_sha256::HKDF::extract(PURPOSE, secret.expose());
         let mut key = [0; 32];
         hmac_sha256::HKDF::expand(&mut key, extracted, b"records");
-        Self { cipher: XChaCha20Poly1305::new(&key.into()), configuration: *configuration }
+        Self {
+            cipher: XChaCha20Poly1305::new(&key.into()),
+            configuration: sha256(&configuration.map(|digest| *digest).concat()),
+        }
     }
 
     /// The nonce, and after it what only [`Self::open`] reads.

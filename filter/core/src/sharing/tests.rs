@@ -59,7 +59,7 @@ impl Store {
 }
 
 fn seal(secret: &str, configuration: u8) -> Seal {
-    Seal::new(&Redacted::new(secret.to_owned()), &[configuration; 32])
+    Seal::new(&Redacted::new(secret.to_owned()), [&[configuration; 32], &[0; 32]])
 }
 
 fn sealed(slot: Slot, plain: &[u8]) -> Vec<u8> {
@@ -82,6 +82,16 @@ fn a_record_opens_in_its_own_slot_under_its_own_configuration() {
     assert_eq!(open(SECRET, 1, Slot::Token(8)), None, "another slot");
     assert_eq!(open(SECRET, 1, Slot::Keys(7)), None, "a slot of another kind");
     assert!(!record.windows(6).any(|window| window == b"record"), "it is legible");
+}
+
+#[test]
+fn a_record_does_not_open_for_whoever_has_other_secrets() {
+    let secret = Redacted::new(SECRET.to_owned());
+    let [ours, theirs] = [[7; 32], [8; 32]].map(|environment| Seal::new(&secret, [&[1; 32], &environment]));
+    let slot = Slot::Token(7);
+    let record = ours.seal(slot, b"record", &mut || [5; 16]).unwrap();
+    assert!(ours.open(slot, &record).is_some());
+    assert!(theirs.open(slot, &record).is_none());
 }
 
 #[test]

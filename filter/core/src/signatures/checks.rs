@@ -113,6 +113,16 @@ impl SignatureChecks {
         self.suspects.insert(peer, bucket, 1);
     }
 
+    /// What counted as bad in advance was not.
+    pub(crate) fn was_not_bad(&mut self, peer: Peer) {
+        if let Some(shared) = self.shared_by_strangers(peer) {
+            shared.left = shared.left.saturating_add(1).min(STRANGERS_BAD_SIGNATURES_BURST);
+        }
+        if let Some(bucket) = self.suspects.touch(peer) {
+            bucket.left = bucket.left.saturating_add(1).min(BAD_SIGNATURES_BURST);
+        }
+    }
+
     /// The bucket that this peer shares with its like, as long as it is not known.
     fn shared_by_strangers(&mut self, peer: Peer) -> Option<&mut Bucket> {
         match (self.known.peek(&peer), peer.is_certified) {

@@ -22,6 +22,19 @@ fn mcp(resource: &Resource) -> &McpPolicy {
 }
 
 #[test]
+fn other_secrets_under_the_same_names_are_another_configuration_for_what_is_shared() {
+    let document = edited(&[Edit::Set("/sharing", json!({"secret": {"env": "SHARED"}}))]).to_string();
+    let with = |secret: &str| {
+        let env = |name: &str| if name == "SHARED" { Some(secret.repeat(32)) } else { crate::document::env(name) };
+        let config = Config::from_json(document.as_bytes(), &env).unwrap();
+        (config.digest, *config.environment.expose())
+    };
+    assert_eq!(with("a"), with("a"));
+    assert_eq!(with("a").0, with("b").0);
+    assert_ne!(with("a").1, with("b").1);
+}
+
+#[test]
 fn every_member_arrives() {
     let config = read(&good()).unwrap();
     assert!(config.hold_headers);

@@ -109,7 +109,7 @@ fn public_key() -> Value {
     KEY.get_or_init(generate).clone()
 }
 
-fn env(name: &str) -> Option<String> {
+pub(crate) fn env(name: &str) -> Option<String> {
     match name {
         "KEY" => Some(private_key().to_owned()),
         "KEY_RSA" => Some(rsa_key().to_owned()),

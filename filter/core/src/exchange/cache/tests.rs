@@ -33,6 +33,17 @@ fn found_at(now: u64, ends: u64, subject_ends: u64) -> bool {
 }
 
 #[test]
+fn a_token_that_other_workers_use_serves_nothing_that_is_counted() {
+    let mut cache = IssuedTokens::default();
+    let ends = NOW + 600;
+    cache.keep_shared(name(1), issued(ends), at(ends), at(NOW));
+    assert!(cache.find(name(1), Some(2), at(NOW)).is_none());
+    assert!(cache.find(name(1), None, at(NOW)).is_some());
+    cache.keep(name(1), issued(ends), at(ends), None, at(NOW));
+    assert!(cache.find(name(1), Some(2), at(NOW)).is_some(), "exchanged here");
+}
+
+#[test]
 fn a_token_is_what_was_issued() {
     let token = issued(NOW);
     assert_eq!(*token.bearer().expose(), "Bearer opaque");

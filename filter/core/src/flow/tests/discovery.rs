@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::flight::{Callout, FlightId, RootStep};
+use crate::limits::STARTS_PER_TICK_MAX;
 
 /// A worker that knows the keys of one server, and looks up where it is asked for tokens.
 fn plugin() -> Plugin {
@@ -57,8 +58,24 @@ fn many_exchanges_wait_for_one_look() {
     assert!(tick_at(&mut plugin, NOW).is_empty());
     let look = calls.first().unwrap().flight;
     let step = answer(&mut plugin, NOW, look, &metadata("/t1"));
-    assert_eq!(step.calls.iter().map(path).collect::<Vec<_>>(), ["/t1", "/t1", "/t1"]);
-    assert!(step.landings.is_empty());
+    assert!(step.calls.is_empty() && step.landings.is_empty());
+    assert_eq!(tick_at(&mut plugin, NOW).iter().map(path).collect::<Vec<_>>(), ["/t1", "/t1", "/t1"]);
+}
+
+/// Each call is signed: what waited for one document must not all be signed in the callback that brings it.
+#[test]
+fn what_waited_for_a_look_takes_its_turn() {
+    let mut plugin = plugin();
+    let token = token(&json!({}));
+    for stream in 0..u32::try_from(STARTS_PER_TICK_MAX).unwrap() + 1 {
+        assert_eq!(code(&call(&mut plugin, stream, "/mcp", "once", &token)), "waits");
+    }
+    let looks: Vec<Callout> = (0..3).flat_map(|_| tick_at(&mut plugin, NOW)).collect();
+    assert_eq!(looks.len(), 1);
+    let look = looks.first().unwrap().flight;
+    assert!(answer(&mut plugin, NOW, look, &metadata("/t1")).calls.is_empty());
+    assert_eq!(tick_at(&mut plugin, NOW).len(), STARTS_PER_TICK_MAX);
+    assert_eq!(tick_at(&mut plugin, NOW).len(), 1);
 }
 
 #[test]
@@ -66,7 +83,8 @@ fn who_waits_is_refused_when_the_look_fails() {
     let mut plugin = plugin();
     let Step::Join { then, .. } = call(&mut plugin, 1, "/mcp", "free", &token(&json!({}))) else { panic!() };
     let look = tick_at(&mut plugin, NOW).first().unwrap().flight;
-    let step = answer(&mut plugin, NOW, look, &json!({"issuer": "https://other.example"}));
+    assert!(answer(&mut plugin, NOW, look, &json!({"issuer": "https://other.example"})).landings.is_empty());
+    let step = at(&mut plugin, NOW, |plugin, ambient| plugin.handle_tick(ambient));
     let (_, landing) = step.landings.first().unwrap();
     let step = at(&mut plugin, NOW, |plugin, ambient| then.handle_landing(plugin, ambient, landing));
     assert_eq!(code(&step), "endpoints_unavailable");
@@ -90,8 +108,8 @@ fn a_move_changes_nothing_for_a_flight_in_the_air() {
     let token = token(&json!({}));
     assert_eq!(code(&call(&mut plugin, 1, "/mcp", "once", &token)), "waits");
     let look = tick_at(&mut plugin, NOW).first().unwrap().flight;
-    let asked = answer(&mut plugin, NOW, look, &metadata("/t1"));
-    let flight = asked.calls.first().unwrap().flight;
+    let _ = answer(&mut plugin, NOW, look, &metadata("/t1"));
+    let flight = tick_at(&mut plugin, NOW).first().unwrap().flight;
     // A minute on the document is looked up anew.
     let looks = tick_at(&mut plugin, NOW + 60);
     let look = looks.iter().find(|call| path(call).starts_with("/.well-known")).unwrap().flight;
@@ -109,8 +127,8 @@ fn an_endpoint_that_was_left_is_not_remembered() {
     let token = token(&json!({}));
     assert_eq!(code(&call(&mut plugin, 1, "/mcp", "once", &token)), "waits");
     let look = tick_at(&mut plugin, NOW).first().unwrap().flight;
-    let asked = answer(&mut plugin, NOW, look, &metadata("/t1"));
-    let flight = asked.calls.first().unwrap().flight;
+    let _ = answer(&mut plugin, NOW, look, &metadata("/t1"));
+    let flight = tick_at(&mut plugin, NOW).first().unwrap().flight;
     let looks = tick_at(&mut plugin, NOW + 60);
     let look = looks.iter().find(|call| path(call).starts_with("/.well-known")).unwrap().flight;
     let _ = answer(&mut plugin, NOW + 60, look, &metadata("/t2"));

@@ -13,6 +13,7 @@ use crate::limits::{
 };
 use crate::plugin::Plugin;
 use crate::request::StreamId;
+use crate::signatures::checks::SignatureChecks;
 use crate::step::Step;
 
 fn plugin(cache: &str) -> Plugin {
@@ -102,10 +103,40 @@ fn questions_are_bounded_as_exchanges_are() {
     let mut plugin = plugin("0s");
     for stream in 0..FLIGHTS_PER_ENDPOINT_MAX {
         let stream = u32::try_from(stream).unwrap();
+        // All from one peer, which would have none left long before.
+        plugin.signature_checks = SignatureChecks::default();
         assert!(arrive(&mut plugin, stream, &format!("token-{stream}")).is_ok());
     }
+    plugin.signature_checks = SignatureChecks::default();
     assert_eq!(arrive(&mut plugin, 9999, "one-more").err(), Some("overloaded"));
     assert_eq!(start(&mut plugin).len(), STARTS_PER_TICK_MAX.min(FLIGHTS_PER_ENDPOINT_MAX));
+}
+
+#[test]
+fn whoever_leaves_has_paid_for_the_question() {
+    let mut plugin = plugin("0s");
+    for stream in 0..BAD_SIGNATURES_BURST {
+        let step = headers(&mut plugin, stream, "/opaque", &format!("invented-{stream}"));
+        let Step::Join { flight, .. } = step else { panic!("{step:?}") };
+        assert_eq!(start(&mut plugin).len(), 1);
+        plugin.handle_stream_gone(flight, StreamId(stream));
+    }
+    assert_eq!(arrive(&mut plugin, 9999, "one-more").err(), Some("too_many_bad_signatures"));
+}
+
+#[test]
+fn questions_in_the_air_count_until_they_are_answered() {
+    let mut plugin = plugin("0s");
+    let mut waiting = Vec::new();
+    for stream in 0..BAD_SIGNATURES_BURST {
+        waiting.push(arrive(&mut plugin, stream, &format!("token-{stream}")).unwrap());
+    }
+    assert_eq!(arrive(&mut plugin, 9999, "one-more").err(), Some("too_many_bad_signatures"));
+    let flight = start(&mut plugin)[0];
+    let step = answer(&mut plugin, NOW, flight, &good());
+    assert_eq!(code(&land(&mut plugin, waiting.remove(0), &step.landings[0].1)), "reads");
+    assert!(arrive(&mut plugin, 9999, "one-more").is_ok());
+    assert_eq!(arrive(&mut plugin, 10_000, "and-another").err(), Some("too_many_bad_signatures"));
 }
 
 #[test]

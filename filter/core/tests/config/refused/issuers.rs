@@ -30,6 +30,13 @@ fn other_issuers() {
             "resources[1].exchange.pass_through.audience: found \"https://example/corp/knowledge\"; want the audience of every issuer's tokens: accept.other_issuers[0].audience is \"https://example/other\": a token may only be passed on to the party it was minted for",
         ),
     ]);
+    let another =
+        json!({"name": "Another", "owner": "x@example", "status": "active", "resource": "https://example/another"});
+    let theirs = json!([{"authorization_server": "idp", "audience": "https://example/another"}]);
+    assert_eq!(
+        message(&[Edit::Set("/agents/another", another), Edit::Set(OTHERS, theirs)]),
+        "resources[0].accept.other_issuers[0].audience: found \"https://example/another\"; want an audience that stands for the same agent, or for none: it is the resource of \"another\", whose tokens another agent would use"
+    );
     assert_eq!(
         message(&[Edit::Set(OTHERS, json!([{"authorization_server": "idp", "audience": "api://a"}]))]),
         "accepted"

@@ -3,7 +3,22 @@
 use serde_json::json;
 
 use super::check;
-use crate::document::Edit;
+use crate::document::{Edit, message};
+
+#[test]
+fn an_assertion_is_for_nobody_that_a_fetched_document_names() {
+    let looked_up = [
+        Edit::Remove("/authorization_servers/idp/token_endpoint"),
+        Edit::Set(
+            "/authorization_servers/idp/discovery",
+            json!({"document": "oauth", "authorities": ["other.example"]}),
+        ),
+    ];
+    assert_eq!(
+        message(&looked_up),
+        "authorization_servers.idp.client_assertion_audience: found \"token_endpoint\"; want \"issuer\" or a URL: with discovery.authorities the server could name another server's endpoint, and an assertion would be good there"
+    );
+}
 
 #[test]
 fn servers() {
