@@ -225,6 +225,7 @@ impl Gateway {
                     Some(body) => self.ask(|plugin, ambient| then.handle_body(plugin, ambient, body, &mut plan)),
                     None => then.handle_too_large(),
                 };
+                let stream = self.streams.get_mut(&id).expect("an open stream");
                 match verdict {
                     BodyVerdict::Release | BodyVerdict::Replace(_) => {
                         let operation = operation.expect("a released body names an operation");
