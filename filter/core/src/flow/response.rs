@@ -219,12 +219,16 @@ impl ResponsePlan {
 
     /// Trailers of the upstream that are not for the caller; asked for where [`Self::searches_trailers`] says so.
     pub fn trailers_to_remove(&self, trailers: &[(&[u8], &[u8])]) -> Vec<String> {
-        self.injected.as_ref().map_or_else(Vec::new, |injected| injected.injection.echoes(trailers))
+        let mut names = self.injected.as_ref().map_or_else(Vec::new, |injected| injected.injection.echoes(trailers));
+        if self.sends_transaction && trailers.iter().any(|(name, _)| *name == transaction::HEADER.as_bytes()) {
+            names.push(transaction::HEADER.to_owned());
+        }
+        names
     }
 
     /// Whether there is something that no trailer may hold.
     pub fn searches_trailers(&self) -> bool {
-        self.injected.is_some()
+        self.injected.is_some() || self.sends_transaction
     }
 
     fn begin_list(&mut self, listing: Listing, may_hold: bool, head: &ResponseHead<'_>) -> ResponseStep {
