@@ -3,6 +3,10 @@
 //! A record names who acted for whom and what was decided, under the request's transaction id.
 //! It never holds a token, an assertion, a key, or text that an issuer or a caller could use to smuggle one: identifiers are verified claims or configuration.
 
+mod event;
+
+pub use event::Event;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -10,20 +14,16 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::config::observe::Observing;
-use crate::config::{IssuedChain, Kind};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::delegation::workload::Workload;
-use crate::exchange::answer::Hop;
 use crate::exchange::cache::IssuedToken;
-use crate::exchange::request::ExchangeRequest;
 use crate::flow::EndReason;
 use crate::jwt::Claims;
 use crate::limits::ACTORS_MAX;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
 use crate::revocation::Revocation;
-use crate::sharing::Looked;
 
 /// How the exchanged token was come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -356,162 +356,6 @@ impl Record {
     }
 }
 
-/// What happened apart from any one decision.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A key set was fetched and proven.
-    KeysFetched {
-        /// Configured name of the authorization server.
-        server: String,
-        /// Usable keys.
-        keys: usize,
-        /// Keys passed over as unusable.
-        skipped: usize,
-    },
-    /// A key set was not fetched; the last good one serves on.
-    KeysNotFetched {
-        /// Configured name of the authorization server.
-        server: String,
-        /// What was wrong.
-        reason: &'static str,
-    },
-    /// A server's metadata was fetched and proven.
-    MetadataFetched {
-        /// Configured name of the authorization server.
-        server: String,
-        /// What is used of it and is not in its lists.
-        unlisted: Vec<&'static str>,
-    },
-    /// A server's metadata was not fetched; the last good one serves on.
-    MetadataNotFetched {
-        /// Configured name of the authorization server.
-        server: String,
-        /// What was wrong.
-        reason: &'static str,
-    },
-    /// A server was asked what an opaque token is.
-    Introspected {
-        /// Configured name of the authorization server.
-        server: String,
-        /// `active`, `inactive`, or why nothing is known.
-        code: &'static str,
-    },
-    /// A list was cut down to what may be called.
-    Withheld {
-        /// What to write.
-        members: Map<String, Value>,
-        /// Configured name of the resource.
-        resource: String,
-        /// How many entries.
-        count: usize,
-    },
-    /// An exchange ended with a token.
-    Granted(Map<String, Value>),
-    /// An exchange ended without one.
-    NotGranted {
-        /// What to write.
-        members: Map<String, Value>,
-        /// Why.
-        rejection: Rejection,
-    },
-    /// Looks at what the workers share; counted, and not worth a line.
-    Shared {
-        /// Tokens or key sets.
-        what: &'static str,
-        /// What came of them.
-        outcome: Looked,
-        /// How many.
-        count: usize,
-    },
-    /// A request that was released may not go on.
-    StreamEnded {
-        /// What to write.
-        members: Map<String, Value>,
-        /// Why.
-        reason: EndReason,
-    },
-}
-
-impl Event {
-    pub(crate) fn granted(request: &ExchangeRequest, issued: &IssuedToken, grant_jti: Option<String>) -> Self {
-        let mut members = exchange_members(request);
-        members.insert("event".into(), json!("grant"));
-        if let Some(jti) = grant_jti {
-            let name = if matches!(request.exchange.kind, Kind::IdJag(_)) { "id_jag_jti" } else { "grant_jti" };
-            members.insert(name.into(), json!(jti));
-        }
-        let name = if matches!(request.exchange.kind, Kind::TransactionToken(_)) { "issued_txn" } else { "issued_jti" };
-        members.insert(name.into(), json!(issued.jti()));
-        members.insert("expires_at".into(), json!(issued.expires_at.get()));
-        Self::Granted(members)
-    }
-
-    pub(crate) fn not_granted(request: &ExchangeRequest, hop: Hop, rejection: Rejection) -> Self {
-        let mut members = exchange_members(request);
-        members.insert("event".into(), json!("no_grant"));
-        members.insert("hop".into(), json!(hop.number()));
-        members.insert("code".into(), json!(rejection.code()));
-        Self::NotGranted { members, rejection }
-    }
-
-    /// Entries of a list that the caller of `record` was not shown.
-    pub(crate) fn withheld(record: &Record, count: usize, names: &[String]) -> Self {
-        let resource = record.resource.clone().unwrap_or_default();
-        let mut members = Map::new();
-        members.insert("event".into(), json!("withheld"));
-        members.insert("txn".into(), json!(record.txn));
-        members.insert("resource".into(), json!(resource));
-        let who = record.delegation.members();
-        for member in ["subject", "actor", "agent"] {
-            members.extend(who.get(member).map(|value| (member.to_owned(), value.clone())));
-        }
-        members.insert("method".into(), json!(record.operation));
-        members.insert("count".into(), json!(count));
-        members.insert("names".into(), json!(names));
-        Self::Withheld { members, resource, count }
-    }
-
-    /// True where somebody should look at it.
-    pub fn is_warning(&self) -> bool {
-        match self {
-            Self::KeysFetched { skipped, .. } => *skipped > 0,
-            Self::MetadataFetched { unlisted, .. } => !unlisted.is_empty(),
-            Self::Introspected { code, .. } => !matches!(*code, "active" | "inactive"),
-            Self::KeysNotFetched { .. } | Self::MetadataNotFetched { .. } | Self::NotGranted { .. } => true,
-            Self::Granted(_) | Self::Shared { .. } | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
-        }
-    }
-
-    /// The event as one line of JSON.
-    pub fn to_json(&self) -> String {
-        match self {
-            Self::KeysFetched { server, keys, skipped } => {
-                json!({"event": "keys_fetched", "authorization_server": server, "keys": keys, "skipped": skipped})
-            }
-            Self::KeysNotFetched { server, reason } => {
-                json!({"event": "keys_not_fetched", "authorization_server": server, "reason": reason})
-            }
-            Self::MetadataFetched { server, unlisted } => {
-                json!({"event": "metadata_fetched", "authorization_server": server, "unlisted": unlisted})
-            }
-            Self::MetadataNotFetched { server, reason } => {
-                json!({"event": "metadata_not_fetched", "authorization_server": server, "reason": reason})
-            }
-            Self::Shared { what, outcome, count } => {
-                json!({"event": "shared", "what": what, "outcome": outcome.word(), "count": count})
-            }
-            Self::Introspected { server, code } => {
-                json!({"event": "introspected", "authorization_server": server, "code": code})
-            }
-            Self::Granted(members)
-            | Self::NotGranted { members, .. }
-            | Self::StreamEnded { members, .. }
-            | Self::Withheld { members, .. } => Value::Object(members.clone()),
-        }
-        .to_string()
-    }
-}
-
 /// A name for records that is the caller's or the upstream's own text: only a short, plain one is repeated.
 pub(crate) fn plain(name: &str) -> String {
     // A name that begins like a token may be one, sent there by mistake or to be found in the log.
@@ -519,24 +363,4 @@ pub(crate) fn plain(name: &str) -> String {
         && !name.contains("eyJ")
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte));
     if plain { name.to_owned() } else { "(unprintable)".to_owned() }
-}
-
-fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {
-    let mut members = Map::new();
-    members.insert("txn".into(), json!(request.txn.as_str()));
-    members.insert("agent".into(), json!(request.agent.id));
-    members.insert("kind".into(), json!(request.exchange.kind.word()));
-    if let Some(grant) = request.exchange.kind.grant() {
-        members.insert("idp".into(), json!(grant.idp.name));
-    }
-    members.insert("authorization_server".into(), json!(request.exchange.server.name));
-    members.insert("audience".into(), json!(request.exchange.resource));
-    members.insert("scopes".into(), json!(request.scopes.to_parameter()));
-    let chain = match request.exchange.chain {
-        IssuedChain::AgentAdded => Some(&request.chain),
-        IssuedChain::AsInbound => request.inbound_chain.as_ref(),
-        IssuedChain::Nobody => None,
-    };
-    members.insert("chain".into(), chain.map_or_else(|| json!([]), chain_subjects));
-    members
 }

@@ -3,6 +3,8 @@
 //! `Forward` and `Reply` end the decision; `then` is consumed by what it waits for.
 //! There is no step that forwards an undecided request but `Observed`, which takes a configuration that says so for a time, and no way to write a header after the request was released.
 
+mod challenge;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -359,7 +361,7 @@ impl RefusalContext {
             ("cache-control", "no-store".to_owned()),
             (TRANSACTION_HEADER, self.txn.as_str().to_owned()),
         ];
-        if let Some(challenge) = challenge(rejection, &self) {
+        if let Some(challenge) = challenge::challenge(rejection, &self) {
             headers.push(("www-authenticate", challenge));
         }
         if rejection.oauth_error() == OauthError::UseDpopNonce
@@ -461,50 +463,4 @@ fn status_word(status: u16) -> &'static str {
         500..=599 => "INTERNAL",
         _ => "INVALID_ARGUMENT",
     }
-}
-
-/// RFC 6750 §3. Scope values cannot hold a quote or a backslash, so they need no escaping.
-///
-/// RFC 9449 §7.1: where both schemes are taken, both are offered, and the fault is told in the one that it was committed in.
-fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
-    let scopes_needed = context.scopes_needed.as_str();
-    let error = rejection.oauth_error();
-    if error == OauthError::NoChallenge {
-        return None;
-    }
-    let dpop = context.dpop.as_ref();
-    let dpop_only = dpop.is_some_and(|dpop| dpop.presented) || rejection.is_for_dpop();
-    let dpop = dpop.filter(|_| dpop_only || rejection.status() == 401);
-    let mut challenge = match dpop {
-        Some(_) if dpop_only => "DPoP realm=\"actgate\"".to_owned(),
-        Some(_) | None => "Bearer realm=\"actgate\"".to_owned(),
-    };
-    if let Some(word) = error.word() {
-        challenge.push_str(", error=\"");
-        challenge.push_str(word);
-        challenge.push('"');
-    }
-    // MCP: a client asks for these and no others; where scope is not the matter it must not be told to ask for more.
-    let names_scopes = matches!(error, OauthError::InsufficientScope | OauthError::Absent | OauthError::InvalidToken);
-    if names_scopes && !scopes_needed.is_empty() {
-        challenge.push_str(", scope=\"");
-        challenge.push_str(scopes_needed);
-        challenge.push('"');
-    }
-    // RFC 9470 §3. Not for an authorization server's own wish, which is about something else.
-    if matches!(rejection, Rejection::AuthenticationTooOld | Rejection::AuthenticationTooWeak) {
-        challenge.push_str(&context.sign_in_needed);
-    }
-    // RFC 9728 §5.1. A configured URL cannot hold a quote or a backslash either.
-    if let Some(url) = &context.metadata_url {
-        challenge.push_str(", resource_metadata=\"");
-        challenge.push_str(url);
-        challenge.push('"');
-    }
-    if let Some(dpop) = dpop {
-        challenge.push_str(if dpop_only { ", algs=\"" } else { ", DPoP algs=\"" });
-        challenge.push_str(&dpop.algs);
-        challenge.push('"');
-    }
-    Some(challenge)
 }

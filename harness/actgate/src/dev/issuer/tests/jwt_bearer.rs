@@ -118,6 +118,8 @@ fn an_id_jag_serves_only_its_client_and_its_server() {
     server.config_mut().clients.insert(ORCHESTRATOR.to_owned(), orchestrator);
     assert_refused("another client", &scene.send(RAS_AURORADB, ORCHESTRATOR, &fields), 400, "invalid_grant");
     assert_refused("another server", &scene.send(RAS_KNOWLEDGE, ORCHESTRATOR, &fields), 400, "invalid_grant");
+    let server = scene.issuers.get_mut(RAS_KNOWLEDGE).expect("the world has one");
+    let _ = server.config_mut().clients.remove(KNOWLEDGE_AGENT).expect("it asks about opaque tokens there");
     assert_refused("no client there", &scene.send(RAS_KNOWLEDGE, KNOWLEDGE_AGENT, &fields), 401, "invalid_client");
     let exchange = scene.exchange_fields();
     let answer = scene.send(RAS_AURORADB, KNOWLEDGE_AGENT, &exchange);
