@@ -1,9 +1,9 @@
-//! From an OpenAPI 3 document in JSON to the operations of a REST resource.
+//! From an OpenAPI 3 document, in JSON or YAML, to the operations of a REST resource.
 //!
 //! Guaranteed: every operation of the document is in the result, so that no template is taken for another that was left out;
 //! what cannot be said in a configuration is an error that names its place, and all of them come at once.
 //! Of alternative security requirements the one with the fewest scopes is taken, the first of several, and each such choice is told.
-//! Absent on purpose: rules on bodies, references out of the document, and YAML.
+//! Absent on purpose: rules on bodies, and references out of the document.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Imported {
 /// # Errors
 /// Everything that cannot be expressed, each with its place.
 pub fn openapi(document: &str, default_scopes: &[String]) -> Result<Imported, Vec<String>> {
-    let document: Value = serde_json::from_str(document).map_err(|error| vec![format!("not JSON: {error}")])?;
+    let document = read(document).map_err(|error| vec![error])?;
     if !document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")) {
         return Err(vec!["openapi: not a version 3 document".to_owned()]);
     }
@@ -45,6 +45,16 @@ pub fn openapi(document: &str, default_scopes: &[String]) -> Result<Imported, Ve
         return Err(reader.errors);
     }
     Ok(Imported { rest: json!({ "operations": operations }), notes: reader.notes })
+}
+
+/// JSON is YAML too, but its own reader says better where it is wrong.
+fn read(document: &str) -> Result<Value, String> {
+    if document.trim_start().starts_with('{') {
+        return serde_json::from_str(document).map_err(|error| format!("not JSON: {error}"));
+    }
+    // OpenAPI 3.1 §4.3: YAML 1.2 by the JSON schema's rules, in which `on` is a text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(document, options).map_err(|error| format!("neither JSON nor YAML: {error}"))
 }
 
 struct Reader<'d> {
@@ -248,6 +258,22 @@ mod tests {
             } })
         );
         assert_eq!(imported.notes, ["servers: the path /workflow of the first server belongs to match.path_prefix"]);
+    }
+
+    #[test]
+    fn yaml_is_read_as_json_is() {
+        let yaml = "openapi: 3.0.3\npaths:\n  /a/{id}:\n    get:\n      operationId: a\n      security: [{ o: [s] }]\n      \
+                    parameters: [{ name: id, in: path, required: true, schema: { type: string, enum: [on, 'off'] } }]\n";
+        let security = json!([{ "o": ["s"] }]);
+        let schema = json!({ "type": "string", "enum": ["on", "off"] });
+        let parameters = json!([{ "name": "id", "in": "path", "required": true, "schema": schema }]);
+        let operation = json!({ "operationId": "a", "security": security, "parameters": parameters });
+        let same = with_operation("/a/{id}", operation);
+        assert_eq!(openapi(yaml, &[]), openapi(&same.to_string(), &[]));
+        assert!(openapi(yaml, &[]).is_ok());
+        for broken in ["openapi: [", "openapi: 3.0.3\nopenapi: 3.0.3\n", "- a", ""] {
+            assert!(openapi(broken, &[]).is_err(), "{broken}");
+        }
     }
 
     #[test]

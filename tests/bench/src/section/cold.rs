@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ pub(crate) fn run(bench: &mut Bench) {
             let bad = spoiled(bench, &bench.tokens("cold", algorithm, TOKENS));
             // Past its ration the peer is told so, without a check.
             let flooded = rate(bench, &actgate, &bad, &["401", "429"]);
+            // Until its ration is filled again by one check, its good tokens would be refused too.
+            thread::sleep(Duration::from_secs(2));
             // The first round warms caches and compilers.
             if round > 0 {
                 ratios.push(ours / theirs);
