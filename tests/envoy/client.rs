@@ -1,6 +1,7 @@
 //! What an agent sends, byte by byte, and what comes back.
 
 use std::io::Write as _;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use actgate::dev::issuer::http::UnixSeconds;
@@ -143,4 +144,22 @@ pub(crate) fn assert_no_trap(gateway: &EnvoyGateway) {
     for word in ["unreachable", "Function: proxy_on", "panicked", "Uncaught RuntimeError"] {
         assert!(!logs.contains(word), "{word}:\n{logs}");
     }
+}
+
+/// Sends the same request on so many connections at the same moment.
+pub(crate) fn at_once(gateway: &EnvoyGateway, clients: usize, bytes: &[u8]) -> Vec<Answer> {
+    let barrier = Barrier::new(clients);
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..clients)
+            .map(|_| {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    let mut connection = connect(gateway);
+                    barrier.wait();
+                    tls_client::exchange(&mut connection, bytes).expect("an answer")
+                })
+            })
+            .collect();
+        handles.into_iter().map(|handle| handle.join().expect("no panic")).collect()
+    })
 }

@@ -1,15 +1,14 @@
 //! Four workers of a real Envoy: what one of them gets serves all.
 
-use std::sync::Barrier;
 use std::time::Duration;
 
 use actgate::dev::world::streamward::{IDP, RAS_AURORADB, RAS_KNOWLEDGE};
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::gateway::Gateway as _;
-use actgate_tests::tls_client::{self, Answer};
+use actgate_tests::tls_client;
 use serde_json::json;
 
-use crate::client::{assert_no_trap, assert_serves, code, connect, good_request, start_with, token};
+use crate::client::{assert_no_trap, assert_serves, at_once, code, connect, good_request, start_with, token};
 
 const WORKERS: u32 = 4;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -17,24 +16,6 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 fn start_sharing() -> EnvoyGateway {
     start_with(&Options { workers: WORKERS, ..Options::default() }, |document| {
         document["sharing"] = json!({"secret": {"insecure_inline": SECRET}});
-    })
-}
-
-/// Sends the same request on so many connections at the same moment.
-fn at_once(gateway: &EnvoyGateway, clients: usize, bytes: &[u8]) -> Vec<Answer> {
-    let barrier = Barrier::new(clients);
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..clients)
-            .map(|_| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    let mut connection = connect(gateway);
-                    barrier.wait();
-                    tls_client::exchange(&mut connection, bytes).expect("an answer")
-                })
-            })
-            .collect();
-        handles.into_iter().map(|handle| handle.join().expect("no panic")).collect()
     })
 }
 

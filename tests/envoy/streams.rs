@@ -1,7 +1,6 @@
 //! Streams that come and go: clients that leave, many at once, connections used again, bodies beyond every limit.
 
 use std::io::{Read as _, Write as _};
-use std::sync::Barrier;
 use std::time::Duration;
 
 use actgate::dev::world::streamward::{IDP, RAS_AURORADB};
@@ -11,8 +10,8 @@ use actgate_tests::tls_client::{self, Answer};
 use serde_json::{Value, json};
 
 use crate::client::{
-    MCP, assert_no_trap, assert_serves, code, connect, exchange, good_body, good_request, head, header, request, send,
-    start, start_with, token, wait_for,
+    MCP, assert_no_trap, assert_serves, at_once, code, connect, exchange, good_body, good_request, head, header,
+    request, send, start, start_with, token, wait_for,
 };
 
 /// The exchange that a client asked for and left is finished, and serves the next one.
@@ -36,24 +35,6 @@ fn a_client_that_leaves(gateway: &mut EnvoyGateway) {
     let last = logs.lines().rfind(|line| line.contains("actgate decision")).expect("a decision");
     assert!(last.contains("\"token\":\"cached\""), "{last}");
     while gateway.upstream.take().is_some() {}
-}
-
-/// Sends the same request on so many connections at the same moment.
-fn at_once(gateway: &EnvoyGateway, clients: usize, bytes: &[u8]) -> Vec<Answer> {
-    let barrier = Barrier::new(clients);
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..clients)
-            .map(|_| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    let mut connection = connect(gateway);
-                    barrier.wait();
-                    tls_client::exchange(&mut connection, bytes).expect("an answer")
-                })
-            })
-            .collect();
-        handles.into_iter().map(|handle| handle.join().expect("no panic")).collect()
-    })
 }
 
 fn one_exchange_for_many(gateway: &mut EnvoyGateway, workers: usize) {

@@ -39,7 +39,7 @@ impl Plugin {
 #[cfg(test)]
 mod tests {
     use crate::config::StreamRules;
-    use crate::flow::{Answer, Lease};
+    use crate::flow::Lease;
     use crate::record::Record;
     use crate::request::TransactionId;
     use crate::revocation::Revocation;
@@ -63,17 +63,7 @@ mod tests {
             observing: None,
         };
         let lease = Lease::new(StreamRules::default(), UnixSeconds::new(1), UnixSeconds::new(2));
-        ResponsePlan {
-            exchanged: None,
-            injected: None,
-            sends_transaction: false,
-            refusal,
-            answer: Answer::Unread,
-            begun: false,
-            told_withheld: false,
-            session: None,
-            lease,
-        }
+        ResponsePlan::plain(refusal, lease)
     }
 
     #[test]

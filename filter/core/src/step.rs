@@ -231,6 +231,21 @@ pub(crate) struct Session {
 }
 
 impl ResponsePlan {
+    /// For a request that goes on with nothing of the gateway's own: its answer is passed on as it comes.
+    pub(crate) const fn plain(refusal: RefusalContext, lease: Lease) -> Self {
+        Self {
+            exchanged: None,
+            injected: None,
+            sends_transaction: false,
+            refusal,
+            answer: Answer::Unread,
+            lease,
+            begun: false,
+            told_withheld: false,
+            session: None,
+        }
+    }
+
     /// The reply to a request that was decided but cannot be released.
     pub fn refuse(self, rejection: Rejection) -> Reply {
         self.refusal.reply(rejection)
@@ -329,17 +344,7 @@ impl RefusalContext {
             edits: HeaderEdits::pass_through(strip, &self.txn),
             record: self.record.clone().observed(would, &observing),
             // Nothing is refused, so nothing ends by time either.
-            response: ResponsePlan {
-                exchanged: None,
-                injected: None,
-                sends_transaction: false,
-                refusal: self,
-                answer: Answer::Unread,
-                begun: false,
-                told_withheld: false,
-                session: None,
-                lease: Lease::default(),
-            },
+            response: ResponsePlan::plain(self, Lease::default()),
             _observing: observing,
         }))
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
 use crate::config::{Config, Exchange, Protocol, Resource};
+use crate::flow::Lease;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Shown};
-use crate::flow::{Answer, Lease};
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::plugin::Plugin;
 use crate::record::{Record, Source};
@@ -144,17 +144,7 @@ fn pass_card(
     let record = context.record.clone().allowed(Source::Public, None, None);
     // There is no token that could end.
     let lease = Lease::new(resource.streams, now, UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX));
-    let response = ResponsePlan {
-        exchanged: None,
-        injected: None,
-        sends_transaction: false,
-        refusal: context,
-        answer: Answer::Unread,
-        begun: false,
-        told_withheld: false,
-        session: None,
-        lease,
-    };
+    let response = ResponsePlan::plain(context, lease);
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 

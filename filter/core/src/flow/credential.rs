@@ -174,7 +174,7 @@ fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arriv
     match decide(plugin, ambient, &mut arrived, wait) {
         Ok(delegation) => {
             // Not before all of it holds: a token that is good elsewhere makes nobody known here.
-            if let Some(peer) = arrived.shown.peer().filter(|_| was_told) {
+            if was_told && let Some(peer) = arrived.shown.peer() {
                 plugin.signature_checks.was_good(peer);
             }
             arrived.context.record.delegated(&delegation);

@@ -365,7 +365,6 @@ fn media(head: &ResponseHead<'_>) -> Option<Media> {
 
 #[cfg(test)]
 mod tests {
-    use super::Answer;
     use crate::flow::Lease;
     use crate::record::Record;
     use crate::request::TransactionId;
@@ -386,17 +385,7 @@ mod tests {
             metadata_url: None,
             observing: None,
         };
-        let plan = ResponsePlan {
-            exchanged: None,
-            injected: None,
-            sends_transaction: false,
-            refusal,
-            answer: Answer::Unread,
-            begun: false,
-            told_withheld: false,
-            session: None,
-            lease: Lease::default(),
-        };
+        let plan = ResponsePlan::plain(refusal, Lease::default());
         assert_eq!(plan.response_headers_to_set().collect::<Vec<_>>(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
     }
 }

@@ -101,9 +101,8 @@ fn who_waits_is_refused_when_nobody_answers() {
     assert_eq!(code(&step), "authorization_server_unavailable");
 }
 
-/// Call 7 is out when the endpoint moves: call 8 goes where the flight knew it, the next flight to the new place.
-#[test]
-fn a_move_changes_nothing_for_a_flight_in_the_air() {
+/// A worker whose call to `/t1` is out when the endpoint moves to `/t2`; its token and its flight.
+fn moved() -> (Plugin, String, FlightId) {
     let mut plugin = plugin();
     let token = token(&json!({}));
     assert_eq!(code(&call(&mut plugin, 1, "/mcp", "once", &token)), "waits");
@@ -114,6 +113,13 @@ fn a_move_changes_nothing_for_a_flight_in_the_air() {
     let looks = tick_at(&mut plugin, NOW + 60);
     let look = looks.iter().find(|call| path(call).starts_with("/.well-known")).unwrap().flight;
     assert!(answer(&mut plugin, NOW + 60, look, &metadata("/t2")).calls.is_empty());
+    (plugin, token, flight)
+}
+
+/// Call 7 is out when the endpoint moves: call 8 goes where the flight knew it, the next flight to the new place.
+#[test]
+fn a_move_changes_nothing_for_a_flight_in_the_air() {
+    let (mut plugin, token, flight) = moved();
     let spent = answer(&mut plugin, NOW, flight, &id_jag_answer());
     assert_eq!(spent.calls.iter().map(path).collect::<Vec<_>>(), ["/t1"]);
     assert_eq!(code(&call(&mut plugin, 2, "/mcp", "once", &token)), "waits");
@@ -123,15 +129,7 @@ fn a_move_changes_nothing_for_a_flight_in_the_air() {
 
 #[test]
 fn an_endpoint_that_was_left_is_not_remembered() {
-    let mut plugin = plugin();
-    let token = token(&json!({}));
-    assert_eq!(code(&call(&mut plugin, 1, "/mcp", "once", &token)), "waits");
-    let look = tick_at(&mut plugin, NOW).first().unwrap().flight;
-    let _ = answer(&mut plugin, NOW, look, &metadata("/t1"));
-    let flight = tick_at(&mut plugin, NOW).first().unwrap().flight;
-    let looks = tick_at(&mut plugin, NOW + 60);
-    let look = looks.iter().find(|call| path(call).starts_with("/.well-known")).unwrap().flight;
-    let _ = answer(&mut plugin, NOW + 60, look, &metadata("/t2"));
+    let (mut plugin, _, flight) = moved();
     // The call that was out comes to nothing: no breaker may be left behind for a place where nobody is asked any more.
     let _ = at(&mut plugin, NOW + 60, |plugin, ambient| plugin.handle_answer(flight, CalloutAnswer::Failed, ambient));
     assert!(!plugin.breakers.knows("/t1"));
