@@ -5,4 +5,5 @@
 
 mod a2a;
 mod mcp;
+mod rust_sdk;
 mod sdk;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::sdk::{Client, Server, Steps, gateway};
 
 /// What a resource that allows these tools, this MCP resource and these methods adds to the world's configuration.
-fn policy(document: &mut Value, tools: &[&str], resource: &str, methods: &[&str]) {
+pub(crate) fn policy(document: &mut Value, tools: &[&str], resource: &str, methods: &[&str]) {
     let mcp = &mut document["resources"][1]["mcp"];
     for tool in tools {
         mcp["tools"][tool] = json!({ "scopes": [READ] });
@@ -20,7 +20,7 @@ fn run(gateway: &EnvoyGateway, script: &str, mode: Value) -> Steps {
     Client { script, agent: KNOWLEDGE_AGENT, path: "/auroradb/mcp", mode }.run(gateway)
 }
 
-const TOOLS: [&str; 5] = ["echo", "fail", "count", "cancelled", "change"];
+pub(crate) const TOOLS: [&str; 5] = ["echo", "fail", "count", "cancelled", "change"];
 
 /// Events that the gateway holds back would come late; a busy machine makes them late by itself.
 const EVENT_DELAY_MILLIS_MAX: i64 = 500;
@@ -44,9 +44,9 @@ fn assert_common(steps: &Steps) {
     steps.saw("close", &Value::Null);
 }
 
-const NOTE: &str = "test://note";
+pub(crate) const NOTE: &str = "test://note";
 
-const OLD_METHODS: [&str; 5] =
+pub(crate) const OLD_METHODS: [&str; 5] =
     ["initialize", "notifications/initialized", "notifications/cancelled", "tools/list", "ping"];
 
 #[test]

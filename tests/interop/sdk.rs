@@ -87,6 +87,12 @@ pub(crate) fn gateway(server: &Server, path: Option<&'static str>, edit: impl Fn
     EnvoyGateway::start(world, &document, &options).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// An access token of the world's for its knowledge agent, known by `jti`.
+pub(crate) fn token(gateway: &EnvoyGateway, jti: &str) -> String {
+    let keys = gateway.world.issuer_keys(streamward::RAS_KNOWLEDGE);
+    mint::access_token(keys.first().expect("a key"), &good_claims(UnixSeconds::from_system_clock(), jti))
+}
+
 /// A client script that calls as `agent`.
 pub(crate) struct Client<'a> {
     pub(crate) script: &'a str,
@@ -105,11 +111,9 @@ impl Client<'_> {
         let world = &gateway.world;
         let files = world.certificates.as_ref().expect("a written world");
         let agent = &files.agents[self.agent];
-        let keys = world.issuer_keys(streamward::RAS_KNOWLEDGE);
-        let claims = good_claims(UnixSeconds::from_system_clock(), self.script);
         let options = json!({
             "host": world.gateway_host, "port": gateway.address().port(), "path": self.path, "mode": self.mode,
-            "token": mint::access_token(keys.first().expect("a key"), &claims),
+            "token": token(gateway, self.script),
             "authority": files.authority, "certificate": agent.certificate, "key": agent.key,
         });
         let mut child = node(&[self.script, &options.to_string()]).spawn().expect("node runs");
