@@ -14,6 +14,7 @@ mod http2;
 mod issuers;
 mod keys;
 mod kinds;
+mod manifests;
 mod mcp;
 mod observe;
 mod policy;

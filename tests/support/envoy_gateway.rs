@@ -241,7 +241,8 @@ pub fn wire(request: &Request) -> Vec<u8> {
     text
 }
 
-pub(crate) fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<String, String> {
+/// The bootstrap that `options` name, filled in for `world` with that configuration of the filter and that port of the upstream.
+pub fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
     let mut text = std::fs::read_to_string(folder.join(options.bootstrap)).map_err(|error| error.to_string())?;
     if let Some(path) = options.prefix_rewrite {

@@ -1,0 +1,156 @@
+//! What the manifests for meshes give to Envoy, in a real Envoy.
+//!
+//! Absent on purpose: Istio and Envoy Gateway themselves. Whether they make of their own resources what the manifests say they do,
+//! nothing here can tell; what they insert as it stands is taken from the manifests and tried.
+
+use std::path::Path;
+
+use actgate::dev::keys::{Algorithm, SigningKey};
+use actgate::envoy::{Binary, Launch};
+use actgate_tests::envoy_gateway::{Options, bootstrap, module, new_world, work_dir};
+use serde_json::{Value, json};
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn documents(file: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The one resource of that kind.
+fn resource(documents: &[Value], kind: &str) -> Value {
+    let found: Vec<&Value> = documents.iter().filter(|document| document["kind"] == kind).collect();
+    let [one] = found.as_slice() else { panic!("{} of {kind}", found.len()) };
+    (*one).clone()
+}
+
+/// What a patch of Istio's inserts or merges there.
+fn patch(filter: &Value, place: &str) -> Value {
+    let patches = filter["spec"]["configPatches"].as_array().expect("patches");
+    let patch = patches.iter().find(|patch| patch["applyTo"] == place).unwrap_or_else(|| panic!("no patch of {place}"));
+    patch["patch"]["value"].clone()
+}
+
+/// What Envoy Gateway adds at that path.
+fn added(policy: &Value, path: &str) -> Value {
+    let patches = policy["spec"]["jsonPatches"].as_array().expect("patches");
+    let patch = patches.iter().find(|patch| patch["operation"]["path"] == path);
+    patch.unwrap_or_else(|| panic!("no patch at {path:?}"))["operation"]["value"].clone()
+}
+
+/// The bootstrap that is shipped, as it is filled in for `world`.
+fn shipped() -> (Value, std::path::PathBuf) {
+    let world = new_world();
+    let text = bootstrap(&world, &json!({}), &Options::default(), 9).expect("the bootstrap is complete");
+    (serde_saphyr::from_str(&text).expect("YAML"), work_dir(&world))
+}
+
+const CHAIN: &str = "/static_resources/listeners/0/filter_chains/0";
+const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+
+fn configuration(filter: &mut Value) -> &mut Value {
+    filter.pointer_mut("/typed_config/config/configuration/value").expect("a configuration")
+}
+
+/// Asserts that a real Envoy loads the filter, and the filter its configuration.
+fn loads(filter: &Value, clusters: Vec<Value>) {
+    let (mut bootstrap, folder) = shipped();
+    let mut filter = filter.clone();
+    *filter.pointer_mut("/typed_config/config/vm_config/code/local/filename").expect("a file") = json!(module());
+    *bootstrap.pointer_mut(&format!("{MANAGER}/http_filters/0")).expect("the filter") = filter;
+    bootstrap["static_resources"]["clusters"].as_array_mut().expect("clusters").extend(clusters);
+    let binary = Binary::from_env().unwrap_or_else(|error| panic!("{error}"));
+    let key = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
+    let launch = |bootstrap: &Value| Launch::new(bootstrap.to_string()).env("CORP_KNOWLEDGE_KEY", &key);
+    launch(&bootstrap).validate(&binary, &folder).unwrap_or_else(|error| panic!("{error}"));
+    // That Envoy would have said so.
+    let broken = bootstrap.to_string().replace("path_prefix", "path_prefixes");
+    let said = Launch::new(broken).env("CORP_KNOWLEDGE_KEY", &key).validate(&binary, &folder);
+    assert!(said.is_err_and(|error| error.to_string().contains("actgate configuration: resources[0].match.")));
+}
+
+/// Asserts that the filter is the shipped bootstrap's but for its file, its configuration and the variable it reads,
+/// and that its configuration is the first of the README but for the names of its clusters, which are all `cluster`.
+fn is_the_shipped_one(filter: &Value, cluster: &str) {
+    let readme = read("README.md");
+    let documented =
+        readme.split("<!-- configuration -->\n```json\n").nth(1).and_then(|rest| rest.split("\n```").next());
+    let mut documented: Value = serde_json::from_str(documented.expect("a configuration")).expect("JSON");
+    for server in documented["authorization_servers"].as_object_mut().expect("servers").values_mut() {
+        server["cluster"] = json!(cluster);
+    }
+    let mut filter = filter.clone();
+    let text = configuration(&mut filter).take();
+    let written: Value = serde_json::from_str(text.as_str().expect("a text")).expect("JSON");
+    assert_eq!(written, documented);
+
+    let (bootstrap, _) = shipped();
+    let mut ours = bootstrap.pointer(&format!("{MANAGER}/http_filters/0")).expect("the filter").clone();
+    *configuration(&mut ours) = Value::Null;
+    for member in ["code", "environment_variables"] {
+        ours["typed_config"]["config"]["vm_config"][member] = Value::Null;
+        filter["typed_config"]["config"]["vm_config"][member] = Value::Null;
+    }
+    assert_eq!(filter, ours);
+}
+
+/// Asserts that every member of `part` stands in `whole` with the same value.
+fn agrees(part: &Value, whole: &Value) {
+    for (name, value) in part.as_object().expect("an object") {
+        assert_eq!(Some(value), whole.get(name), "{name}");
+    }
+}
+
+#[test]
+fn what_istio_inserts_is_what_the_bootstrap_has() {
+    let documents = documents("envoy-config/istio.yaml");
+    let patches = resource(&documents, "EnvoyFilter");
+    let filter = patch(&patches, "HTTP_FILTER");
+    // Istio's name for the port of a host.
+    let entry = resource(&documents, "ServiceEntry");
+    let (host, port) = (entry["spec"]["hosts"][0].as_str().expect("a host"), &entry["spec"]["ports"][0]["number"]);
+    let cluster = format!("outbound|{port}||{host}");
+    is_the_shipped_one(&filter, &cluster);
+    let (bootstrap, _) = shipped();
+    let at = |pointer: &str| bootstrap.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"));
+    agrees(&patch(&patches, "NETWORK_FILTER")["typed_config"], at(MANAGER));
+    agrees(&patch(&patches, "LISTENER"), at("/static_resources/listeners/0"));
+    let tls = &patch(&patches, "FILTER_CHAIN")["transport_socket"];
+    assert_eq!(tls["name"], "envoy.transport_sockets.tls");
+    agrees(&tls["typed_config"], at(&format!("{CHAIN}/transport_socket/typed_config")));
+    let mut idp = at("/static_resources/clusters/0").clone();
+    for pointer in ["/name", "/load_assignment/cluster_name"] {
+        *idp.pointer_mut(pointer).expect("a name") = json!(cluster);
+    }
+    loads(&filter, vec![idp]);
+}
+
+#[test]
+fn what_envoy_gateway_adds_is_what_the_bootstrap_has() {
+    let documents = documents("envoy-config/envoy-gateway.yaml");
+    let policy = resource(&documents, "EnvoyPatchPolicy");
+    let filter = added(&policy, "http_filters/0");
+    is_the_shipped_one(&filter, "idp");
+    let (bootstrap, _) = shipped();
+    let tls = bootstrap.pointer(&format!("{CHAIN}/transport_socket/typed_config")).expect("TLS");
+    for member in ["disable_stateless_session_resumption", "disable_stateful_session_resumption"] {
+        assert_eq!(added(&policy, member), tls[member], "{member}");
+    }
+    let mut idp = added(&policy, "");
+    let mut ours = bootstrap.pointer("/static_resources/clusters/0").expect("a cluster").clone();
+    for member in ["load_assignment", "transport_socket"] {
+        ours.as_object_mut().expect("an object").remove(member);
+    }
+    agrees(&ours, &idp);
+    // One of that name is there already.
+    for pointer in ["/name", "/load_assignment/cluster_name"] {
+        *idp.pointer_mut(pointer).expect("a name") = json!("idp-of-the-manifest");
+    }
+    let mut filter = filter;
+    let renamed = configuration(&mut filter);
+    *renamed =
+        json!(renamed.as_str().expect("a text").replace(r#""cluster": "idp""#, r#""cluster": "idp-of-the-manifest""#));
+    loads(&filter, vec![idp]);
+}
