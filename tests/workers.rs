@@ -130,8 +130,8 @@ fn records_show_nothing_of_what_they_hold() {
     scene.advance(100);
     assert!(scene.passes(id));
     let written = scene.written();
-    assert_eq!(written.iter().filter(|(name, _)| name.starts_with(b"actgate.1.token.")).count(), 1);
-    assert_eq!(written.iter().filter(|(name, _)| name.starts_with(b"actgate.1.keys.")).count(), 3);
+    assert_eq!(written.iter().filter(|(name, _)| name.starts_with(b"actgate.2.token.")).count(), 1);
+    assert_eq!(written.iter().filter(|(name, _)| name.starts_with(b"actgate.2.keys.")).count(), 3);
     for (name, record) in &written {
         for part in [b"eyJ".as_slice(), b"\"keys\"", b"kty", SECRET.as_bytes()] {
             assert!(!record.windows(part.len()).any(|window| window == part), "{}", String::from_utf8_lossy(name));

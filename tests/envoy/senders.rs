@@ -124,6 +124,36 @@ fn a_key_is_proven_once_for_each_request() {
     assert_no_trap(&gateway);
 }
 
+/// Each connection is some worker's; without `sharing` each of four would take the proof once.
+#[test]
+fn a_proof_that_one_worker_took_is_used_for_all() {
+    const WORKERS: u32 = 4;
+    let mut prover = Prover { key: SigningKey::generate(Algorithm::Es256, "dpop"), made: 0 };
+    let thumbprint = prover.thumbprint();
+    let gateway = start_with(&Options { workers: WORKERS, ..Options::default() }, |document| {
+        document["agents"][KNOWLEDGE_AGENT]["dpop_keys"] = json!([thumbprint]);
+        document["resources"][1]["accept"]["caller"] = json!("dpop");
+        document["resources"][1]["accept"]["dpop"] = json!({"origin": format!("https://{GATEWAY_HOST}")});
+        document["sharing"] = json!({"secret": {"insecure_inline": "0123456789abcdef0123456789abcdef"}});
+    });
+    let token = bound(&gateway, "shared", &json!({"jkt": thumbprint}));
+    for _ in 0..4 {
+        let line = prover.line(&token, None);
+        let answers = std::thread::scope(|threads| {
+            let send = || code(&send(&gateway, Some(ORCHESTRATOR), "DPoP", &token, &line));
+            let senders: Vec<_> = (0..32).map(|_| threads.spawn(send)).collect();
+            senders.into_iter().map(|sender| sender.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        let passed = answers.iter().filter(|code| *code == "status 200").count();
+        assert_eq!(passed, 1, "{answers:?}");
+        // Two that write to one slot at once may both be late; neither passes.
+        let refused = |code: &&String| matches!(code.as_str(), "dpop_replayed" | "overloaded");
+        assert_eq!(answers.iter().filter(refused).count(), answers.len() - 1, "{answers:?}");
+    }
+    while gateway.upstream.take().is_some() {}
+    assert_no_trap(&gateway);
+}
+
 #[test]
 fn a_nonce_is_handed_out_and_taken() {
     let mut prover = Prover { key: SigningKey::generate(Algorithm::Es256, "dpop"), made: 0 };

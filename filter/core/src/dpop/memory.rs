@@ -3,7 +3,7 @@
 //! A proof is remembered until its `iat` alone would refuse it, so forgetting lets nothing in.
 //! A full memory refuses further proofs of that agent, and one agent cannot fill what another needs, nor one key what the agent's others need:
 //! no proof is ever forgotten early.
-//! The memory is one worker's: the same proof may pass once on each, as long as its `iat` lets it; a nonce shortens that.
+//! The memory is one worker's: without shared data the same proof may pass once on each, as long as its `iat` lets it; a nonce shortens that.
 
 use std::collections::{BTreeMap, BTreeSet};
 

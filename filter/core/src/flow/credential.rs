@@ -207,7 +207,7 @@ impl From<Rejection> for Undecided {
 
 fn decide(
     plugin: &mut Plugin,
-    ambient: &Ambient<'_>,
+    ambient: &mut Ambient<'_>,
     arrived: &mut Arrived,
     wait: Wait<'_>,
 ) -> Result<AuthorizedDelegation, Undecided> {
@@ -237,7 +237,7 @@ fn check_ceiling(delegation: &AuthorizedDelegation, resource: &Resource) -> Resu
 /// From cheap to dear: what is shown at all, what a proof says, the token, what it is tied to, the proof's signature, and the policy.
 fn decide_by_token(
     plugin: &mut Plugin,
-    ambient: &Ambient<'_>,
+    ambient: &mut Ambient<'_>,
     (shown, wait): (&Credential, Wait<'_>),
     resource: &Resource,
     record: &mut Record,
@@ -279,7 +279,9 @@ fn decide_by_token(
     check_ceiling(&delegation, resource)?;
     // A proof that nothing rests on proves nothing twice either, and takes no room.
     if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {
-        plugin.proofs.take(&delegation.agent().id, &key, ambient.now)?;
+        let agent = &delegation.agent().id;
+        plugin.proofs.take(agent, &key, ambient.now)?;
+        plugin.sharing.take_proof(agent, &key, ambient)?;
     }
     Ok(delegation)
 }

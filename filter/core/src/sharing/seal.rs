@@ -2,7 +2,7 @@
 //!
 //! XChaCha20-Poly1305 with a random nonce of 24 bytes, by a key from HKDF-SHA256 (RFC 5869).
 //! Kind and number of the slot and the digest of the configuration, its secrets included, are authenticated with it: a record that was moved, or that an
-//! earlier configuration left behind, does not open. Which token or key set it is for is inside.
+//! earlier configuration left behind, does not open. Which token or key set it is for is inside. What holds under every configuration is bound to none.
 //! An older record of the same slot opens like a new one; its times decide what it is worth.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
@@ -15,7 +15,7 @@ use crate::sharing::slot::Slot;
 const NONCE_BYTES: usize = 24;
 
 /// Which key it is for, and which form of records: another form gets another number.
-const PURPOSE: &[u8] = b"actgate shared data 1";
+const PURPOSE: &[u8] = b"actgate shared data 2";
 
 /// Seals and opens. Its `Debug` form shows nothing of the key.
 pub(crate) struct Seal {
@@ -58,6 +58,7 @@ impl Seal {
     }
 
     fn bound(&self, slot: Slot) -> Vec<u8> {
-        [PURPOSE, &self.configuration, slot.name().as_bytes()].concat()
+        let configuration = if slot.outlives_configurations() { &[0; 32] } else { &self.configuration };
+        [PURPOSE, configuration, slot.name().as_bytes()].concat()
     }
 }

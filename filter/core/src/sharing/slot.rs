@@ -3,7 +3,7 @@
 //! The host knows no write that succeeds only where nothing stands yet, and a compare-and-swap needs something to compare with.
 //! So every slot is made at load, by the first VM, before any worker serves.
 
-use crate::limits::{SHARED_KEY_SLOTS, SHARED_TOKEN_SLOTS};
+use crate::limits::{SHARED_KEY_SLOTS, SHARED_PROOF_SLOTS, SHARED_TOKEN_SLOTS};
 use crate::sharing::SharedData;
 
 /// One place: its kind is a part of what a record is sealed for.
@@ -11,13 +11,14 @@ use crate::sharing::SharedData;
 pub(crate) enum Slot {
     Token(u32),
     Keys(u32),
+    Proofs(u32),
 }
 
 /// What stands in a slot that was never written to.
 const VACANT: &[u8] = b"-";
 
 /// Says that all slots were made.
-const MADE: &str = "actgate.1.made";
+const MADE: &str = "actgate.2.made";
 
 impl Slot {
     /// Where the token of that digest belongs.
@@ -34,16 +35,30 @@ impl Slot {
         })
     }
 
+    /// Where the proof of that digest is noted.
+    pub(super) const fn of_proof(digest: &[u8; 32]) -> Self {
+        Self::Proofs(number(digest, SHARED_PROOF_SLOTS))
+    }
+
+    /// True where what stands in it holds under every configuration: a proof that was used was used.
+    pub(super) const fn outlives_configurations(self) -> bool {
+        match self {
+            Self::Token(_) | Self::Keys(_) => false,
+            Self::Proofs(_) => true,
+        }
+    }
+
     pub(crate) const fn kind(self) -> &'static str {
         match self {
             Self::Token(_) => "token",
             Self::Keys(_) => "keys",
+            Self::Proofs(_) => "proofs",
         }
     }
 
     pub(crate) fn name(self) -> String {
-        let (Self::Token(number) | Self::Keys(number)) = self;
-        format!("actgate.1.{}.{number}", self.kind())
+        let (Self::Token(number) | Self::Keys(number) | Self::Proofs(number)) = self;
+        format!("actgate.2.{}.{number}", self.kind())
     }
 }
 
@@ -66,7 +81,7 @@ pub(super) fn make_all(shared: &dyn SharedData) -> bool {
         return true;
     }
     let slots = (0..SHARED_TOKEN_SLOTS).map(Slot::Token).chain((0..SHARED_KEY_SLOTS).map(Slot::Keys));
-    for name in slots.map(Slot::name) {
+    for name in slots.chain((0..SHARED_PROOF_SLOTS).map(Slot::Proofs)).map(Slot::name) {
         if shared.get(&name).is_none() && !shared.set(&name, VACANT, 0) {
             return false;
         }

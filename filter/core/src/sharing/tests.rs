@@ -1,5 +1,6 @@
 //! Records that are moved, damaged, replayed or foreign; workers that meet, fail and die.
 
+mod proofs;
 mod workers;
 
 use core::cell::{Cell, RefCell};
@@ -8,7 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::limits::{
-    SERVERS_MAX, SHARED_KEY_SET_BYTES_MAX, SHARED_KEY_SLOTS, SHARED_TOKEN_BYTES_MAX, SHARED_TOKEN_SLOTS,
+    SERVERS_MAX, SHARED_KEY_SET_BYTES_MAX, SHARED_KEY_SLOTS, SHARED_PROOF_SLOTS, SHARED_TOKEN_BYTES_MAX,
+    SHARED_TOKEN_SLOTS,
 };
 use crate::redacted::Redacted;
 
@@ -81,6 +83,7 @@ fn a_record_opens_in_its_own_slot_under_its_own_configuration() {
     assert_eq!(open(&SECRET.to_uppercase(), 1, slot), None, "another secret");
     assert_eq!(open(SECRET, 1, Slot::Token(8)), None, "another slot");
     assert_eq!(open(SECRET, 1, Slot::Keys(7)), None, "a slot of another kind");
+    assert_eq!(open(SECRET, 1, Slot::Proofs(7)), None, "a slot of another kind");
     assert!(!record.windows(6).any(|window| window == b"record"), "it is legible");
 }
 
@@ -181,7 +184,7 @@ proptest! {
 fn slots_are_as_many_as_they_are_and_two_servers_of_one_configuration_never_meet() {
     let store = Store::default();
     assert!(slot::make_all(&store));
-    let slots = usize::try_from(SHARED_TOKEN_SLOTS + SHARED_KEY_SLOTS).unwrap();
+    let slots = usize::try_from(SHARED_TOKEN_SLOTS + SHARED_KEY_SLOTS + SHARED_PROOF_SLOTS).unwrap();
     assert_eq!(store.values.borrow().len(), slots + 1);
     let servers = u32::try_from(SERVERS_MAX).unwrap();
     assert!(servers * 2 <= SHARED_KEY_SLOTS);
@@ -202,7 +205,7 @@ fn slots_that_are_there_are_left_as_they_are() {
     assert!(store.set(&name, b"record", 0));
     assert!(slot::make_all(&store));
     // Somebody took the mark away: what is written stays all the same.
-    store.values.borrow_mut().remove("actgate.1.made");
+    store.values.borrow_mut().remove("actgate.2.made");
     assert!(slot::make_all(&store));
     assert_eq!(store.get(&name).unwrap().bytes, b"record");
     store.gets.set(0);

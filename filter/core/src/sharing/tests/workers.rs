@@ -17,7 +17,7 @@ use crate::step::Step;
 /// Noon; the tokens of callers live for an hour from here.
 const START: u64 = 1_795_478_400;
 
-fn document(sharing: &Value) -> Value {
+pub(super) fn document(sharing: &Value) -> Value {
     let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
     let server = |name: &str, jwks: &Value| {
         json!({"issuer": format!("https://{name}.example"), "token_endpoint": format!("https://{name}.example/token"),
@@ -50,7 +50,7 @@ fn document(sharing: &Value) -> Value {
     document
 }
 
-fn secret() -> Value {
+pub(super) fn secret() -> Value {
     json!({"secret": {"insecure_inline": SECRET}})
 }
 
