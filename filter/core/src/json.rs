@@ -6,14 +6,12 @@
 //! Memory is bounded by a small multiple of the input's length, which the caller bounds.
 //! Errors carry no part of the input.
 
+mod reader;
 pub(crate) mod span;
 
-use core::cell::Cell;
-use core::fmt;
 use std::collections::BTreeMap;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
 
@@ -68,6 +66,11 @@ pub fn parse_outline(bytes: &[u8], depth_max: usize, levels: usize) -> Result<Va
     read(bytes, depth_max, Keep::Levels(levels))
 }
 
+/// The same of a document that is text already, as [`text`] gives it.
+pub(crate) fn parse_outline_text(text: &str, depth_max: usize, levels: usize) -> Result<Value, JsonError> {
+    read_text(text, depth_max, Keep::Levels(levels))
+}
+
 /// Which members of a document are kept, by name, level by level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted(BTreeMap<String, Self>);
@@ -101,18 +104,23 @@ pub fn parse_wanted(bytes: &[u8], depth_max: usize, wanted: &Wanted) -> Result<V
     read(bytes, depth_max, Keep::Wanted(wanted))
 }
 
-fn read(bytes: &[u8], depth_max: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
+/// The same of a document that is text already, as [`text`] gives it or as a part of what was accepted.
+pub(crate) fn parse_wanted_text(text: &str, depth_max: usize, wanted: &Wanted) -> Result<Value, JsonError> {
+    read_text(text, depth_max, Keep::Wanted(wanted))
+}
+
+/// The text of a document.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, JsonError> {
     let text = core::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
-    if text.starts_with('\u{feff}') {
-        return Err(JsonError::ByteOrderMark);
-    }
-    let (fault, members_left) = (Cell::new(None), Cell::new(JSON_MEMBERS_MAX));
-    let strict =
-        Strict { depth_left: depth_max.min(JSON_DEPTH_CEILING), keep, fault: &fault, members_left: &members_left };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = strict.deserialize(&mut deserializer).map_err(|_| fault.get().unwrap_or(JsonError::Syntax))?;
-    deserializer.end().map_err(|_| JsonError::TrailingData)?;
-    Ok(value)
+    if text.starts_with('\u{feff}') { Err(JsonError::ByteOrderMark) } else { Ok(text) }
+}
+
+fn read(bytes: &[u8], depth_max: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
+    read_text(text(bytes)?, depth_max, keep)
+}
+
+fn read_text(text: &str, depth_max: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
+    reader::read(text, depth_max.min(JSON_DEPTH_CEILING), JSON_MEMBERS_MAX, keep)
 }
 
 /// How much of what was read is kept.
@@ -124,8 +132,6 @@ enum Keep<'k> {
     /// Those members, and no elements of arrays.
     Wanted(&'k Wanted),
 }
-
-const NOTHING: Keep<'static> = Keep::Levels(0);
 
 impl<'k> Keep<'k> {
     /// Whether the members of an object are kept.
@@ -152,113 +158,6 @@ impl<'k> Keep<'k> {
             Self::All => Some(self),
             Self::Levels(_) | Self::Wanted(_) => None,
         }
-    }
-}
-
-/// Builds a [`Value`] and leaves in `fault` what serde's own error cannot say without text.
-#[derive(Clone, Copy)]
-struct Strict<'f> {
-    depth_left: usize,
-    keep: Keep<'f>,
-    fault: &'f Cell<Option<JsonError>>,
-    members_left: &'f Cell<usize>,
-}
-
-impl<'f> Strict<'f> {
-    fn fail<T, E: serde::de::Error>(self, fault: JsonError) -> Result<T, E> {
-        self.fault.set(Some(fault));
-        Err(E::custom(""))
-    }
-
-    /// The same, one level further in.
-    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
-        match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, ..self }),
-            None => self.fail(JsonError::TooDeep),
-        }
-    }
-
-    fn keeping(self, keep: Option<Keep<'f>>) -> Self {
-        Self { keep: keep.unwrap_or(NOTHING), ..self }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        match Number::from_f64(value) {
-            Some(number) => Ok(Value::Number(number)),
-            None => self.fail(JsonError::Syntax),
-        }
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let kept = self.keep.inside_array();
-        let inner = self.enter()?.keeping(kept);
-        let mut array = Vec::new();
-        while let Some(element) = elements.next_element_seed(inner)? {
-            if kept.is_some() {
-                array.push(element);
-            }
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
-        let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            match self.members_left.get().checked_sub(1) {
-                Some(left) => self.members_left.set(left),
-                None => return self.fail(JsonError::TooMany),
-            }
-            if object.contains_key(&name) {
-                self.fault.set(Some(JsonError::DuplicateName));
-                return Err(A::Error::custom(""));
-            }
-            let kept = self.keep.inside_object(&name);
-            let value = members.next_value_seed(inner.keeping(kept))?;
-            // The name is kept while its object is read, whatever becomes of the value.
-            object.insert(name, if kept.is_some() { value } else { Value::Null });
-        }
-        Ok(Value::Object(if self.keep.keeps_members() { object } else { Map::new() }))
     }
 }
 

@@ -151,7 +151,7 @@ fn check_call(
     let at = member_of_params(call.text, "arguments");
     let arguments = match at.as_ref().and_then(|at| call.text.get(at.clone())) {
         None => Value::Object(Map::new()),
-        Some(text) => json::parse_wanted(text.as_bytes(), JSON_DEPTH_MAX, called.arguments.wanted())
+        Some(text) => json::parse_wanted_text(text, JSON_DEPTH_MAX, called.arguments.wanted())
             .map_err(|_| Rejection::BodyInvalid)?,
     };
     let Value::Object(arguments) = arguments else {

@@ -61,9 +61,9 @@ pub struct RequestHead<'a> {
 
 impl<'a> RequestHead<'a> {
     /// Every value sent under `name`.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
-        let name = name.as_bytes().to_vec();
-        self.headers.iter().filter(move |(key, _)| *key == name.as_slice()).map(|(_, value)| *value)
+    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let headers = self.headers;
+        headers.iter().filter(move |(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
     }
 
     /// The value of a header that may be sent once only; two are an error.

@@ -3,9 +3,11 @@
 //! Duplicate members, members that differ from ours in case only, batches and answers are refused.
 //! The bytes are never rewritten: what is forwarded is what was judged.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value};
 
-use crate::json;
+use crate::json::{self, Wanted};
 use crate::limits::{JSON_DEPTH_MAX, RPC_ID_BYTES_MAX, RPC_METHOD_BYTES_MAX};
 use crate::rejection::Rejection;
 use crate::value_rules::alike;
@@ -28,11 +30,34 @@ pub(crate) struct RpcCall<'b> {
     pub(crate) text: &'b str,
     pub(crate) id: Option<RpcId>,
     pub(crate) method: String,
+    /// Its names, and of their values what is decided on; null for the others.
     pub(crate) params: Map<String, Value>,
 }
 
-/// The message, its `params`, and `_meta` in them: nothing deeper is decided on, so nothing deeper is kept.
-const OUTLINE_LEVELS: usize = 3;
+/// What of a message is decided on. Nothing else is kept, however long it is: only the names beside these.
+static WANTED: LazyLock<Wanted> = LazyLock::new(|| {
+    let mut wanted = Wanted::default();
+    for names in [
+        ["jsonrpc"].as_slice(),
+        &["id"],
+        &["method"],
+        &["params", "name"],
+        &["params", "uri"],
+        &["params", "ref", "type"],
+        &["params", "ref", "name"],
+        &["params", "ref", "uri"],
+        &["params", "_meta", PROTOCOL_VERSION_META],
+        &["result"],
+        &["error", "code"],
+        &["error", "message"],
+    ] {
+        wanted.add(names.iter().copied());
+    }
+    wanted
+});
+
+/// The member of `params._meta` that says which revision of MCP a message is of.
+pub(crate) const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
 
 pub(crate) const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
@@ -70,8 +95,8 @@ const ANSWER_MEMBERS: usize = 3;
 
 /// One strict JSON object that says it is JSON-RPC 2.0.
 fn read_object(body: &[u8]) -> Result<(&str, Map<String, Value>), Rejection> {
-    let text = core::str::from_utf8(body).map_err(|_| Rejection::BodyInvalid)?;
-    let value = json::parse_outline(body, JSON_DEPTH_MAX, OUTLINE_LEVELS).map_err(|_| Rejection::BodyInvalid)?;
+    let text = json::text(body).map_err(|_| Rejection::BodyInvalid)?;
+    let value = json::parse_wanted_text(text, JSON_DEPTH_MAX, &WANTED).map_err(|_| Rejection::BodyInvalid)?;
     let object = match value {
         Value::Object(object) => object,
         Value::Array(_) => return Err(Rejection::BatchRefused),

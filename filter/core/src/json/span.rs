@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::reader::past_plain;
+
 /// A member of an object: its name as it is read, and where its value stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Member<'t> {
@@ -136,7 +138,7 @@ impl Cursor<'_> {
     fn past_string(self, at: usize) -> usize {
         let mut at = at.saturating_add(1);
         loop {
-            at = self.past(at, |byte| byte != b'"' && byte != b'\\');
+            at = past_plain(self.bytes, at);
             match self.bytes.get(at) {
                 Some(b'\\') => at = at.saturating_add(2),
                 Some(_) => return at.saturating_add(1),

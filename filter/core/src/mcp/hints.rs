@@ -8,10 +8,8 @@ use super::{PROMPTS_GET, RESOURCES_READ, TOOLS_CALL};
 use crate::json::span;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
-use crate::rpc::RpcCall;
+use crate::rpc::{PROTOCOL_VERSION_META, RpcCall};
 use crate::value_rules::MemberPointer;
-
-const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// How the name of a header begins that repeats an argument.
 pub(crate) const PARAMETER: &str = "mcp-param-";

@@ -85,8 +85,8 @@ impl Listing {
 
     /// Cuts the lists in one JSON-RPC message down. A message without a result, an error for example, has none.
     pub(crate) fn show(&self, message: &[u8]) -> Result<Shown, Unreadable> {
-        let outline = json::parse_outline(message, JSON_DEPTH_MAX, 2).map_err(|_| Unreadable)?;
-        let text = core::str::from_utf8(message).map_err(|_| Unreadable)?;
+        let text = json::text(message).map_err(|_| Unreadable)?;
+        let outline = json::parse_outline_text(text, JSON_DEPTH_MAX, 2).map_err(|_| Unreadable)?;
         let Value::Object(outline) = outline else {
             return Err(Unreadable);
         };
