@@ -260,9 +260,8 @@ pub(crate) fn remove_header(map: Map, name: &str) -> Result<(), Refused> {
     checked(unsafe { import::proxy_remove_header_map_value(map.number(), name.as_ptr(), name.len()) })
 }
 
-/// The value of the property at `path`, its parts joined as the ABI wants them.
-pub(crate) fn property(path: &[&str]) -> Result<Vec<u8>, Refused> {
-    let path = path.join("\0");
+/// The value of the property at `path`, whose parts a zero byte joins, as the ABI wants it.
+pub(crate) fn property(path: &str) -> Result<Vec<u8>, Refused> {
     // SAFETY: the host reads `path` during the call only; `filled` says what becomes of the two pointers.
     filled(|out, size| unsafe { import::proxy_get_property(path.as_ptr(), path.len(), out, size) })
 }

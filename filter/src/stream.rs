@@ -140,13 +140,13 @@ struct Certificate {
 impl Certificate {
     /// Nothing of it is read where the host does not say that the connection has one.
     fn shown() -> Self {
-        let property = |name| host::property(&["connection", name]).ok().filter(|value| !value.is_empty());
-        if property("mtls").as_deref() != Some(&[1]) {
-            return Self { address: host::property(&["source", "address"]).ok(), ..Self::default() };
+        let property = |path| host::property(path).ok().filter(|value| !value.is_empty());
+        if property("connection\0mtls").as_deref() != Some(&[1]) {
+            return Self { address: host::property("source\0address").ok(), ..Self::default() };
         }
         Self {
-            uri_san: property("uri_san_peer_certificate"),
-            sha256: property("sha256_peer_certificate_digest").and_then(|digits| from_hex(&digits)),
+            uri_san: property("connection\0uri_san_peer_certificate"),
+            sha256: property("connection\0sha256_peer_certificate_digest").and_then(|digits| from_hex(&digits)),
             address: None,
         }
     }

@@ -48,7 +48,8 @@ pub(crate) struct Worker {
     pub(crate) root: u32,
     plugin: RefCell<Option<Plugin>>,
     entropy: RefCell<Option<Entropy>>,
-    stages: RefCell<BTreeMap<u32, Stage>>,
+    /// Boxed, because the map moves its entries about.
+    stages: RefCell<BTreeMap<u32, Box<Stage>>>,
     pub(crate) calls: RefCell<BTreeMap<u32, FlightId>>,
     pub(crate) metrics: RefCell<Metrics>,
     /// `None` until the host was tried.
@@ -93,7 +94,7 @@ impl Worker {
         calls.clear();
         let undecided: Vec<u32> = stages
             .iter()
-            .filter(|(_, stage)| matches!(stage, Stage::Reading { .. } | Stage::Waiting { .. }))
+            .filter(|(_, stage)| matches!(***stage, Stage::Reading { .. } | Stage::Waiting { .. }))
             .map(|(stream, _)| *stream)
             .collect();
         drop((slot, calls, stages, signatures));
@@ -165,7 +166,7 @@ impl Worker {
         let Ok(stages) = self.stages.try_borrow() else {
             return Vec::new();
         };
-        let released = stages.iter().filter_map(|(stream, stage)| match stage {
+        let released = stages.iter().filter_map(|(stream, stage)| match &**stage {
             Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some((*stream, found(plan)?)),
             Stage::Reading { .. } | Stage::Waiting { .. } | Stage::Replied | Stage::Stopped => None,
         });
@@ -174,13 +175,13 @@ impl Worker {
 
     /// Takes the stage of a stream out, to be consumed by what happened.
     pub(crate) fn take(&self, stream: u32) -> Option<Stage> {
-        self.stages.try_borrow_mut().ok()?.remove(&stream)
+        self.stages.try_borrow_mut().ok()?.remove(&stream).map(|stage| *stage)
     }
 
     /// Notes the next stage of a stream.
     pub(crate) fn put(&self, stream: u32, stage: Stage) {
         if let Ok(mut stages) = self.stages.try_borrow_mut() {
-            stages.insert(stream, stage);
+            stages.insert(stream, Box::new(stage));
         }
     }
 

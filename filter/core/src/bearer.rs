@@ -6,6 +6,7 @@
 
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
+use crate::words;
 
 /// How a token is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) fn read<'a>(head: &RequestHead<'a>, takes_dpop: bool) -> Result<(Sche
     let Some(value) = values.next() else {
         return Err(Rejection::CredentialMissing);
     };
-    if values.next().is_some() || value.contains(&b',') {
+    if values.next().is_some() || words::holds(value, b',') {
         return Err(Rejection::CredentialRepeated);
     }
     if in_query(head) {
@@ -49,7 +50,7 @@ pub(crate) fn read<'a>(head: &RequestHead<'a>, takes_dpop: bool) -> Result<(Sche
     } else {
         return Err(Rejection::CredentialMalformed);
     };
-    if token.is_empty() || token.contains(' ') {
+    if token.is_empty() || words::holds(token.as_bytes(), b' ') {
         return Err(Rejection::CredentialMalformed);
     }
     Ok((scheme, token))

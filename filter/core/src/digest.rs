@@ -2,8 +2,6 @@
 //!
 //! A digest stands in for a token or a key wherever one must be compared or stored, so that the original need not be.
 
-use ct_codecs::{Decoder as _, Hex};
-
 /// The SHA-256 digest of those bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -20,9 +18,20 @@ pub fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 /// The digest that 64 hexadecimal digits stand for, as Envoy writes that of a certificate; `None` for anything else.
 #[must_use]
 pub fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
+    let text: &[u8; 64] = text.try_into().ok()?;
     let mut digest = [0; 32];
-    let length = Hex::decode(&mut digest, text, None).ok()?.len();
-    (length == digest.len()).then_some(digest)
+    for (byte, [high, low]) in digest.iter_mut().zip(text.as_chunks::<2>().0) {
+        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
+    }
+    Some(digest)
+}
+
+const fn hex_digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit & 0xf),
+        b'a'..=b'f' | b'A'..=b'F' => (digit & 0xf).checked_add(9),
+        _ => None,
+    }
 }
 
 /// The SHA-384 digest of those bytes, which ES384 signs.

@@ -59,3 +59,4 @@ pub mod signatures;
 pub mod step;
 pub mod time;
 pub mod value_rules;
+mod words;

@@ -13,6 +13,9 @@ use crate::routing;
 
 /// The resource whose document `head` asks for.
 pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Option<Arc<Resource>> {
+    if resources.iter().all(|resource| resource.metadata.is_none()) {
+        return None;
+    }
     let (host, path) = routing::place(head)?;
     let named = |metadata: &Metadata| metadata.host == host && metadata.path == path;
     resources.iter().find(|resource| resource.metadata.as_ref().is_some_and(named)).cloned()

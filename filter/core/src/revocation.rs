@@ -55,10 +55,10 @@ mod tests {
             txn,
             shape: Shape::Rpc,
             rpc_id: None,
-            scopes_needed: String::new(),
+            scopes_needed: crate::config::ScopeSet::default(),
             dpop: None,
             sign_in_needed: String::new(),
-            allow: String::new(),
+            allow: std::borrow::Cow::default(),
             metadata_url: None,
             observing: None,
         };

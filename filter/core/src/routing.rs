@@ -3,9 +3,10 @@
 //! A path that another parser could read differently (escapes, empty or dot segments, parameters) matches nothing and is refused by name.
 //! A request that matches no resource is refused, never passed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::config::{PathPrefix, Resource};
+use crate::config::Resource;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 
@@ -20,16 +21,13 @@ pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Resul
     let host = host_of(authority);
     let path = plain_path(target)?;
     let longest = |matches: &dyn Fn(&Resource) -> bool| {
-        let there = resources.iter().filter(|resource| resource.hosts.contains(&host) && matches(resource));
+        let there =
+            resources.iter().filter(|resource| resource.hosts.iter().any(|named| *named == host) && matches(resource));
         there.max_by_key(|resource| resource.path_prefix.as_str().len())
     };
     let found = longest(&|resource| resource.path_prefix.matches(path)).ok_or(Rejection::ResourceUnknown)?;
     // A server that does not tell cases apart would serve another resource than the one whose rules were applied.
-    let lower = path.to_ascii_lowercase();
-    let alike = longest(&|resource| {
-        PathPrefix::parse(&resource.path_prefix.as_str().to_ascii_lowercase())
-            .is_some_and(|prefix| prefix.matches(&lower))
-    });
+    let alike = longest(&|resource| resource.path_prefix.matches_in_any_case(path));
     let length = |resource: &Resource| resource.path_prefix.as_str().len();
     if alike.is_some_and(|other| length(other) > length(found)) {
         return Err(Rejection::PathAmbiguous);
@@ -38,7 +36,7 @@ pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Resul
 }
 
 /// Host and path of a request as they are compared everywhere; `None` where they cannot be read.
-pub(crate) fn place<'a>(head: &RequestHead<'a>) -> Option<(String, &'a str)> {
+pub(crate) fn place<'a>(head: &RequestHead<'a>) -> Option<(Cow<'a, str>, &'a str)> {
     let host = host_of(pseudo(head, ":authority").ok()?);
     let path = plain_path(pseudo(head, ":path").ok()?).ok()?;
     Some((host, path))
@@ -52,27 +50,40 @@ fn pseudo<'a>(head: &RequestHead<'a>, name: &str) -> Result<&'a str, Rejection> 
 }
 
 /// RFC 9110 §4.2.3: hosts compare case-insensitively; the port does not name a resource.
-fn host_of(authority: &str) -> String {
+fn host_of(authority: &str) -> Cow<'_, str> {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         Some(_) | None => authority,
     };
-    host.to_ascii_lowercase()
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(host.to_ascii_lowercase());
+    }
+    Cow::Borrowed(host)
 }
 
 /// The path without its query, if there is only one way to read it.
 pub(crate) fn plain_path(target: &str) -> Result<&str, Rejection> {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let plain = path.starts_with('/')
-        && path.bytes().all(is_plain)
-        && !path.contains("//")
-        && path.split('/').all(|segment| segment != "." && segment != "..");
-    if plain { Ok(path) } else { Err(Rejection::PathAmbiguous) }
+    if is_plain_path(path.as_bytes()) { Ok(path) } else { Err(Rejection::PathAmbiguous) }
+}
+
+fn is_plain_path(path: &[u8]) -> bool {
+    let mut segments = path.split(|byte| *byte == b'/');
+    let absolute = segments.next().is_some_and(<[u8]>::is_empty);
+    // An empty segment is the last one, or the path has two slashes in a row.
+    let mut ended = false;
+    absolute
+        && !path.is_empty()
+        && segments.all(|segment| {
+            let plain = !ended && !matches!(segment, b"." | b"..") && segment.iter().all(|byte| is_plain(*byte));
+            ended = segment.is_empty();
+            plain
+        })
 }
 
 /// RFC 3986 §3.3 `pchar` without escapes and without `;`, both of which servers disagree about.
 pub(crate) fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte)
+    matches!(byte, b'&'..=b':' | b'@'..=b'Z' | b'a'..=b'z' | b'!' | b'$' | b'=' | b'_' | b'~')
 }
 
 #[cfg(test)]

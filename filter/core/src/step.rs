@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::a2a::PublicCard;
 use crate::config::observe::Observing;
-use crate::config::{Agent, Resource};
+use crate::config::{Agent, Resource, ScopeSet};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::exchange::transaction;
@@ -299,11 +299,11 @@ pub(crate) struct RefusalContext {
     pub(crate) txn: TransactionId,
     pub(crate) shape: Shape,
     pub(crate) rpc_id: Option<RpcId>,
-    pub(crate) scopes_needed: String,
+    pub(crate) scopes_needed: ScopeSet,
     /// The parameters of a step-up challenge.
     pub(crate) sign_in_needed: String,
     /// RFC 9110 §15.5.6: what `Allow` says where the method is refused.
-    pub(crate) allow: String,
+    pub(crate) allow: Cow<'static, str>,
     pub(crate) metadata_url: Option<Arc<str>>,
     /// Where the resource observes, nothing is refused.
     pub(crate) observing: Option<Observation>,
@@ -378,7 +378,7 @@ impl RefusalContext {
             headers.push(("retry-after", seconds.to_string()));
         }
         if rejection == Rejection::HttpMethodRefused {
-            headers.push(("allow", self.allow.clone()));
+            headers.push(("allow", self.allow.clone().into_owned()));
         }
         Reply {
             status: rejection.status(),

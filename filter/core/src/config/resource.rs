@@ -75,6 +75,16 @@ impl PathPrefix {
         path.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// The same as [`Self::matches`] for a reader that does not tell cases apart.
+    pub(crate) fn matches_in_any_case(&self, path: &str) -> bool {
+        if self.0 == "/" {
+            return path.starts_with('/');
+        }
+        path.split_at_checked(self.0.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(&self.0) && (rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
     /// What of `path` lies beneath the prefix, with the `/` it begins with; `/` for the prefix itself.
     pub(crate) fn beneath<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = if self.0 == "/" { path } else { path.strip_prefix(&self.0)? };

@@ -5,14 +5,15 @@
 
 use core::fmt;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::limits::{SCOPE_BYTES_MAX, SCOPES_MAX};
 
-/// A set of scopes, possibly empty.
+/// A set of scopes, possibly empty. Copies are shared.
 ///
 /// Invariant: every member is an RFC 6749 §3.3 `scope-token`; at most [`SCOPES_MAX`] of them.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ScopeSet(BTreeSet<String>);
+pub struct ScopeSet(Arc<BTreeSet<String>>);
 
 impl ScopeSet {
     /// The set of those scopes.
@@ -29,7 +30,7 @@ impl ScopeSet {
                 return Err(ScopeError::TooMany);
             }
         }
-        Ok(Self(set))
+        Ok(Self(Arc::new(set)))
     }
 
     /// Reads the space-delimited `scope` of a token or a token response; an empty string is the empty set.
@@ -65,13 +66,13 @@ impl ScopeSet {
     /// The scopes that are in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        Self(Arc::new(self.0.intersection(&other.0).cloned().collect()))
     }
 
     /// The scopes that are in one of both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self(self.0.union(&other.0).cloned().collect())
+        Self(Arc::new(self.0.union(&other.0).cloned().collect()))
     }
 
     /// Whether there is no scope in the set.

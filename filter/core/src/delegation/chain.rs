@@ -47,26 +47,28 @@ impl Actor {
         self.sub == other.sub && !apart
     }
 
-    fn parse(mut members: Map<String, Value>) -> Result<(Self, Option<Map<String, Value>>), Rejection> {
-        let inner = match members.remove("act") {
+    fn parse(link: &Map<String, Value>) -> Result<(Self, Option<&Map<String, Value>>), Rejection> {
+        let inner = match link.get("act") {
             None => None,
             Some(Value::Object(inner)) => Some(inner),
             Some(_) => return Err(Rejection::ChainMalformed),
         };
-        let sub = match members.remove("sub") {
-            Some(Value::String(sub)) if is_identifier(&sub) => sub,
+        let sub = match link.get("sub") {
+            Some(Value::String(sub)) if is_identifier(sub) => sub.clone(),
             Some(_) | None => return Err(Rejection::ChainMalformed),
         };
-        let iss = match members.remove("iss") {
+        let iss = match link.get("iss") {
             None => None,
-            Some(Value::String(iss)) if is_identifier(&iss) => Some(iss),
+            Some(Value::String(iss)) if is_identifier(iss) => Some(iss.clone()),
             Some(_) => return Err(Rejection::ChainMalformed),
         };
-        let profiles = match members.remove("sub_profile") {
+        let profiles = match link.get("sub_profile") {
             None => None,
-            Some(Value::String(text)) => Some(Profiles::parse(&text).map_err(|_| Rejection::ChainMalformed)?),
+            Some(Value::String(text)) => Some(Profiles::parse(text).map_err(|_| Rejection::ChainMalformed)?),
             Some(_) => return Err(Rejection::ChainMalformed),
         };
+        let others = link.iter().filter(|(name, _)| !matches!(name.as_str(), "act" | "sub" | "iss" | "sub_profile"));
+        let members = others.map(|(name, value)| (name.clone(), value.clone())).collect();
         let actor = Self { sub, iss, profiles, members };
         Ok((actor, inner))
     }
@@ -74,7 +76,9 @@ impl Actor {
 
 /// As every other claim: a line break would let an actor write into access logs.
 fn is_identifier(text: &str) -> bool {
-    !text.is_empty() && text.len() <= ACTOR_ID_BYTES_MAX && !text.chars().any(char::is_control)
+    // Without looking each letter up: identifiers are ASCII for the most part.
+    let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    !text.is_empty() && text.len() <= ACTOR_ID_BYTES_MAX && (visible || !text.chars().any(char::is_control))
 }
 
 /// Who acts, outermost first. Never empty.
@@ -95,7 +99,7 @@ impl ActorChain {
         let Value::Object(outermost) = act else {
             return Err(Rejection::ChainMalformed);
         };
-        let (current, mut next) = Actor::parse(outermost.clone())?;
+        let (current, mut next) = Actor::parse(outermost)?;
         let mut prior = Vec::new();
         while let Some(link) = next {
             if prior.len().saturating_add(1) >= actors_max {
@@ -140,11 +144,7 @@ impl ActorChain {
 
     /// True where some actor stands in the chain twice.
     pub fn repeats(&self) -> bool {
-        let actors: Vec<&Actor> = self.iter().collect();
-        actors
-            .iter()
-            .enumerate()
-            .any(|(at, actor)| actors.iter().skip(at.saturating_add(1)).any(|later| later.is(actor)))
+        self.iter().enumerate().any(|(at, actor)| self.iter().skip(at.saturating_add(1)).any(|later| later.is(actor)))
     }
 }
 

@@ -104,7 +104,7 @@ impl AuthorizedDelegation {
             token_digest: token.digest,
         };
         // An agent further down its own chain would close a circle with this very step.
-        if accept.delegation.repeated_actors == Verdict::Refuse && delegation.chain_to_issue().repeats() {
+        if accept.delegation.repeated_actors == Verdict::Refuse && delegation.issues_a_repetition() {
             return Err(Rejection::ChainRepeatsActor);
         }
         Ok(delegation)
@@ -234,6 +234,16 @@ impl AuthorizedDelegation {
     /// The SHA-256 digest of the inbound token, which stands for it where requests are told apart.
     pub fn token_digest(&self) -> &[u8; 32] {
         &self.token_digest
+    }
+
+    /// Whether some actor stands twice in [`Self::chain_to_issue`], which is not built for it.
+    fn issues_a_repetition(&self) -> bool {
+        let Some(chain) = &self.chain else {
+            return false;
+        };
+        // The agent names no namespace, so an equal name in any may be its own.
+        let on_top = chain.current().actor().sub() != self.agent.id;
+        chain.repeats() || (on_top && chain.iter().any(|actor| actor.sub() == self.agent.id))
     }
 
     /// The chain a token issued to the acting agent must carry.

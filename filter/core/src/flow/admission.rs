@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
-use crate::config::{Config, Exchange, Protocol, Resource};
+use crate::config::{Config, Exchange, Protocol, Resource, ScopeSet};
 use crate::flow::Lease;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Shown};
@@ -74,16 +74,16 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         txn,
         shape: Shape::OAuth,
         rpc_id: None,
-        scopes_needed: String::new(),
+        scopes_needed: ScopeSet::default(),
         dpop: None,
         sign_in_needed: String::new(),
-        allow: "POST".to_owned(),
+        allow: Cow::Borrowed("POST"),
         metadata_url: None,
         observing: None,
     };
     if let Some(resource) = metadata::find(&plugin.config().resources, head) {
         context.record.at_resource(&resource.name);
-        context.allow = "GET, HEAD".to_owned();
+        context.allow = Cow::Borrowed("GET, HEAD");
         return match metadata::document(&resource, head) {
             Ok(document) => context.tell(&document),
             Err(rejection) => context.refuse(rejection),
@@ -96,9 +96,9 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     };
     context.record.at_resource(&resource.name);
     context.shape = arrival::refusal_shape(&resource, head);
-    context.allow = arrival::methods_served(&resource).to_owned();
+    context.allow = Cow::Borrowed(arrival::methods_served(&resource));
     context.metadata_url = resource.metadata.as_ref().map(|metadata| Arc::clone(&metadata.url));
-    context.scopes_needed = resource.accept.required_scopes.to_parameter();
+    context.scopes_needed = resource.accept.required_scopes.clone();
     let observing = resource.observe.as_ref().and_then(|observe| observe.of_everything(ambient.now));
     context.observing =
         observing.map(|observing| Observation::new(observing, misleading(head, config.api_key_header.as_deref())));

@@ -3,6 +3,8 @@
 //! This is the one place where the flow asks which protocol a resource speaks.
 //! An operation that its headers tell is decided before the body comes, and the body streams through; one that the body tells is decided on the whole body.
 
+use std::borrow::Cow;
+
 use crate::a2a;
 use crate::config::{Protocol, Resource, SessionAct};
 use crate::delegation::policy::AuthorizedDelegation;
@@ -156,7 +158,7 @@ impl Arrival {
                 Err(*rejection)
             }
             (Self::A2a(Err(NoTarget::Method(methods))) | Self::Rest(Err(NoTarget::Method(methods))), _) => {
-                context.allow.clone_from(methods);
+                context.allow = Cow::Owned(methods.clone());
                 Err(Rejection::HttpMethodRefused)
             }
             (Self::Mcp(_) | Self::McpSession(_) | Self::A2a(Ok(_)) | Self::Rest(Ok(_)), _) => Err(MISREAD),

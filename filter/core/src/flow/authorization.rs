@@ -144,7 +144,7 @@ impl Admitted {
         if let Err(rejection) = self.bind_session(&mut operation) {
             return self.arrived.context.refuse(rejection);
         }
-        self.arrived.context.scopes_needed = operation.scopes.to_parameter();
+        self.arrived.context.scopes_needed = operation.scopes.clone();
         if judged == Judged::ByHeaders || self.arrived.arrival.told_by() == ToldBy::Head {
             self.arrived.context.record.operation(&operation.label);
         }

@@ -212,7 +212,9 @@ fn checked_text(value: &Value) -> Result<&str, ClaimFault> {
     if text.len() > CLAIM_TEXT_BYTES_MAX {
         return Err(ClaimFault::TooLong);
     }
-    if text.chars().any(char::is_control) {
+    // Without looking each letter up: claims are ASCII for the most part.
+    let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !visible && text.chars().any(char::is_control) {
         return Err(ClaimFault::Character);
     }
     Ok(text)

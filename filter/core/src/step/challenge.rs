@@ -7,7 +7,6 @@ use crate::rejection::{OauthError, Rejection};
 ///
 /// RFC 9449 §7.1: where both schemes are taken, both are offered, and the fault is told in the one that it was committed in.
 pub(super) fn challenge(rejection: Rejection, context: &RefusalContext) -> Option<String> {
-    let scopes_needed = context.scopes_needed.as_str();
     let error = rejection.oauth_error();
     if error == OauthError::NoChallenge {
         return None;
@@ -26,9 +25,9 @@ pub(super) fn challenge(rejection: Rejection, context: &RefusalContext) -> Optio
     }
     // MCP: a client asks for these and no others; where scope is not the matter it must not be told to ask for more.
     let names_scopes = matches!(error, OauthError::InsufficientScope | OauthError::Absent | OauthError::InvalidToken);
-    if names_scopes && !scopes_needed.is_empty() {
+    if names_scopes && !context.scopes_needed.is_empty() {
         challenge.push_str(", scope=\"");
-        challenge.push_str(scopes_needed);
+        challenge.push_str(&context.scopes_needed.to_parameter());
         challenge.push('"');
     }
     // RFC 9470 §3. Not for an authorization server's own wish, which is about something else.
