@@ -9,6 +9,9 @@ use crate::limits::ACTOR_ID_BYTES_MAX;
 use crate::profile::Profiles;
 use crate::rejection::Rejection;
 
+/// One `act` object as it stands.
+type Link = Map<String, Value>;
+
 /// One acting party.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Actor {
@@ -47,7 +50,7 @@ impl Actor {
         self.sub == other.sub && !apart
     }
 
-    fn parse(link: &Map<String, Value>) -> Result<(Self, Option<&Map<String, Value>>), Rejection> {
+    fn parse(link: &Link) -> Result<(Self, Option<&Link>), Rejection> {
         let inner = match link.get("act") {
             None => None,
             Some(Value::Object(inner)) => Some(inner),
