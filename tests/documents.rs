@@ -6,6 +6,7 @@ use std::path::Path;
 
 use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate_core::config::Config;
+use serde_json::Value;
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
@@ -61,58 +62,36 @@ fn every_documented_configuration_loads_without_a_warning() {
     }
 }
 
-#[test]
-fn every_documented_policy_loads_in_the_first_configuration() {
+/// Asserts that every part of the README marked so loads at its place in the first configuration.
+fn loads_at(mark: &str, at_least: usize, place: impl Fn(&mut Value) -> &mut Value) {
     let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
     let (_, whole) = configurations().into_iter().next().expect("a configuration");
     let readme = read("README.md");
-    let policies: Vec<&str> =
-        readme.split("<!-- mcp -->\n```json\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
-    assert!(policies.len() >= 2, "{policies:?}");
-    for policy in policies {
-        let mut document: serde_json::Value = serde_json::from_str(&whole).unwrap();
-        document["resources"][0]["mcp"] = serde_json::from_str(policy).unwrap();
+    let opening = format!("<!-- {mark} -->\n```json\n");
+    let marked = readme.split(&opening).skip(1);
+    let parts: Vec<&str> = marked.filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
+    assert!(parts.len() >= at_least, "{mark}: {parts:?}");
+    for part in parts {
+        let mut document: Value = serde_json::from_str(&whole).unwrap();
+        *place(&mut document) = serde_json::from_str(part).unwrap();
         let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
-        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{policy}");
+        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{part}");
     }
+}
+
+#[test]
+fn every_documented_policy_loads_in_the_first_configuration() {
+    loads_at("mcp", 2, |document| &mut document["resources"][0]["mcp"]);
 }
 
 #[test]
 fn every_documented_server_loads_in_the_first_configuration() {
-    let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
-    let (_, whole) = configurations().into_iter().next().expect("a configuration");
-    let readme = read("README.md");
-    let servers: Vec<&str> = readme
-        .split("<!-- server -->\n```json\n")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once("\n```")?.0))
-        .collect();
-    assert!(!servers.is_empty());
-    for server in servers {
-        let mut document: serde_json::Value = serde_json::from_str(&whole).unwrap();
-        document["authorization_servers"]["documented"] = serde_json::from_str(server).unwrap();
-        let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
-        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{server}");
-    }
+    loads_at("server", 1, |document| &mut document["authorization_servers"]["documented"]);
 }
 
 #[test]
 fn every_documented_exchange_loads_in_the_first_configuration() {
-    let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
-    let (_, whole) = configurations().into_iter().next().expect("a configuration");
-    let readme = read("README.md");
-    let exchanges: Vec<&str> = readme
-        .split("<!-- exchange -->\n```json\n")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once("\n```")?.0))
-        .collect();
-    assert!(!exchanges.is_empty());
-    for exchange in exchanges {
-        let mut document: serde_json::Value = serde_json::from_str(&whole).unwrap();
-        document["resources"][0]["exchange"] = serde_json::from_str(exchange).unwrap();
-        let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
-        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{exchange}");
-    }
+    loads_at("exchange", 1, |document| &mut document["resources"][0]["exchange"]);
 }
 
 #[test]
@@ -164,7 +143,7 @@ fn every_test_that_is_named_exists() {
 #[test]
 fn every_removed_check_names_its_source_and_vectors_that_exist() {
     let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
-    let removed: Vec<serde_json::Value> = serde_json::from_str(&read("tests/removed-checks.json")).unwrap();
+    let removed: Vec<Value> = serde_json::from_str(&read("tests/removed-checks.json")).unwrap();
     assert!(removed.len() > 70, "{}", removed.len());
     for check in removed {
         let file = check["file"].as_str().unwrap_or_default();
