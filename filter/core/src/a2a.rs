@@ -2,9 +2,10 @@
 //!
 //! `message/send`, `SendMessage`, `POST /message:send` and `POST /v1/message:send` are one action with one rule.
 //! JSON-RPC is spoken at the prefix of the resource, HTTP+JSON beneath it; no other path means anything.
-//! Absent: which skill is asked for, which the protocol does not say, and whose a task is.
+//! Absent: which skill is asked for, which the protocol does not say. Whose a task is, is known only where the resource binds tasks ([`tasks`]).
 
 pub mod push;
+pub(crate) mod tasks;
 
 use crate::config::{A2aPolicy, PathPrefix, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
@@ -17,6 +18,7 @@ use crate::routing::plain_path;
 use crate::rpc::RpcCall;
 
 use push::{Parameters, Pushes};
+use tasks::{InPath, Names};
 
 /// The public card, beneath the resource as it is beneath an agent's own host (RFC 8615).
 const CARD_PATH: &str = "/.well-known/agent-card.json";
@@ -28,6 +30,7 @@ struct Action {
     /// Its method in 0.3.
     name_03: &'static str,
     pushes: Pushes,
+    names: Names,
     /// Method and path of the HTTP+JSON binding in 1.0, and again beneath `/v1` in 0.3.
     routes: &'static [(&'static str, &'static str)],
 }
@@ -38,56 +41,77 @@ const ACTIONS: [Action; 11] = [
         name: "SendMessage",
         name_03: "message/send",
         pushes: Pushes::Inline,
+        names: Names::Message,
         routes: &[("POST", "/message:send")],
     },
     Action {
         name: "SendStreamingMessage",
         name_03: "message/stream",
         pushes: Pushes::Inline,
+        names: Names::Message,
         routes: &[("POST", "/message:stream")],
     },
-    Action { name: "GetTask", name_03: "tasks/get", pushes: Pushes::Never, routes: &[("GET", "/tasks/{id}")] },
-    Action { name: "ListTasks", name_03: "tasks/list", pushes: Pushes::Never, routes: &[("GET", "/tasks")] },
+    Action {
+        name: "GetTask",
+        name_03: "tasks/get",
+        pushes: Pushes::Never,
+        names: Names::Task,
+        routes: &[("GET", "/tasks/{id}")],
+    },
+    Action {
+        name: "ListTasks",
+        name_03: "tasks/list",
+        pushes: Pushes::Never,
+        names: Names::Unbindable,
+        routes: &[("GET", "/tasks")],
+    },
     Action {
         name: "CancelTask",
         name_03: "tasks/cancel",
         pushes: Pushes::Never,
+        names: Names::Task,
         routes: &[("POST", "/tasks/{id}:cancel")],
     },
     Action {
         name: "SubscribeToTask",
         name_03: "tasks/resubscribe",
         pushes: Pushes::Never,
+        names: Names::Task,
         routes: &[("POST", "/tasks/{id}:subscribe"), ("GET", "/tasks/{id}:subscribe")],
     },
     Action {
         name: "CreateTaskPushNotificationConfig",
         name_03: "tasks/pushNotificationConfig/set",
         pushes: Pushes::Whole,
+        names: Names::Unbindable,
         routes: &[("POST", "/tasks/{id}/pushNotificationConfigs")],
     },
     Action {
         name: "GetTaskPushNotificationConfig",
         name_03: "tasks/pushNotificationConfig/get",
         pushes: Pushes::Never,
+        names: Names::Unbindable,
         routes: &[("GET", "/tasks/{id}/pushNotificationConfigs/{config}")],
     },
     Action {
         name: "ListTaskPushNotificationConfigs",
         name_03: "tasks/pushNotificationConfig/list",
         pushes: Pushes::Never,
+        names: Names::Unbindable,
         routes: &[("GET", "/tasks/{id}/pushNotificationConfigs")],
     },
     Action {
         name: "DeleteTaskPushNotificationConfig",
         name_03: "tasks/pushNotificationConfig/delete",
         pushes: Pushes::Never,
+        names: Names::Unbindable,
         routes: &[("DELETE", "/tasks/{id}/pushNotificationConfigs/{config}")],
     },
     Action {
         name: "GetExtendedAgentCard",
         name_03: "agent/getAuthenticatedExtendedCard",
         pushes: Pushes::Never,
+        names: Names::Nothing,
         routes: &[("GET", "/extendedAgentCard"), ("GET", "/card")],
     },
 ];
@@ -101,6 +125,11 @@ pub(crate) fn action_of(method: &str) -> &str {
     find_action(method).map_or(method, |action| action.name)
 }
 
+/// Whether tasks can be bound where a method may be called: one that is not the protocol's may name them in any place.
+pub(crate) fn can_be_bound(method: &str) -> bool {
+    find_action(method).is_some_and(|action| action.names != Names::Unbindable)
+}
+
 /// The paths of the HTTP+JSON binding, read once.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes(Vec<Route>);
@@ -109,6 +138,7 @@ pub(crate) struct Routes(Vec<Route>);
 struct Route {
     action: &'static str,
     pushes: Pushes,
+    names: Names,
     method: &'static str,
     path: Template,
 }
@@ -122,6 +152,7 @@ impl Routes {
                 routes.extend(paths.iter().filter_map(|path| Template::parse(path)).map(|path| Route {
                     action: action.name,
                     pushes: action.pushes,
+                    names: action.names,
                     method,
                     path,
                 }));
@@ -142,7 +173,20 @@ pub(crate) enum Call {
     /// One JSON-RPC message, which names the method.
     Rpc,
     /// An action of the HTTP+JSON binding.
-    Http { action: &'static str, pushes: Pushes },
+    Http {
+        action: &'static str,
+        pushes: Pushes,
+        /// Where the resource binds tasks: what is to be looked at besides.
+        bound: Option<Bound>,
+    },
+}
+
+/// What an action of the HTTP+JSON binding says of tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bound {
+    names: Names,
+    in_path: Option<InPath>,
+    has_body: bool,
 }
 
 /// Whether the request is for the resource's prefix itself, where JSON-RPC is spoken.
@@ -206,7 +250,9 @@ pub(crate) fn find(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'
     };
     match (policy.routes.of(method, path, Case::Exact), policy.routes.of(method, path, Case::Folded)) {
         (Some(route), Some(other)) if route.path == other.path => {
-            Ok(Call::Http { action: route.action, pushes: route.pushes })
+            let bound = policy.tasks.as_ref().map(|_| find_bound(route, head, path)).transpose();
+            let bound = bound.map_err(NoTarget::Refused)?;
+            Ok(Call::Http { action: route.action, pushes: route.pushes, bound })
         }
         (None, None) => {
             let matching = policy.routes.0.iter().filter(|route| route.path.matches(path, Case::Exact).is_some());
@@ -217,6 +263,22 @@ pub(crate) fn find(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'
         }
         (Some(_) | None, _) => Err(NoTarget::Refused(Rejection::PathAmbiguous)),
     }
+}
+
+/// What a request by `route` says of tasks in its target, `path` of which lies beneath the resource.
+fn find_bound(route: &Route, head: &RequestHead<'_>, path: &str) -> Result<Bound, Rejection> {
+    const MISREAD: Rejection = Rejection::Internal("a task that is not where its template has it");
+    let target = head.single_text(":path").ok().flatten().ok_or(MISREAD)?;
+    tasks::check_query(target)?;
+    let values = route.path.matches(path, Case::Exact).unwrap_or_default();
+    let in_path = match (route.names, values.first()) {
+        (Names::Task, Some((_, shown))) => {
+            Some(InPath::find(target, plain_path(target)?, path, shown).ok_or(MISREAD)?)
+        }
+        (Names::Task, None) => return Err(MISREAD),
+        (Names::Nothing | Names::Message | Names::Unbindable, _) => None,
+    };
+    Ok(Bound { names: route.names, in_path, has_body: !head.end_of_stream })
 }
 
 fn operation(policy: &A2aPolicy, method: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
@@ -230,7 +292,9 @@ impl Call {
     pub(crate) fn reads_body(&self) -> bool {
         match self {
             Self::Rpc => true,
-            Self::Http { pushes, .. } => *pushes != Pushes::Never,
+            Self::Http { pushes, bound, .. } => {
+                *pushes != Pushes::Never || bound.as_ref().is_some_and(|bound| bound.has_body)
+            }
         }
     }
 
@@ -246,8 +310,27 @@ impl Call {
     ) -> Result<Operation, Rejection> {
         match self {
             // A2A methods differ in nothing that is asked of anybody: the body decides before it is released.
-            Self::Rpc => Ok(Operation::new("(resource)", ScopeSet::default())),
-            Self::Http { action, .. } => operation(policy, action, delegation),
+            Self::Rpc => {
+                let mut operation = Operation::new("(resource)", ScopeSet::default());
+                if policy.tasks.is_some() {
+                    operation.edit.forget_length();
+                    operation.edit.ask_for_plain();
+                }
+                Ok(operation)
+            }
+            Self::Http { action, bound, .. } => {
+                let mut operation = operation(policy, action, delegation)?;
+                if let (Some(tasks), Some(bound)) = (&policy.tasks, bound) {
+                    if let Some(in_path) = &bound.in_path {
+                        tasks.judge_path(in_path, delegation, &mut operation)?;
+                    }
+                    if bound.names == Names::Message {
+                        operation.edit.forget_length();
+                        operation.edit.ask_for_plain();
+                    }
+                }
+                Ok(operation)
+            }
         }
     }
 
@@ -262,9 +345,12 @@ impl Call {
         body: &[u8],
         delegation: &AuthorizedDelegation,
     ) -> Result<Operation, Rejection> {
-        let operation = self.judge_head(policy, delegation)?;
-        if let Self::Http { pushes, .. } = self {
+        let mut operation = self.judge_head(policy, delegation)?;
+        if let Self::Http { pushes, bound, .. } = self {
             push::check(body, Parameters::Body, *pushes, &policy.push_targets)?;
+            if let (Some(tasks), Some(bound)) = (&policy.tasks, bound) {
+                tasks.judge_body(bound.names, body, delegation, &mut operation)?;
+            }
         }
         Ok(operation)
     }
@@ -281,9 +367,13 @@ pub(crate) fn judge(
     body: &[u8],
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
-    let operation = operation(policy, &call.method, delegation)?;
-    let pushes = find_action(&call.method).map_or(Pushes::Never, |action| action.pushes);
+    let mut operation = operation(policy, &call.method, delegation)?;
+    let (pushes, names) = find_action(&call.method)
+        .map_or((Pushes::Never, Names::Unbindable), |action| (action.pushes, action.names));
     push::check(body, Parameters::Params, pushes, &policy.push_targets)?;
+    if let Some(tasks) = &policy.tasks {
+        tasks.judge_call(names, call, delegation, &mut operation)?;
+    }
     Ok(operation)
 }
 

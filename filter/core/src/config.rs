@@ -8,7 +8,8 @@
 pub mod a2a;
 pub mod accept;
 pub mod agent;
-pub mod credential;
+pub mod binding;
+mod credential;
 pub mod discovery;
 mod document;
 mod duration;

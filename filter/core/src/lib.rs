@@ -22,6 +22,7 @@ pub mod a2a;
 pub mod algorithm;
 pub mod base64url;
 mod bearer;
+mod bound;
 pub mod config;
 pub mod delegation;
 pub mod digest;

@@ -129,11 +129,14 @@ pub const INJECTED_SECRET_BYTES_MAX: usize = 4 * 1024;
 /// Longest text before an injected secret in bytes: a scheme's name or a user's.
 pub const INJECTED_PREFIX_BYTES_MAX: usize = 128;
 
-/// Shortest secret in bytes that binds sessions to whom they serve: 128 bits in hexadecimal.
-pub const SESSION_SECRET_BYTES_MIN: usize = 32;
+/// Shortest secret in bytes that binds sessions or tasks to whom they serve: 128 bits in hexadecimal.
+pub const BINDING_SECRET_BYTES_MIN: usize = 32;
 
-/// Longest MCP session identifier in bytes: a UUID takes 36, a signed token some hundred.
-pub const SESSION_ID_BYTES_MAX: usize = 1024;
+/// Longest identifier of an MCP session or an A2A task in bytes: a UUID takes 36, a signed token some hundred.
+pub const BOUND_ID_BYTES_MAX: usize = 1024;
+
+/// Most tasks that one A2A message may refer to: each costs a digest, and an answer that names one is looked up among them.
+pub const REFERENCED_TASKS_MAX: usize = 32;
 
 /// Most tools of one resource: the largest MCP servers list a few hundred.
 pub const TOOLS_PER_RESOURCE_MAX: usize = 512;

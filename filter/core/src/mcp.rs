@@ -227,10 +227,9 @@ pub(crate) fn judge_early(
         }
     };
     if policy.renames() {
-        // The body is edited when its headers, and with them its length, are gone.
-        operation.edit.remove.push("content-length");
+        operation.edit.forget_length();
     }
     // It may turn out to ask for a list.
-    operation.edit.headers.push(("accept-encoding", "identity".to_owned()));
+    operation.edit.ask_for_plain();
     Ok(operation)
 }

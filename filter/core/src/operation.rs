@@ -4,11 +4,12 @@
 
 use core::ops::Range;
 
+use crate::a2a::tasks::Handout;
+use crate::bound::Holder;
 use crate::config::{Demand, Needs, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::mcp::listing::Listing;
 use crate::rejection::Rejection;
-use crate::session::bound::Holder;
 
 /// A mapped operation.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub(crate) struct Operation {
     pub(crate) edit: RequestEdit,
     /// Where its answer is a list: what of it may be shown.
     pub(crate) lists: Option<Listing>,
+    /// Where tasks are bound: which of them its answer gives out.
+    pub(crate) tasks: Option<Box<Handout>>,
     /// Whom a session that begins or goes on with it serves, where the resource binds them.
     pub(crate) holder: Option<Holder>,
 }
@@ -36,6 +39,7 @@ impl Operation {
             reuse_max: None,
             edit: RequestEdit::default(),
             lists: None,
+            tasks: None,
             holder: None,
         }
     }
@@ -58,8 +62,13 @@ impl Operation {
     /// Says that the answer may be a list, of which only so much is to be shown.
     pub(crate) fn listing(&mut self, listing: Listing) {
         self.lists = Some(listing);
-        // What is encoded could not be read.
-        self.edit.headers.push(("accept-encoding", "identity".to_owned()));
+        self.edit.ask_for_plain();
+    }
+
+    /// Says that the answer gives out tasks, of which only these are to be bound.
+    pub(crate) fn hands_out(&mut self, handout: Handout) {
+        self.tasks = Some(Box::new(handout));
+        self.edit.ask_for_plain();
     }
 }
 
@@ -69,6 +78,18 @@ pub(crate) struct RequestEdit {
     pub(crate) remove: Vec<&'static str>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Option<BodyEdit>,
+}
+
+impl RequestEdit {
+    /// What is encoded could not be read.
+    pub(crate) fn ask_for_plain(&mut self) {
+        self.headers.push(("accept-encoding", "identity".to_owned()));
+    }
+
+    /// For a body that may be edited when its headers, and with them its length, are gone.
+    pub(crate) fn forget_length(&mut self) {
+        self.remove.push("content-length");
+    }
 }
 
 /// A body whose beginning is replaced; the rest goes on as it was judged.
@@ -87,10 +108,27 @@ impl BodyEdit {
     ///
     /// None that can be, where `at` is a range of `body`.
     pub(crate) fn text_at(body: &str, at: Range<usize>, new: &str) -> Result<Self, Rejection> {
+        Self::texts_at(body, vec![(at, new.to_owned())])?.ok_or(Rejection::Internal("an edit of nothing"))
+    }
+
+    /// Puts each text in place of the text value at its place in `body`; `None` where there is none. No two places overlap.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::text_at`].
+    pub(crate) fn texts_at(body: &str, mut edits: Vec<(Range<usize>, String)>) -> Result<Option<Self>, Rejection> {
         const WHERE: Rejection = Rejection::Internal("an edit outside the body");
-        let before = body.get(..at.start).ok_or(WHERE)?;
-        let put = format!("{before}{}", serde_json::Value::from(new)).into_bytes();
-        if at.end > body.len() { Err(WHERE) } else { Ok(Self { take: at.end, put }) }
+        edits.sort_unstable_by_key(|(at, _)| at.start);
+        let (mut take, mut put) = (0, Vec::new());
+        for (at, new) in &edits {
+            put.extend_from_slice(body.get(take..at.start).ok_or(WHERE)?.as_bytes());
+            put.extend_from_slice(serde_json::Value::from(new.as_str()).to_string().as_bytes());
+            take = at.end;
+        }
+        if take > body.len() {
+            return Err(WHERE);
+        }
+        Ok((!edits.is_empty()).then_some(Self { take, put }))
     }
 }
 
@@ -135,5 +173,9 @@ mod tests {
         let edited = [edit.put.as_slice(), body.as_bytes().get(edit.take..).unwrap()].concat();
         assert_eq!(String::from_utf8(edited).unwrap(), r#"{"name":"in\"ner","x":"é"}"#);
         assert!(BodyEdit::text_at(body, 8..999, "x").is_err());
+        let edit = BodyEdit::texts_at(body, vec![(20..24, "b".to_owned()), (8..15, "a".to_owned())]).unwrap().unwrap();
+        let edited = [edit.put.as_slice(), body.as_bytes().get(edit.take..).unwrap()].concat();
+        assert_eq!(String::from_utf8(edited).unwrap(), r#"{"name":"a","x":"b"}"#);
+        assert_eq!(BodyEdit::texts_at(body, Vec::new()), Ok(None));
     }
 }

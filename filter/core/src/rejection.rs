@@ -113,6 +113,10 @@ pub enum Rejection {
     SessionIdInvalid,
     /// The session was not given to this subject and agent at this resource.
     SessionUnknown,
+    /// An A2A task was not given to this subject and agent at this resource, or there is none.
+    TaskUnknown,
+    /// The same of the context of tasks.
+    ContextUnknown,
     /// An MCP protocol version that is not known here.
     ProtocolVersionUnsupported,
     /// An agent is told to report to a URL that is not allowed.
@@ -253,6 +257,8 @@ impl Rejection {
             Self::PathAmbiguous => "path_ambiguous",
             Self::SessionIdInvalid => "session_id_invalid",
             Self::SessionUnknown => "session_unknown",
+            Self::TaskUnknown => "task_unknown",
+            Self::ContextUnknown => "context_unknown",
             Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
             Self::PushUrlRefused => "push_url_refused",
             Self::QueryRefused => "query_refused",
@@ -375,7 +381,7 @@ impl Rejection {
             | Self::InteractionRequired
             | Self::ScopeNotGranted => 403,
             // MCP 2025-11-25: a client that gets this begins a new session.
-            Self::ResourceUnknown | Self::SessionUnknown => 404,
+            Self::ResourceUnknown | Self::SessionUnknown | Self::TaskUnknown | Self::ContextUnknown => 404,
             Self::HttpMethodRefused => 405,
             Self::BodyTooLarge => 413,
             Self::ContentTypeRefused => 415,
@@ -407,6 +413,10 @@ impl Rejection {
         }
         if self == Self::ProtocolVersionUnsupported {
             return -32_022;
+        }
+        // A2A 1.0 §5.4: TaskNotFoundError, whether there is one or not (§7.4).
+        if self == Self::TaskUnknown {
+            return -32_001;
         }
         if self == Self::BodyInvalid || self == Self::BatchRefused {
             return -32_600;

@@ -4,15 +4,13 @@
 //! Each is an operation of its own that the resource names, or it is refused.
 //! 2026-07-28 has none of them: its endpoint is POST only.
 //! Absent on purpose: knowledge of sessions. Which session an identifier stands for, the server knows; here it is a text of a bounded form,
-//! and where the resource says so one that serves only whom it was given to ([`bound`]).
-
-pub(crate) mod bound;
+//! and where the resource says so one that serves only whom it was given to ([`crate::bound`]).
 
 use std::sync::Arc;
 
+use crate::bound;
 use crate::config::{McpPolicy, SessionAct};
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::limits::SESSION_ID_BYTES_MAX;
 use crate::mcp::listing::Listing;
 use crate::operation::Operation;
 use crate::rejection::Rejection;
@@ -61,13 +59,9 @@ pub(crate) fn act_by_method(
 pub(crate) fn check_id(head: &RequestHead<'_>) -> Result<(), Rejection> {
     match head.single(SESSION_ID) {
         Ok(None) => Ok(()),
-        Ok(Some(id)) if is_plain(id) => Ok(()),
+        Ok(Some(id)) if bound::is_plain(id) => Ok(()),
         Ok(Some(_)) | Err(_) => Err(Rejection::SessionIdInvalid),
     }
-}
-
-fn is_plain(id: &[u8]) -> bool {
-    (1..=SESSION_ID_BYTES_MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
 /// The operation that an act is; it needs what the resource's methods need.

@@ -26,7 +26,7 @@ use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
 use crate::request::TransactionId;
 use crate::rpc::RpcId;
-use crate::session::bound::Holder;
+use crate::bound::Holder;
 use crate::time::Seconds;
 use crate::time::UnixSeconds;
 
@@ -416,6 +416,11 @@ impl RefusalContext {
             "data": { "code": code, "txn": txn },
         });
         let id = self.rpc_id.as_ref().map(RpcId::value);
+        // A2A 1.0 §5.4: an error of the protocol's own is told by its reason.
+        let (reason, domain) = match rejection {
+            Rejection::TaskUnknown => ("TASK_NOT_FOUND".to_owned(), "a2a-protocol.org"),
+            _ => (code.to_ascii_uppercase(), "actgate"),
+        };
         let body = match &self.shape {
             Shape::Rpc => {
                 // A2A 1.0 §5.4: VersionNotSupportedError.
@@ -432,8 +437,8 @@ impl RefusalContext {
                 "message": code,
                 "details": [{
                     "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                    "reason": code.to_ascii_uppercase(),
-                    "domain": "actgate",
+                    "reason": reason,
+                    "domain": domain,
                     "metadata": { "code": code, "txn": txn },
                 }],
             } }),

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::a2a::push::PushTarget;
-use crate::a2a::{Routes, action_of};
+use crate::a2a::tasks::TaskSecret;
+use crate::a2a::{Routes, action_of, can_be_bound};
 use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::protocol::{Demand, check_demands};
 use crate::config::scope::ScopeSet;
-use crate::config::{raw, text};
+use crate::config::{binding, raw, text};
 use crate::limits::{CONFIG_TEXT_BYTES_MAX, METHODS_PER_RESOURCE_MAX, PUSH_TARGETS_MAX};
 
 /// Which A2A requests are allowed.
@@ -21,6 +22,8 @@ pub struct A2aPolicy {
     pub push_targets: Vec<PushTarget>,
     /// Whether everybody may read the agent's card.
     pub card_is_public: bool,
+    /// What binds tasks to whom they were given to; `None` leaves that to the agent.
+    pub(crate) tasks: Option<TaskSecret>,
     pub(crate) routes: Routes,
 }
 
@@ -33,9 +36,22 @@ pub struct A2aMethod {
     pub demands: Vec<Demand>,
 }
 
-/// Checks the policy of the resource at `path`.
-pub(super) fn check(path: &Path<'_>, raw: &raw::A2a) -> Result<A2aPolicy, ConfigError> {
+/// Checks the policy of the resource `name` at `path`.
+pub(super) fn check(
+    path: &Path<'_>,
+    raw: &raw::A2a,
+    name: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> Result<A2aPolicy, ConfigError> {
+    let secret = path.field("task_secret");
+    let secret = raw.task_secret.as_ref().map(|raw| binding::check_secret(&secret, raw, "tasks", env, warnings));
+    let secret = secret.transpose()?;
+    if secret.is_some() {
+        check_can_be_bound(path, raw)?;
+    }
     Ok(A2aPolicy {
+        tasks: secret.map(|secret| TaskSecret::new(secret, name)),
         methods: check_methods(&path.field("methods"), raw.methods.as_ref())?,
         push_targets: check_push_targets(
             &path.field("push_notification_urls"),
@@ -50,6 +66,21 @@ pub(super) fn check(path: &Path<'_>, raw: &raw::A2a) -> Result<A2aPolicy, Config
         )?,
         routes: Routes::new(),
     })
+}
+
+/// What would give tasks to somebody else, or name them where nobody looks, is not to stand beside a secret that promises otherwise.
+fn check_can_be_bound(path: &Path<'_>, raw: &raw::A2a) -> Result<(), ConfigError> {
+    const ADVICE: &str = "with \"task_secret\", what lists tasks, reports on them to elsewhere or is not the protocol's would go around it";
+    for name in raw.methods.iter().flat_map(BTreeMap::keys) {
+        if !can_be_bound(name) {
+            let want = "methods that send a message, are about one task, or ask for the agent's card";
+            return Err(path.field("methods").key(name).wrong("found a method whose tasks cannot be bound", want, ADVICE));
+        }
+    }
+    if raw.push_notification_urls.as_ref().is_some_and(|urls| !urls.is_empty()) {
+        return Err(path.field("push_notification_urls").wrong("found some", "none", ADVICE));
+    }
+    Ok(())
 }
 
 fn check_methods(

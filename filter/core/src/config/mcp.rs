@@ -12,7 +12,7 @@ use crate::config::pattern::Patterns;
 use crate::config::resource::Surroundings;
 use crate::config::scope::ScopeSet;
 use crate::config::session::{self, SessionAct};
-use crate::config::{raw, text, value_rules};
+use crate::config::{binding, raw, text, value_rules};
 use crate::limits::{
     CONFIG_TEXT_BYTES_MAX, DESCRIPTION_BYTES_MAX, METHODS_PER_RESOURCE_MAX, NAME_BYTES_MAX, POINTER_BYTES_MAX,
     RULES_MAX, TOOLS_PER_RESOURCE_MAX, URL_BYTES_MAX,
@@ -176,7 +176,7 @@ pub(super) fn check(
         session_secret: raw
             .session_secret
             .as_ref()
-            .map(|raw| session::check_secret(&path.field("session_secret"), raw, env, warnings))
+            .map(|raw| binding::check_secret(&path.field("session_secret"), raw, "sessions", env, warnings))
             .transpose()?,
         resource_wide_scopes,
         renamed,

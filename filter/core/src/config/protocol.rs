@@ -34,10 +34,11 @@ pub enum Demand {
     Approval,
 }
 
-/// Checks the policy of the resource at `path`.
+/// Checks the policy of the resource `name` at `path`.
 pub(super) fn check(
     path: &Path<'_>,
     raw: &raw::Resource,
+    name: &str,
     around: Surroundings<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Protocol, ConfigError> {
@@ -45,7 +46,8 @@ pub(super) fn check(
     const ADVICE: &str = "a request is decided by what it calls";
     match (&raw.mcp, &raw.a2a, &raw.rest) {
         (None, None, None) => Err(path.wrong("found neither \"mcp\" nor \"a2a\" nor \"rest\"", WANT, ADVICE)),
-        (None, Some(raw), None) => a2a::check(&path.field("a2a"), raw).map(|policy| Protocol::A2a(Arc::new(policy))),
+        (None, Some(raw), None) => a2a::check(&path.field("a2a"), raw, name, around.env, warnings)
+            .map(|policy| Protocol::A2a(Arc::new(policy))),
         (None, None, Some(raw)) => rest::check(&path.field("rest"), raw, around.agents).map(Protocol::Rest),
         (Some(raw), None, None) => {
             mcp::check(&path.field("mcp"), raw, around, warnings).map(|policy| Protocol::Mcp(Arc::new(policy)))

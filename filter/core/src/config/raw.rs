@@ -327,6 +327,7 @@ pub(super) struct McpResource {
 pub(super) struct A2a {
     pub(super) methods: Option<BTreeMap<String, A2aMethod>>,
     pub(super) push_notification_urls: Option<Vec<String>>,
+    pub(super) task_secret: Option<Secret>,
     pub(super) agent_card: Option<String>,
 }
 

@@ -187,7 +187,7 @@ fn check(
         introspection::check_reach(path, &exchange, transaction.as_deref())?;
     }
     workloads::check_reach(path, &accept, (&exchange, transaction.is_some()), around)?;
-    let protocol = protocol::check(path, raw, around, warnings)?;
+    let protocol = protocol::check(path, raw, &name, around, warnings)?;
     let acquired = match &exchange {
         Exchange::Acquire(acquisition) => Some(acquisition),
         Exchange::PassThrough { .. } | Exchange::Inject(_) | Exchange::Withheld => transaction.as_ref(),

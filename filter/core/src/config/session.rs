@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::error::{ConfigError, Path};
-use crate::config::{raw, secret, text};
-use crate::limits::SESSION_SECRET_BYTES_MIN;
-use crate::redacted::Redacted;
+use crate::config::text;
 
 /// What a client does to its session besides calling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,26 +14,6 @@ pub enum SessionAct {
     End,
     /// Answers a request of the server by POST.
     Answer,
-}
-
-/// Checks what session identifiers are bound with.
-pub(super) fn check_secret(
-    path: &Path<'_>,
-    raw: &raw::Secret,
-    env: &dyn Fn(&str) -> Option<String>,
-    warnings: &mut Vec<String>,
-) -> Result<Redacted<String>, ConfigError> {
-    const SECRET: secret::Wanted =
-        secret::Wanted { name: "secret", inline: "SECRET", content: "a secret", short: "secret" };
-    let (secret, source) = secret::check(path, Some(raw), &SECRET, env, warnings)?;
-    if secret.expose().len() < SESSION_SECRET_BYTES_MIN {
-        return Err(path.field(source).wrong(
-            "found a short one",
-            format!("at least {SESSION_SECRET_BYTES_MIN} bytes of randomness"),
-            "whoever guesses it takes over sessions: `openssl rand -hex 32` makes one",
-        ));
-    }
-    Ok(secret)
 }
 
 /// Checks the list of acts.

@@ -258,7 +258,7 @@ enum JsonType {
     AnyJson,
 }
 
-fn has_json_suffix(content_type: &[u8]) -> bool {
+pub(super) fn has_json_suffix(content_type: &[u8]) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     essence.starts_with(b"application/") && essence.ends_with(b"+json")
 }

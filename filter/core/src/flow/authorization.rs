@@ -21,7 +21,7 @@ use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::session::SESSION_ID;
-use crate::session::bound::Holder;
+use crate::bound::{Holder, Kind};
 use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Session, Step};
 use crate::time::{Seconds, UnixSeconds};
 
@@ -127,7 +127,7 @@ impl Admitted {
         let Some(secret) = &policy.session_secret else { return Ok(()) };
         let holder = Holder::new(secret, &resource.name, &self.delegation);
         if let Some(shown) = &self.arrived.session_id {
-            let id = holder.unbind(shown).ok_or(Rejection::SessionUnknown)?;
+            let id = holder.unbind(Kind::Session, shown).ok_or(Rejection::SessionUnknown)?;
             operation.edit.headers.push((SESSION_ID, id));
         }
         operation.holder = Some(holder);
@@ -296,7 +296,7 @@ impl Released {
         if resource.transaction.is_some() != transaction.is_some() {
             return context.refuse(Rejection::Internal("released without its transaction token"));
         }
-        let Operation { edit, lists, holder, .. } = operation.clone();
+        let Operation { edit, lists, tasks, holder, .. } = operation.clone();
         let record = context.record.clone();
         let beside = transaction.as_ref().map(|(_, token)| token.as_ref());
         let (mut edits, record) = match (&outgoing, beside) {
@@ -336,7 +336,7 @@ impl Released {
                 })),
             },
         };
-        let answer = lists.map_or(Answer::Unread, |listing| Answer::Awaited(Box::new(listing)));
+        let answer = Answer::to(lists, tasks);
         let sends_transaction = transaction.is_some();
         let (exchanged, injected) = match (outgoing, transaction) {
             (Outgoing::Issued(key, token, source), _) => {
@@ -510,7 +510,7 @@ impl CheckBody {
         let accept = &check.resource.accept;
         let stands = still_stands(&check.delegation, accept, check.token.as_ref(), plugin, ambient);
         let judged = stands.and_then(|()| check.judge(body)).and_then(|operation| {
-            plan.await_answer(&check.context, operation.lists)?;
+            plan.await_answer(&check.context, Answer::to(operation.lists, operation.tasks))?;
             Ok(operation.edit.body)
         });
         match judged {

@@ -8,8 +8,11 @@
 //! A body is looked at only where [`ResponsePlan::reads_body`] says so, and then nothing of it passes undecided:
 //! every piece is let through, replaced or refused. All others are never held.
 
+use crate::a2a::tasks::{Handout, TaskAnswer};
+use crate::bound::Kind;
 use crate::exchange::answer::is_json;
 use crate::exchange::transaction;
+use crate::flow::arrival::has_json_suffix;
 use crate::limits::LIST_ANSWER_BYTES_MAX;
 use crate::mcp::EventFilter;
 use crate::mcp::listing::{Listing, Shown, Unreadable};
@@ -115,8 +118,23 @@ pub(crate) enum Answer {
     Document(Box<Listing>, bool),
     /// A list somewhere in an event stream.
     Stream(Box<EventFilter>),
+    /// It may give out tasks, and its head has not come.
+    TasksAwaited(Box<Handout>),
+    /// It passes with the ids of tasks in it bound.
+    Tasks(Box<TaskAnswer>),
     /// It was refused after its head had gone: nothing more of it passes.
     Ended,
+}
+
+impl Answer {
+    /// What is awaited of a request that asks for a list, or for tasks.
+    pub(crate) fn to(listing: Option<Listing>, tasks: Option<Box<Handout>>) -> Self {
+        match (listing, tasks) {
+            (Some(listing), _) => Self::Awaited(Box::new(listing)),
+            (None, Some(handout)) => Self::TasksAwaited(handout),
+            (None, None) => Self::Unread,
+        }
+    }
 }
 
 /// What only the upstream's own bytes could be told from, or a copy of them.
@@ -129,7 +147,7 @@ impl ResponsePlan {
         match self.answer {
             Answer::Unread => Reading::Not,
             Answer::Awaited(_) | Answer::Document(..) => Reading::Whole { limit: LIST_ANSWER_BYTES_MAX },
-            Answer::Stream(_) | Answer::Ended => Reading::Pieces,
+            Answer::Stream(_) | Answer::TasksAwaited(_) | Answer::Tasks(_) | Answer::Ended => Reading::Pieces,
         }
     }
 
@@ -143,18 +161,18 @@ impl ResponsePlan {
         self.reading() != Reading::Not
     }
 
-    /// A body that was held after its headers is known now, and may ask for a list.
+    /// A body that was held after its headers is known now, and may ask for a list or for tasks.
     ///
     /// # Errors
     ///
     /// [`Rejection::UpstreamAnswerRefused`] where the answer has begun already, so that nobody looked at it.
-    pub(crate) fn await_answer(&mut self, context: &RefusalContext, listing: Option<Listing>) -> Result<(), Rejection> {
+    pub(crate) fn await_answer(&mut self, context: &RefusalContext, answer: Answer) -> Result<(), Rejection> {
         self.refusal.clone_from(context);
-        match listing {
-            None => Ok(()),
-            Some(_) if self.begun => Err(Rejection::UpstreamAnswerRefused),
-            Some(listing) => {
-                self.answer = Answer::Awaited(Box::new(listing));
+        match answer {
+            Answer::Unread => Ok(()),
+            _ if self.begun => Err(Rejection::UpstreamAnswerRefused),
+            answer => {
+                self.answer = answer;
                 Ok(())
             }
         }
@@ -178,7 +196,12 @@ impl ResponsePlan {
         }
         match core::mem::replace(&mut self.answer, Answer::Unread) {
             Answer::Awaited(listing) => self.begin_list(*listing, plugin.config().hold_headers, head),
-            other @ (Answer::Unread | Answer::Document(..) | Answer::Stream(_) | Answer::Ended) => {
+            Answer::TasksAwaited(handout) => self.begin_tasks(*handout, head),
+            other @ (Answer::Unread
+            | Answer::Document(..)
+            | Answer::Stream(_)
+            | Answer::Tasks(_)
+            | Answer::Ended) => {
                 self.answer = other;
                 ResponseStep::Pass
             }
@@ -210,7 +233,7 @@ impl ResponsePlan {
         match (named.next(), named.next()) {
             (None, _) => Ok(()),
             (Some((_, id)), None) => {
-                session.bound = Some(session.holder.bind(id).ok_or(Rejection::UpstreamAnswerRefused)?);
+                session.bound = Some(session.holder.bind(Kind::Session, id).ok_or(Rejection::UpstreamAnswerRefused)?);
                 Ok(())
             }
             (Some(_), Some(_)) => Err(Rejection::UpstreamAnswerRefused),
@@ -239,7 +262,7 @@ impl ResponsePlan {
         if head.status == Some(206) {
             return ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamAnswerRefused)));
         }
-        let media = media(head);
+        let media = media(head, is_json);
         // An error page of somebody between here and the upstream is no list.
         let fine = head.status.is_some_and(|status| (200..300).contains(&status));
         if media == Some(Media::Other) && !fine {
@@ -258,8 +281,23 @@ impl ResponsePlan {
         }
     }
 
+    /// An answer that gives out nothing passes; so does one in which nobody could find a task.
+    fn begin_tasks(&mut self, handout: Handout, head: &ResponseHead<'_>) -> ResponseStep {
+        if head.end_of_stream || !head.status.is_some_and(|status| (200..300).contains(&status)) {
+            return ResponseStep::Pass;
+        }
+        self.answer = match media(head, |content_type| is_json(content_type) || has_json_suffix(content_type)) {
+            Some(Media::Json) => Answer::Tasks(Box::new(TaskAnswer::document(handout))),
+            Some(Media::Events) => Answer::Tasks(Box::new(TaskAnswer::events(handout))),
+            Some(Media::Other) => Answer::Unread,
+            // Every task in it would be of no use, and nobody would know why.
+            None => return ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamAnswerRefused))),
+        };
+        ResponseStep::Pass
+    }
+
     /// Takes a piece of the body, or all of it, as [`Self::reading`] says; `complete` with the last.
-    pub fn handle_response_body(&mut self, piece: &[u8], _complete: bool) -> BodyStep {
+    pub fn handle_response_body(&mut self, piece: &[u8], complete: bool) -> BodyStep {
         match &mut self.answer {
             Answer::Unread => BodyStep::Pass,
             Answer::Document(listing, _) => match listing.show(piece) {
@@ -274,8 +312,14 @@ impl ResponsePlan {
                 let step = self.replace(passed.bytes, &passed.shown);
                 if passed.broken { self.withdraw_after(step) } else { step }
             }
+            Answer::Tasks(tasks) => match tasks.read(piece, complete) {
+                Some(bytes) => BodyStep::Replace { bytes, event: None },
+                None => BodyStep::Pass,
+            },
             // A body without a head cannot be, and what was withdrawn stays so.
-            Answer::Awaited(_) | Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
+            Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Ended => {
+                BodyStep::Replace { bytes: Vec::new(), event: None }
+            }
         }
     }
 
@@ -310,11 +354,16 @@ impl ResponsePlan {
                 BodyStep::Pass
             }
             Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
-            Answer::Awaited(_) | Answer::Document(_, true) => BodyStep::Reply(Box::new(reply)),
+            Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Document(_, true) => {
+                BodyStep::Reply(Box::new(reply))
+            }
+            Answer::Tasks(tasks) if !tasks.is_stream() => {
+                BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record), event: None }
+            }
             Answer::Document(_, false) => {
                 BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record), event: None }
             }
-            Answer::Stream(_) => {
+            Answer::Stream(_) | Answer::Tasks(_) => {
                 let bytes = [b"data: ".as_slice(), &reply.body, b"\n\n"].concat();
                 BodyStep::Withdraw { bytes, record: Box::new(reply.record), event: None }
             }
@@ -346,8 +395,8 @@ enum Media {
     Other,
 }
 
-/// What the body is; `None` where it could be anything: encoded, or described twice.
-fn media(head: &ResponseHead<'_>) -> Option<Media> {
+/// What the body is, where `is_json` says what JSON is called; `None` where it could be anything: encoded, or described twice.
+fn media(head: &ResponseHead<'_>, is_json: fn(&[u8]) -> bool) -> Option<Media> {
     let all = |name: &'static [u8]| head.headers.iter().filter(move |(key, _)| *key == name).map(|(_, value)| *value);
     let mut types = all(b"content-type");
     let content_type = types.next().unwrap_or_default();

@@ -106,6 +106,8 @@ impl Rejection {
             | Self::PathAmbiguous
             | Self::SessionIdInvalid
             | Self::SessionUnknown
+            | Self::TaskUnknown
+            | Self::ContextUnknown
             | Self::ProtocolVersionUnsupported
             | Self::PushUrlRefused
             | Self::QueryRefused

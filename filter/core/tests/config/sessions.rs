@@ -1,6 +1,6 @@
 //! What binds sessions, where clients are sent for tokens, and who may call an operation of a REST interface.
 
-use actgate_core::limits::{CALLERS_MAX, SERVERS_MAX, SESSION_SECRET_BYTES_MIN};
+use actgate_core::limits::{CALLERS_MAX, SERVERS_MAX, BINDING_SECRET_BYTES_MIN};
 use serde_json::{Value, json};
 
 use crate::document::{Edit, edited, message, read};
@@ -9,11 +9,11 @@ use crate::document::{Edit, edited, message, read};
 fn a_session_secret_is_long_and_shown_nowhere() {
     let secret = |value: Value| Edit::Set("/resources/0/mcp/session_secret", value);
     let inline = |size: usize| json!({ "insecure_inline": "s".repeat(size) });
-    assert_eq!(message(&[secret(inline(SESSION_SECRET_BYTES_MIN))]), "accepted");
-    let config = read(&edited(&[secret(inline(SESSION_SECRET_BYTES_MIN))])).unwrap();
-    assert!(!format!("{config:?}").contains(&"s".repeat(SESSION_SECRET_BYTES_MIN)));
+    assert_eq!(message(&[secret(inline(BINDING_SECRET_BYTES_MIN))]), "accepted");
+    let config = read(&edited(&[secret(inline(BINDING_SECRET_BYTES_MIN))])).unwrap();
+    assert!(!format!("{config:?}").contains(&"s".repeat(BINDING_SECRET_BYTES_MIN)));
     assert_eq!(
-        message(&[secret(inline(SESSION_SECRET_BYTES_MIN - 1))]),
+        message(&[secret(inline(BINDING_SECRET_BYTES_MIN - 1))]),
         "resources[0].mcp.session_secret.insecure_inline: found a short one; want at least 32 bytes of randomness: whoever guesses it takes over sessions: `openssl rand -hex 32` makes one"
     );
     assert_eq!(
