@@ -194,7 +194,7 @@ impl CoreGateway {
 
     fn forward(&mut self, request: &Request, forward: Forward) -> Observation {
         self.records.push(forward.record.to_json());
-        let headers = edited(&request.headers, &forward.edits);
+        let headers = edited(request, &forward.edits);
         let mut body = request.body.clone().unwrap_or_default();
         let mut plan = forward.response;
         if let BodyPlan::Replace(edit) = &forward.body {
@@ -217,7 +217,7 @@ impl CoreGateway {
 
     fn observed(&mut self, request: &Request, observed: Observed) -> Observation {
         self.records.push(observed.record.to_json());
-        let headers = edited(&request.headers, &observed.edits);
+        let headers = edited(request, &observed.edits);
         let seen = Seen { headers, body: request.body.clone().unwrap_or_default() };
         let mut plan = observed.response;
         self.answer_of_upstream(&mut plan, Some(seen))
@@ -290,8 +290,9 @@ impl CoreGateway {
     }
 }
 
-fn edited(headers: &[(String, String)], edits: &HeaderEdits) -> Vec<(String, String)> {
-    let mut headers = headers.to_vec();
+fn edited(request: &Request, edits: &HeaderEdits) -> Vec<(String, String)> {
+    let mut headers = vec![(":path".to_owned(), request.path.clone())];
+    headers.extend(request.headers.iter().cloned());
     for name in edits.removals() {
         headers.retain(|(key, _)| key != name);
     }

@@ -147,6 +147,9 @@ fn read(reader: &mut BufReader<&TcpStream>, state: &Mutex<State>) -> Option<Seen
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     state.lock().expect("no holder panics").begun += 1;
+    if let Some(path) = line.split(' ').nth(1) {
+        headers.push((":path".to_owned(), path.to_owned()));
+    }
     loop {
         let mut line = Vec::new();
         reader.read_until(b'\n', &mut line).ok().filter(|read| *read > 0)?;
