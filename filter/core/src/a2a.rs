@@ -272,9 +272,7 @@ fn find_bound(route: &Route, head: &RequestHead<'_>, path: &str) -> Result<Bound
     tasks::check_query(target)?;
     let values = route.path.matches(path, Case::Exact).unwrap_or_default();
     let in_path = match (route.names, values.first()) {
-        (Names::Task, Some((_, shown))) => {
-            Some(InPath::find(target, plain_path(target)?, path, shown).ok_or(MISREAD)?)
-        }
+        (Names::Task, Some((_, shown))) => Some(InPath::find(target, plain_path(target)?, path, shown).ok_or(MISREAD)?),
         (Names::Task, None) => return Err(MISREAD),
         (Names::Nothing | Names::Message | Names::Unbindable, _) => None,
     };
@@ -368,8 +366,8 @@ pub(crate) fn judge(
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
     let mut operation = operation(policy, &call.method, delegation)?;
-    let (pushes, names) = find_action(&call.method)
-        .map_or((Pushes::Never, Names::Unbindable), |action| (action.pushes, action.names));
+    let (pushes, names) =
+        find_action(&call.method).map_or((Pushes::Never, Names::Unbindable), |action| (action.pushes, action.names));
     push::check(body, Parameters::Params, pushes, &policy.push_targets)?;
     if let Some(tasks) = &policy.tasks {
         tasks.judge_call(names, call, delegation, &mut operation)?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::a2a::PublicCard;
+use crate::bound::Holder;
 use crate::config::observe::Observing;
 use crate::config::{Agent, Resource, ScopeSet};
 use crate::exchange::cache::IssuedToken;
@@ -26,7 +27,6 @@ use crate::redacted::Redacted;
 use crate::rejection::{OauthError, Rejection};
 use crate::request::TransactionId;
 use crate::rpc::RpcId;
-use crate::bound::Holder;
 use crate::time::Seconds;
 use crate::time::UnixSeconds;
 

@@ -317,6 +317,5 @@ impl TaskAnswer {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,11 @@ fn check_can_be_bound(path: &Path<'_>, raw: &raw::A2a) -> Result<(), ConfigError
     for name in raw.methods.iter().flat_map(BTreeMap::keys) {
         if !can_be_bound(name) {
             let want = "methods that send a message, are about one task, or ask for the agent's card";
-            return Err(path.field("methods").key(name).wrong("found a method whose tasks cannot be bound", want, ADVICE));
+            return Err(path.field("methods").key(name).wrong(
+                "found a method whose tasks cannot be bound",
+                want,
+                ADVICE,
+            ));
         }
     }
     if raw.push_notification_urls.as_ref().is_some_and(|urls| !urls.is_empty()) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bound::{Holder, Kind};
 use crate::config::{Accept, Acquisition, Exchange, Protocol, Resource};
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::exchange::cache::IssuedToken;
@@ -21,7 +22,6 @@ use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::session::SESSION_ID;
-use crate::bound::{Holder, Kind};
 use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Session, Step};
 use crate::time::{Seconds, UnixSeconds};
 

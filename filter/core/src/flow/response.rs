@@ -197,11 +197,7 @@ impl ResponsePlan {
         match core::mem::replace(&mut self.answer, Answer::Unread) {
             Answer::Awaited(listing) => self.begin_list(*listing, plugin.config().hold_headers, head),
             Answer::TasksAwaited(handout) => self.begin_tasks(*handout, head),
-            other @ (Answer::Unread
-            | Answer::Document(..)
-            | Answer::Stream(_)
-            | Answer::Tasks(_)
-            | Answer::Ended) => {
+            other @ (Answer::Unread | Answer::Document(..) | Answer::Stream(_) | Answer::Tasks(_) | Answer::Ended) => {
                 self.answer = other;
                 ResponseStep::Pass
             }

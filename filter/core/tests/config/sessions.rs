@@ -1,6 +1,6 @@
 //! What binds sessions, where clients are sent for tokens, and who may call an operation of a REST interface.
 
-use actgate_core::limits::{CALLERS_MAX, SERVERS_MAX, BINDING_SECRET_BYTES_MIN};
+use actgate_core::limits::{BINDING_SECRET_BYTES_MIN, CALLERS_MAX, SERVERS_MAX};
 use serde_json::{Value, json};
 
 use crate::document::{Edit, edited, message, read};

@@ -160,13 +160,7 @@ impl Scanner {
             _ if self.escaped => 0,
             State::InText | State::InClosedText(_) => until(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f)),
             State::Closed(_) => until(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']')),
-            State::Value
-            | State::Name
-            | State::InName
-            | State::Colon
-            | State::InId
-            | State::InWord
-            | State::After => 0,
+            State::Value | State::Name | State::InName | State::Colon | State::InId | State::InWord | State::After => 0,
         }
     }
 

@@ -132,8 +132,9 @@ fn an_answer_gives_out_what_was_named_or_the_one_task_it_begins() {
     let (t, u) = (task("t"), task("u"));
     // Nothing was named: the first that the answer says of itself is the new one, and the only one.
     let text = r#"{"referenceTaskIds":["x"],"id":"t","history":[{"taskId":"x","referenceTaskIds":["x","t"]}]}"#;
-    let want =
-        format!(r#"{{"referenceTaskIds":["x"],"id":"{t}","history":[{{"taskId":"x","referenceTaskIds":["x","{t}"]}}]}}"#);
+    let want = format!(
+        r#"{{"referenceTaskIds":["x"],"id":"{t}","history":[{{"taskId":"x","referenceTaskIds":["x","{t}"]}}]}}"#
+    );
     assert_eq!(document(&begins(), text), want);
     assert_eq!(document(&begins(), r#"{"id":"t","id":"x"}"#), format!(r#"{{"id":"{t}","id":"x"}}"#));
     // One was gone on with: no other.
@@ -151,7 +152,10 @@ fn an_answer_gives_out_what_was_named_or_the_one_task_it_begins() {
     assert_eq!(document(&refers, text), want);
     // It was about one: no other, whatever the answer says it is about.
     let about = Handout::of_task(holder(), "t".to_owned());
-    assert_eq!(document(&about, r#"{"id":"x","contextId":"c"}"#), format!(r#"{{"id":"x","contextId":"{}"}}"#, context("c")));
+    assert_eq!(
+        document(&about, r#"{"id":"x","contextId":"c"}"#),
+        format!(r#"{{"id":"x","contextId":"{}"}}"#, context("c"))
+    );
     assert_eq!(document(&about, r#"{"id":"t","contextId":7}"#), format!(r#"{{"id":"{t}","contextId":7}}"#));
 }
 
@@ -168,7 +172,10 @@ fn ids_are_read_as_they_are_meant_and_written_anew() {
     assert_eq!(id(&longest), format!(r#"{{"id":"{}"}}"#, task(&longest)));
     assert_eq!(id(&format!("{longest}x")), format!(r#"{{"id":"{longest}x"}}"#));
     let escaped = r"\u0078".repeat(BOUND_ID_BYTES_MAX - 44);
-    assert_eq!(read(TaskAnswer::document(begins()), &[format!(r#"{{"id":"{escaped}"}}"#).as_bytes()]), format!(r#"{{"id":"{}"}}"#, task(&longest)));
+    assert_eq!(
+        read(TaskAnswer::document(begins()), &[format!(r#"{{"id":"{escaped}"}}"#).as_bytes()]),
+        format!(r#"{{"id":"{}"}}"#, task(&longest))
+    );
 }
 
 #[test]
@@ -311,8 +318,20 @@ fn unbind_all(value: &mut Value) {
 /// Documents of an answer's own names, in shapes right and wrong.
 fn documents() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(vec![
-        "result", "task", "message", "statusUpdate", "artifactUpdate", "id", "taskId", "contextId", "status",
-        "history", "referenceTaskIds", "metadata", "parts", "x\"\\\u{e9}",
+        "result",
+        "task",
+        "message",
+        "statusUpdate",
+        "artifactUpdate",
+        "id",
+        "taskId",
+        "contextId",
+        "status",
+        "history",
+        "referenceTaskIds",
+        "metadata",
+        "parts",
+        "x\"\\\u{e9}",
     ]);
     let leaf = prop_oneof![
         prop::sample::select(vec!["t", "u", "", "a/b", "a b", "\"\\", "{}[]:,", "\u{e9}\n"]).prop_map(Value::from),
