@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::client::{assert_no_trap, connect, good_request, send, start_with, token};
 
 /// An upstream whose answers are the test's own, byte by byte; it lives as long as the test process.
-fn upstream(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
+pub(crate) fn upstream(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let answer = Arc::new(answer);
@@ -45,12 +45,12 @@ fn read_request(connection: &TcpStream) -> std::io::Result<()> {
     reader.read_exact(&mut vec![0; size])
 }
 
-fn head(connection: &mut TcpStream, kind: &str) -> std::io::Result<()> {
+pub(crate) fn head(connection: &mut TcpStream, kind: &str) -> std::io::Result<()> {
     connection.set_nodelay(true)?;
     write!(connection, "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n")
 }
 
-fn chunk(connection: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn chunk(connection: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     let framed = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
     connection.write_all(&framed)
 }
@@ -147,7 +147,7 @@ fn events_pass_at_once_and_comments_too() {
     assert_no_trap(&gateway);
 }
 
-fn memory(gateway: &EnvoyGateway, line: &str) -> usize {
+pub(crate) fn memory(gateway: &EnvoyGateway, line: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.envoy.pid())).expect("a process");
     let value = status.lines().find_map(|text| text.strip_prefix(line)).expect("a line");
     value.trim_start_matches(':').trim().trim_end_matches(" kB").trim().parse().expect("a number")

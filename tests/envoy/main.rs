@@ -24,6 +24,7 @@ mod router;
 mod senders;
 mod sharing;
 mod streams;
+mod tasks;
 mod two_resources;
 mod upstream;
 mod vectors;

@@ -17,13 +17,14 @@ const card = AgentCard.fromJSON({
   defaultOutputModes: ["text/plain"],
   skills: [],
 });
-const message = (words) => ({
+const message = (words, more = {}) => ({
   tenant: "",
   metadata: undefined,
   configuration: { acceptedOutputModes: [], returnImmediately: words === "long" },
   message: {
     messageId: randomUUID(), contextId: "", taskId: "", role: Role.ROLE_USER, extensions: [], referenceTaskIds: [], metadata: undefined,
     parts: [{ content: { $case: "text", value: words }, metadata: undefined, filename: "", mediaType: "text/plain" }],
+    ...more,
   },
 });
 const name = (state) => TaskState[state] ?? state;
@@ -36,6 +37,11 @@ await step("call", async () => {
   return name(task.status.state);
 });
 await step("get", async () => name((await agent.getTask({ tenant: "", id: task.id })).status.state));
+await step("made", async () => ({ task: task.id, context: task.contextId, told: task.history.map(({ taskId }) => taskId) }));
+await step("context", async () => {
+  const next = await agent.sendMessage(message("short", { contextId: task.contextId, referenceTaskIds: [task.id] }));
+  return [next.contextId === task.contextId, next.id !== task.id, next.history[0].referenceTaskIds[0] === task.id];
+});
 await step("stream", async () => {
   const kinds = [];
   for await (const event of agent.sendMessageStream(message("short"))) {
@@ -47,6 +53,15 @@ await step("cancel", async () => {
   const long = await agent.sendMessage(message("long"));
   const cancelled = await agent.cancelTask({ tenant: "", id: long.id, metadata: undefined });
   return name(cancelled.status.state);
+});
+await step("follow", async () => {
+  const long = await agent.sendMessage(message("long"));
+  const kinds = [];
+  for await (const event of agent.resubscribeTask({ tenant: "", id: long.id })) {
+    kinds.push(event.payload.$case === "statusUpdate" ? [event.payload.$case, event.payload.value.taskId === long.id] : [event.payload.$case, event.payload.value.id === long.id]);
+    if (kinds.length === 1) await agent.cancelTask({ tenant: "", id: long.id, metadata: undefined });
+  }
+  return [kinds[0], kinds.every(([, same]) => same)];
 });
 await step("error", async () => await agent.getTask({ tenant: "", id: "no-such-task" }));
 await step("refused method", async () => {

@@ -89,8 +89,15 @@ pub(crate) fn gateway(server: &Server, path: Option<&'static str>, edit: impl Fn
 
 /// An access token of the world's for its knowledge agent, known by `jti`.
 pub(crate) fn token(gateway: &EnvoyGateway, jti: &str) -> String {
+    token_with(gateway, jti, |_| {})
+}
+
+/// The same with claims that are changed by `edit`.
+fn token_with(gateway: &EnvoyGateway, jti: &str, edit: impl FnOnce(&mut Value)) -> String {
     let keys = gateway.world.issuer_keys(streamward::RAS_KNOWLEDGE);
-    mint::access_token(keys.first().expect("a key"), &good_claims(UnixSeconds::from_system_clock(), jti))
+    let mut claims = good_claims(UnixSeconds::from_system_clock(), jti);
+    edit(&mut claims);
+    mint::access_token(keys.first().expect("a key"), &claims)
 }
 
 /// A client script that calls as `agent`.
@@ -108,12 +115,17 @@ pub(crate) struct Steps(BTreeMap<String, Value>);
 impl Client<'_> {
     /// Runs the script to its end.
     pub(crate) fn run(&self, gateway: &EnvoyGateway) -> Steps {
+        self.run_with(gateway, |_| {})
+    }
+
+    /// The same with a token whose claims are changed by `edit`.
+    pub(crate) fn run_with(&self, gateway: &EnvoyGateway, edit: impl FnOnce(&mut Value)) -> Steps {
         let world = &gateway.world;
         let files = world.certificates.as_ref().expect("a written world");
         let agent = &files.agents[self.agent];
         let options = json!({
             "host": world.gateway_host, "port": gateway.address().port(), "path": self.path, "mode": self.mode,
-            "token": token(gateway, self.script),
+            "token": token_with(gateway, self.script, edit),
             "authority": files.authority, "certificate": agent.certificate, "key": agent.key,
         });
         let mut child = node(&[self.script, &options.to_string()]).spawn().expect("node runs");

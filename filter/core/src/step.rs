@@ -417,9 +417,10 @@ impl RefusalContext {
         });
         let id = self.rpc_id.as_ref().map(RpcId::value);
         // A2A 1.0 §5.4: an error of the protocol's own is told by its reason.
-        let (reason, domain) = match rejection {
-            Rejection::TaskUnknown => ("TASK_NOT_FOUND".to_owned(), "a2a-protocol.org"),
-            _ => (code.to_ascii_uppercase(), "actgate"),
+        let (reason, domain) = if rejection == Rejection::TaskUnknown {
+            ("TASK_NOT_FOUND".to_owned(), "a2a-protocol.org")
+        } else {
+            (code.to_ascii_uppercase(), "actgate")
         };
         let body = match &self.shape {
             Shape::Rpc => {

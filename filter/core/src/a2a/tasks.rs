@@ -12,7 +12,7 @@
 //! - A message that names no task begins one. The first id that the answer says of itself is that one; a second is not given out.
 //!   A list of references begins nothing.
 //! - There are agents that go on with the task of a context. So contexts are bound as tasks are: a caller that could name another's context
-//!   would be given the task in it. A context that was made up by a client is refused therefore.
+//!   would be given the task in it. A context that was made up by a client is refused therefore, as A2A 1.0 §3.4.1 lets an agent do.
 //! - A list of tasks would give everybody's to whoever asks, so there is none.
 //!
 //! An id that is not given out goes on as the agent wrote it. That gives nobody anything, because no unbound id passes inward, and so nothing

@@ -168,14 +168,14 @@ impl ResponsePlan {
     /// [`Rejection::UpstreamAnswerRefused`] where the answer has begun already, so that nobody looked at it.
     pub(crate) fn await_answer(&mut self, context: &RefusalContext, answer: Answer) -> Result<(), Rejection> {
         self.refusal.clone_from(context);
-        match answer {
-            Answer::Unread => Ok(()),
-            _ if self.begun => Err(Rejection::UpstreamAnswerRefused),
-            answer => {
-                self.answer = answer;
-                Ok(())
-            }
+        if matches!(answer, Answer::Unread) {
+            return Ok(());
         }
+        if self.begun {
+            return Err(Rejection::UpstreamAnswerRefused);
+        }
+        self.answer = answer;
+        Ok(())
     }
 
     /// Takes the head of the upstream's answer.

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ fn begins() -> Handout {
 fn read(mut answer: TaskAnswer, pieces: &[&[u8]]) -> String {
     let mut out = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
-        match answer.read(piece, at + 1 == pieces.len()) {
+        match answer.read(piece, at.saturating_add(1) == pieces.len()) {
             Some(bytes) => out.extend(bytes),
             None => out.extend_from_slice(piece),
         }
@@ -178,6 +178,13 @@ fn ids_are_read_as_they_are_meant_and_written_anew() {
     );
 }
 
+fn scanner_of(answer: &TaskAnswer) -> &Scanner {
+    match &answer.form {
+        Form::Document(scanner) => scanner,
+        Form::Events(_) => panic!("a document"),
+    }
+}
+
 #[test]
 fn what_is_held_is_bounded() {
     for length in [scanner::ID_TEXT_BYTES_MAX - 1, scanner::ID_TEXT_BYTES_MAX, 1 << 20] {
@@ -185,13 +192,11 @@ fn what_is_held_is_bounded() {
         let mut answer = TaskAnswer::document(begins());
         let mut out = Vec::new();
         for piece in text.as_bytes().chunks(1000) {
-            let before = out.len();
             match answer.read(piece, false) {
                 Some(bytes) => out.extend(bytes),
                 None => out.extend_from_slice(piece),
             }
-            let Form::Document(scanner) = &answer.form else { unreachable!() };
-            assert!(scanner.held_bytes() <= scanner::ID_TEXT_BYTES_MAX, "{}", out.len() - before);
+            assert!(scanner_of(&answer).held_bytes() <= scanner::ID_TEXT_BYTES_MAX);
         }
         assert_eq!(String::from_utf8(out).unwrap(), text.replace("\"c\"", &format!("\"{}\"", context("c"))));
     }
@@ -202,8 +207,7 @@ fn what_is_held_is_bounded() {
     let way = r#"{"result":{"task":{"history":[{"referenceTaskIds":["#;
     let mut answer = TaskAnswer::document(begins().in_message());
     let _ = answer.read(way.as_bytes(), false);
-    let Form::Document(scanner) = &answer.form else { unreachable!() };
-    assert_eq!(scanner.way_length(), places::WAY_MAX);
+    assert_eq!(scanner_of(&answer).way_length(), places::WAY_MAX);
 }
 
 #[test]
