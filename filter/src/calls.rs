@@ -137,7 +137,8 @@ fn with_answer<T>(header_count: usize, body_size: usize, take: impl FnOnce(Callo
     let Some(status) = single(&pairs, b":status").and_then(parse_status) else {
         return take(CalloutAnswer::Failed);
     };
-    take(CalloutAnswer::Response { status, content_type: single(&pairs, b"content-type"), body: &body })
+    let answer = CalloutAnswer::response(status, single(&pairs, b"content-type"), &body);
+    take(answer.with_nonce(single(&pairs, b"dpop-nonce")))
 }
 
 fn single<'a>(pairs: &[(&[u8], &'a [u8])], name: &[u8]) -> Option<&'a [u8]> {

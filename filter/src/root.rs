@@ -6,7 +6,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use actgate_core::algorithm::Algorithm;
-use actgate_core::config::{Config, Credential};
+use actgate_core::config::Config;
 use actgate_core::limits::CONFIG_BYTES_MAX;
 use actgate_core::plugin::Plugin;
 use actgate_core::signatures::Native;
@@ -27,13 +27,12 @@ impl Root {
 
 /// Finds out which signatures the host computes, and says so once.
 fn try_host(config: &Config) -> Native {
-    let keys = config.agents.iter().filter_map(|agent| agent.credential.as_ref());
-    let keys = keys.flat_map(Credential::assertion_keys).map(|key| &key.key);
     if config.agents.iter().any(|agent| agent.credential.is_some()) {
         let said = "actgate: keys and secrets in environment variables are those of the process: they change when it is started anew";
         host::log(Level::Info, said);
     }
-    let native = Native::probed(|name, arguments| host::call_foreign_function(name, arguments).ok(), keys);
+    let native =
+        Native::probed(|name, arguments| host::call_foreign_function(name, arguments).ok(), config.signing_keys());
     host::log(
         Level::Info,
         &format!(

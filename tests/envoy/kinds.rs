@@ -50,6 +50,11 @@ fn an_injected_secret_holds_in_envoy() {
 }
 
 #[test]
+fn proofs_of_the_gateway_hold_in_envoy() {
+    hold("prove-allowed", 20);
+}
+
+#[test]
 fn bound_sessions_hold_in_envoy() {
     hold("session-bound", 5);
 }

@@ -18,6 +18,7 @@ mod manifests;
 mod mcp;
 mod observe;
 mod policy;
+mod proofs;
 mod push;
 mod records;
 mod router;

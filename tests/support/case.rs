@@ -84,6 +84,9 @@ pub struct Step {
     /// Claims that the upstream's transaction token must have, by JSON pointer.
     #[serde(default)]
     pub upstream_transaction: BTreeMap<String, Value>,
+    /// Claims that the gateway's own proof must have beside the upstream's token, by JSON pointer; null for one that must be absent.
+    #[serde(default)]
+    pub upstream_proof: BTreeMap<String, Value>,
     /// True where the inbound token is meant to reach the upstream.
     #[serde(default)]
     pub passes_through: bool,

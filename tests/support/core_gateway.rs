@@ -152,19 +152,13 @@ impl CoreGateway {
         match answer {
             // What the host's own time-out makes of an answer that comes too late.
             Some(answer) if answer.delay_ms > u64::from(call.timeout.get()) => self.handle(|plugin, ambient| {
-                let late = CalloutAnswer::Response {
-                    status: 504,
-                    content_type: Some(b"text/plain"),
-                    body: b"upstream request timeout",
-                };
+                let late = CalloutAnswer::response(504, Some(b"text/plain"), b"upstream request timeout");
                 plugin.handle_answer(flight, late, ambient)
             }),
             Some(answer) => self.handle(|plugin, ambient| {
-                let answer = CalloutAnswer::Response {
-                    status: answer.status,
-                    content_type: answer.header("content-type").map(str::as_bytes),
-                    body: &answer.body,
-                };
+                let content_type = answer.header("content-type").map(str::as_bytes);
+                let nonce = answer.header("dpop-nonce").map(str::as_bytes);
+                let answer = CalloutAnswer::response(answer.status, content_type, &answer.body).with_nonce(nonce);
                 plugin.handle_answer(flight, answer, ambient)
             }),
             None => self.handle(|plugin, ambient| plugin.handle_answer(flight, CalloutAnswer::Failed, ambient)),

@@ -44,12 +44,12 @@ impl Seen {
         }
     }
 
-    /// The claims of the bearer token, unverified.
+    /// The claims of the token, unverified.
     pub fn claims(&self) -> Value {
         let bearer = self.all("authorization");
         bearer
             .first()
-            .and_then(|value| value.strip_prefix("Bearer "))
+            .and_then(|value| value.strip_prefix("Bearer ").or(value.strip_prefix("DPoP ")))
             .map(actgate::dev::mint::claims_of)
             .unwrap_or_default()
     }

@@ -1,7 +1,10 @@
-//! Making the DPoP proof of a step: the good one, with one thing changed.
+//! Making the DPoP proof of a step: the good one, with one thing changed; and checking what the gateway proves to an upstream.
+
+use std::collections::BTreeSet;
 
 use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::mint;
+use actgate::dev::proof::{self, Wanted};
 use actgate::dev::world::World;
 use actgate_core::base64url;
 use actgate_core::digest::sha256;
@@ -9,7 +12,7 @@ use actgate_core::jwks::PublicKey;
 use serde_json::{Value, json};
 
 use crate::case::ProofRecipe;
-use crate::gateway::{Observation, Request};
+use crate::gateway::{Observation, Request, Seen};
 use crate::token;
 
 /// The key that proofs are made with where nothing else is said.
@@ -98,4 +101,35 @@ fn claims(recipe: &ProofRecipe, request: &Request, around: &Around<'_>) -> Value
     }
     token::resolve_times(&mut claims, around.now);
     claims
+}
+
+/// Where upstreams that want proofs think they are, in every vector.
+const UPSTREAM: &str = "https://upstream.example";
+
+/// Checks the proof beside a token that is tied to a key, as an upstream does that shares no code with the gateway; `used` are the proofs before.
+/// A bearer token has no proof beside it.
+pub fn check_upstream(
+    seen: &Seen,
+    request: &Request,
+    now: UnixSeconds,
+    used: &mut BTreeSet<String>,
+) -> Result<Option<Value>, String> {
+    let (credentials, proofs) = (seen.all("authorization"), seen.all("dpop"));
+    let Some(token) = credentials.first().and_then(|value| value.strip_prefix("DPoP ")) else {
+        return if proofs.is_empty() { Ok(None) } else { Err(format!("a proof beside {credentials:?}")) };
+    };
+    let [text] = proofs.as_slice() else {
+        return Err(format!("{} proofs reached the upstream", proofs.len()));
+    };
+    let url = format!("{UPSTREAM}{}", request.path.split('?').next().unwrap_or_default());
+    let wanted = Wanted { method: &request.method, url: &url, token: Some(token), now };
+    let shown = proof::check(text, wanted).map_err(|wrong| format!("upstream: {wrong}"))?;
+    if !used.insert(shown.jti.clone()) {
+        return Err("a proof was sent twice".to_owned());
+    }
+    let tied_to = mint::claims_of(token)["cnf"]["jkt"].clone();
+    if !tied_to.is_null() && tied_to != shown.thumbprint {
+        return Err(format!("the token is tied to {tied_to} and the proof is of {}", shown.thumbprint));
+    }
+    Ok(Some(mint::claims_of(text)))
 }

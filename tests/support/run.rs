@@ -1,6 +1,6 @@
 //! Running one case against one gateway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::world::{World, streamward};
@@ -146,6 +146,7 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
     let mut seen = Vec::new();
     let mut tokens = Vec::new();
     let mut proofs: Vec<Option<String>> = Vec::new();
+    let mut used = BTreeSet::new();
     // Tokens of one case are minted for the same moment, so that equal recipes give equal tokens wherever they run.
     let mut now = gateway.now();
     for (at, step) in case.steps.iter().enumerate() {
@@ -180,10 +181,17 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Ve
             gateway.send(&request);
         }
         let observation = gateway.send(&request);
+        let proven = match &observation.upstream {
+            Some(seen) if step.observed.is_none() && !is_transparent(step) => {
+                proof::check_upstream(seen, &request, UnixSeconds(gateway.now()), &mut used)
+            }
+            Some(_) | None => Ok(None),
+        };
         let record = if step.record.is_empty() && step.observed.is_none() { None } else { gateway.last_record() };
         check(step, token.as_deref(), &observation)
             .and_then(|()| check_record(step, record.as_ref()))
             .and_then(|()| check_credential(step, &observation, &seen))
+            .and_then(|()| check_proof(step, proven?.as_ref()))
             .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))?;
         seen.push(observation);
         tokens.push(token);
@@ -217,6 +225,22 @@ fn check_credential(step: &Step, observation: &Observation, earlier: &[Observati
         }
     }
     Ok(())
+}
+
+/// What the gateway's own proof says.
+fn check_proof(step: &Step, proof: Option<&Value>) -> Result<(), String> {
+    for (pointer, want) in &step.upstream_proof {
+        let got = proof.and_then(|proof| proof.pointer(pointer)).unwrap_or(&Value::Null);
+        if proof.is_none() || got != want {
+            return Err(format!("the gateway's proof has {got} at {pointer}, not {want}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the caller's own credential is meant to go on.
+fn is_transparent(step: &Step) -> bool {
+    step.passes_through || step.request.path.as_deref().is_some_and(|path| path.starts_with("/agents/knowledge"))
 }
 
 fn check_record(step: &Step, record: Option<&Value>) -> Result<(), String> {
@@ -311,7 +335,7 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
     let reached = allowed
         || step.want == "upstream_answer_refused"
         || step.want == "upstream_refused_secret"
-        || (step.want == "upstream_refused_token" && step.upstream == 401);
+        || (["upstream_refused_token", "upstream_wants_nonce"].contains(&step.want.as_str()) && step.upstream == 401);
     if observation.upstream.is_some() != reached {
         return Err(format!("upstream reached: {}", observation.upstream.is_some()));
     }
@@ -341,10 +365,8 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
         let came = inbound.is_none_or(|token| upstream.all("authorization").iter().any(|value| value.contains(token)));
         return if came { Ok(()) } else { Err("the caller's own credential did not go on".to_owned()) };
     }
-    let transparent =
-        step.passes_through || step.request.path.as_deref().is_some_and(|path| path.starts_with("/agents/knowledge"));
     let leaked = inbound
-        .filter(|_| !transparent)
+        .filter(|_| !is_transparent(step))
         .is_some_and(|token| upstream.headers.iter().any(|(_, value)| value.contains(token)));
     if leaked { Err("the inbound token reached the upstream".to_owned()) } else { Ok(()) }
 }

@@ -53,6 +53,7 @@ use crate::digest::sha256;
 use crate::json::{self, JsonError};
 use crate::limits::{CONFIG_BYTES_MAX, CONFIG_JSON_DEPTH_MAX};
 use crate::redacted::Redacted;
+use crate::signatures::SigningKey;
 use crate::time::UnixSeconds;
 
 pub use a2a::{A2aMethod, A2aPolicy};
@@ -63,8 +64,8 @@ pub use discovery::{Discovery, Location};
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
 pub use exchange::{
-    Acquisition, ActorToken, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SameSubject,
-    SubjectTokenType, TokenExchange, TransactionToken,
+    Acquisition, ActorToken, DpopKey, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType,
+    SameSubject, SubjectTokenType, TokenExchange, TransactionToken,
 };
 pub use introspection::Introspection;
 pub use issuers::OtherIssuer;
@@ -189,6 +190,17 @@ impl<'a> Environment<'a> {
 }
 
 impl Config {
+    /// Every key that the gateway signs with: client assertions of agents, and proofs of its own.
+    pub fn signing_keys(&self) -> impl Iterator<Item = &SigningKey> {
+        let credentials = self.agents.iter().filter_map(|agent| agent.credential.as_ref());
+        let assertions = credentials.flat_map(Credential::assertion_keys).map(|key| &key.key);
+        let proofs = self.resources.iter().filter_map(|resource| match &resource.exchange {
+            Exchange::Acquire(acquisition) => acquisition.dpop.as_ref().map(|dpop| &dpop.key),
+            Exchange::PassThrough { .. } | Exchange::Inject(_) | Exchange::Withheld => None,
+        });
+        assertions.chain(proofs)
+    }
+
     /// The configuration as it is in force for whoever loads it at `now`: what it observes, it observes from here on.
     ///
     /// A configuration that was not told the time observes nothing and enforces everything.

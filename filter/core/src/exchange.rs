@@ -5,7 +5,7 @@
 
 pub mod answer;
 pub mod cache;
-mod calls;
+pub(crate) mod calls;
 pub mod form;
 pub mod lineage;
 pub(crate) mod refusals;

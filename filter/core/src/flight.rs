@@ -43,6 +43,8 @@ pub struct Callout {
     pub headers: Vec<(&'static str, String)>,
     /// The `authorization` header, where there is one.
     pub authorization: Option<Redacted<String>>,
+    /// The `dpop` header, where the call proves a key: good for this one call, so not for a log either.
+    pub proof: Option<Redacted<String>>,
     /// The body; holds tokens.
     pub body: Redacted<String>,
     /// How long to wait, never zero (the host takes zero for ever).
@@ -54,7 +56,8 @@ impl Callout {
     #[must_use]
     pub fn all_headers(&self) -> Vec<(&str, &str)> {
         let authorization = self.authorization.as_ref().map(|value| ("authorization", value.expose().as_str()));
-        self.headers.iter().map(|(name, value)| (*name, value.as_str())).chain(authorization).collect()
+        let proof = self.proof.as_ref().map(|value| ("dpop", value.expose().as_str()));
+        self.headers.iter().map(|(name, value)| (*name, value.as_str())).chain(authorization).chain(proof).collect()
     }
 }
 
@@ -69,9 +72,38 @@ pub enum CalloutAnswer<'a> {
         status: u16,
         /// The only `content-type`; `None` where there is none or several.
         content_type: Option<&'a [u8]>,
+        /// The only `dpop-nonce`; `None` where there is none or several.
+        dpop_nonce: Option<&'a [u8]>,
         /// The whole body.
         body: &'a [u8],
     },
+}
+
+impl<'a> CalloutAnswer<'a> {
+    /// An answer without a nonce.
+    #[must_use]
+    pub const fn response(status: u16, content_type: Option<&'a [u8]>, body: &'a [u8]) -> Self {
+        Self::Response { status, content_type, dpop_nonce: None, body }
+    }
+
+    /// The same answer with that nonce.
+    #[must_use]
+    pub const fn with_nonce(self, nonce: Option<&'a [u8]>) -> Self {
+        match self {
+            Self::Failed => Self::Failed,
+            Self::Response { status, content_type, body, .. } => {
+                Self::Response { status, content_type, dpop_nonce: nonce, body }
+            }
+        }
+    }
+
+    /// The only `dpop-nonce`, if one came.
+    pub(crate) const fn dpop_nonce(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Failed => None,
+            Self::Response { dpop_nonce, .. } => *dpop_nonce,
+        }
+    }
 }
 
 /// What a waiting stream is told.

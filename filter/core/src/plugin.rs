@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::discovery::Discovered;
+use crate::dpop::GivenNonces;
 use crate::dpop::memory::UsedProofs;
 use crate::exchange::cache::IssuedTokens;
 use crate::exchange::refusals::Refusals;
@@ -37,6 +38,7 @@ pub struct Plugin {
     /// Transaction tokens that were returned. One comes for each request: among the grants they would drive those out.
     pub(crate) transactions: SpentGrants,
     pub(crate) proofs: UsedProofs,
+    pub(crate) given_nonces: GivenNonces,
     pub(crate) refused: RefusedTokens,
     pub(crate) refusals: Refusals,
     pub(crate) signature_checks: SignatureChecks,
@@ -73,6 +75,7 @@ impl Plugin {
             spent: SpentGrants::default(),
             transactions: SpentGrants::default(),
             proofs: UsedProofs::default(),
+            given_nonces: GivenNonces::default(),
             refused: RefusedTokens::default(),
             refusals: Refusals::default(),
             signature_checks: SignatureChecks::default(),

@@ -200,6 +200,8 @@ pub enum Rejection {
     UpstreamRefusedToken,
     /// The upstream answered 401 to the secret that is injected.
     UpstreamRefusedSecret,
+    /// The upstream wanted its nonce in the proof beside the token.
+    UpstreamWantsNonce,
     /// The impossible; the text names the place.
     Internal(&'static str),
 }
@@ -299,6 +301,7 @@ impl Rejection {
             Self::Overloaded => "overloaded",
             Self::UpstreamRefusedToken => "upstream_refused_token",
             Self::UpstreamRefusedSecret => "upstream_refused_secret",
+            Self::UpstreamWantsNonce => "upstream_wants_nonce",
             Self::Internal(_) => "internal",
         }
     }
@@ -400,7 +403,8 @@ impl Rejection {
             | Self::AuthorizationServerUnavailable
             | Self::AuthorizationServerResting { .. }
             | Self::Overloaded
-            | Self::UpstreamRefusedToken => 503,
+            | Self::UpstreamRefusedToken
+            | Self::UpstreamWantsNonce => 503,
         }
     }
 

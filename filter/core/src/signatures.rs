@@ -18,7 +18,7 @@ use crate::redacted::Redacted;
 
 pub use in_guest::InGuest;
 pub use native::{ForeignCall, Native};
-pub use signing::{SignError, SigningKey, SigningKeyError};
+pub use signing::{Protected, SignError, SigningKey, SigningKeyError};
 
 /// Something that can check a signature.
 pub trait Signatures {
@@ -40,5 +40,15 @@ pub trait Signatures {
         claims: &Map<String, Value>,
     ) -> Result<Redacted<String>, SignError> {
         signing::compact(key.algorithm(), members, claims, |input| self.sign(key, input))
+    }
+
+    /// Those claims, signed as they are, under a header that [`SigningKey::protect`] made for this key.
+    fn sign_under(
+        &self,
+        key: &SigningKey,
+        header: &Protected,
+        claims: &Map<String, Value>,
+    ) -> Result<Redacted<String>, SignError> {
+        signing::under(header, claims, |input| self.sign(key, input))
     }
 }

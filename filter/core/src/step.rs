@@ -14,6 +14,7 @@ use crate::a2a::PublicCard;
 use crate::bound::Holder;
 use crate::config::observe::Observing;
 use crate::config::{Agent, Resource, ScopeSet};
+use crate::dpop::{Round, UpstreamProof};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::exchange::transaction;
@@ -125,9 +126,24 @@ pub struct HeaderEdits {
 }
 
 impl HeaderEdits {
-    /// Replaces the caller's credential by the one issued for the upstream.
-    pub(crate) fn authorize(issued: &IssuedToken, strip: Vec<String>, txn: &TransactionId) -> Self {
-        Self { remove: strip, set: vec![(Cow::Borrowed("authorization"), issued.bearer()), named(txn)] }
+    /// Replaces the caller's credential by the one issued for the upstream, and the caller's proof by the gateway's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Internal`] for a token that is tied to a key without a proof of that very key, and for a proof beside one that is not.
+    pub(crate) fn authorize(
+        issued: &IssuedToken,
+        proof: Option<&UpstreamProof>,
+        strip: Vec<String>,
+        txn: &TransactionId,
+    ) -> Result<Self, Rejection> {
+        let mut set = vec![(Cow::Borrowed("authorization"), issued.credential()), named(txn)];
+        match (&issued.bound, proof) {
+            (None, None) => {}
+            (Some(bound), Some(proof)) if proof.is_for(bound) => set.push((Cow::Borrowed("dpop"), proof.text())),
+            (Some(_) | None, _) => return Err(Rejection::Internal("a token and a proof that do not belong together")),
+        }
+        Ok(Self { remove: strip, set })
     }
 
     /// Replaces the caller's credential by a secret of the gateway's own, whichever header that stands in.
@@ -194,6 +210,8 @@ pub(crate) struct Sent {
     pub(crate) token: Arc<IssuedToken>,
     /// True where it was exchanged for this request, or one that waited with it.
     pub(crate) is_fresh: bool,
+    /// When the proof beside it was made, where there is one.
+    pub(crate) proven: Option<Round>,
     pub(crate) resource: Arc<Resource>,
     pub(crate) agent: Arc<Agent>,
 }

@@ -299,11 +299,7 @@ impl Gateway {
         let step = self.ask(|plugin, ambient| {
             let answer = match answer.status {
                 None => CalloutAnswer::Failed,
-                Some(status) => CalloutAnswer::Response {
-                    status,
-                    content_type: Some(answer.content_type.as_bytes()),
-                    body: &answer.body,
-                },
+                Some(status) => CalloutAnswer::response(status, Some(answer.content_type.as_bytes()), &answer.body),
             };
             plugin.handle_answer(call.flight, answer, ambient)
         });

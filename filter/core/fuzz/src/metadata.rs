@@ -39,7 +39,7 @@ pub fn metadata(data: &[u8]) {
     let mut ambient =
         Ambient { now: UnixSeconds::new(START), draw: &mut draw, signatures: &Seals, shared: &NothingShared };
     let mut asked = calls(&plugin.handle_tick(&mut ambient));
-    let answer = CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: data };
+    let answer = CalloutAnswer::response(200, Some(b"application/json"), data);
     let (flight, path) = asked.pop().expect("the metadata is asked for");
     assert!(asked.is_empty() && path.contains("/.well-known/oauth-authorization-server"), "{path}");
     let mut fetched = calls(&plugin.handle_answer(flight, answer, &mut ambient));

@@ -201,14 +201,16 @@ fn check_secrets(
     Ok(secrets)
 }
 
+/// What a private key is, in the words of errors.
+pub(super) const KEY: secret::Wanted =
+    secret::Wanted { name: "private key", inline: "PEM", content: "a private key in PKCS#8 PEM", short: "key" };
+
 fn check_key(
     path: &Path<'_>,
     raw: &raw::PrivateKeyJwt,
     env: &dyn Fn(&str) -> Option<String>,
     warnings: &mut Vec<String>,
 ) -> Result<AssertionKey, ConfigError> {
-    const KEY: secret::Wanted =
-        secret::Wanted { name: "private key", inline: "PEM", content: "a private key in PKCS#8 PEM", short: "key" };
     let want = || alternatives(Algorithm::ALL.map(Algorithm::name));
     let alg = path.field("alg");
     let advice = "the algorithm that this key signs with";
@@ -240,14 +242,18 @@ fn check_thumbprint(path: &Path<'_>, value: &str) -> Result<String, ConfigError>
     }
 }
 
-const fn is_slow(algorithm: Algorithm) -> bool {
+pub(super) const fn is_slow(algorithm: Algorithm) -> bool {
     match algorithm {
         Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => true,
         Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => false,
     }
 }
 
-fn parse_key(path: &Path<'_>, algorithm: Algorithm, pem: &Redacted<String>) -> Result<SigningKey, ConfigError> {
+pub(super) fn parse_key(
+    path: &Path<'_>,
+    algorithm: Algorithm,
+    pem: &Redacted<String>,
+) -> Result<SigningKey, ConfigError> {
     SigningKey::from_pem(algorithm, pem).map_err(|error| {
         let (found, advice) = match error {
             SigningKeyError::NotPkcs8Pem => (

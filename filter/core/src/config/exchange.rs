@@ -3,10 +3,12 @@
 //! There is no variant for "whatever came": passing a token through names the audience that must already be in it.
 //! Each kind of exchange knows the calls it takes ([`Kind`]) and the lineage that must hold of what comes back.
 
+mod dpop;
 mod inject;
 mod kinds;
 mod lineage;
 
+pub use dpop::DpopKey;
 pub(super) use inject::header;
 
 use std::sync::{Arc, OnceLock};
@@ -55,6 +57,8 @@ pub struct Acquisition {
     pub same_subject: Vec<SameSubject>,
     /// Whom it must name as actors.
     pub chain: IssuedChain,
+    /// The key that the token must be tied to; none for a bearer token.
+    pub dpop: Option<Arc<DpopKey>>,
     /// Stands for all of the above in the keys of issued tokens; computed when the first is asked for.
     pub(crate) digest: OnceLock<[u8; 32]>,
 }
@@ -162,6 +166,11 @@ impl Acquisition {
         }
     }
 
+    /// The thumbprint of the key that the token must be tied to.
+    pub(crate) fn bound_to(&self) -> Option<[u8; 32]> {
+        self.dpop.as_ref().map(|dpop| dpop.thumbprint)
+    }
+
     /// Every server that is called for it.
     pub fn servers(&self) -> impl Iterator<Item = &Arc<AuthorizationServer>> {
         self.kind.grant().map(|grant| &grant.idp).into_iter().chain([&self.server])
@@ -253,13 +262,18 @@ pub(super) fn check(
     let raw = raw.ok_or_else(|| path.missing(WANT, ADVICE))?;
     let kinds = raw.kinds();
     let kind = match kinds.as_slice() {
-        [] if raw.transaction_token.is_some() => return Ok(Exchange::Withheld),
+        [] if raw.transaction_token.is_some() => {
+            dpop::check_reach(path, raw)?;
+            return Ok(Exchange::Withheld);
+        }
         [] => return Err(path.wrong("empty", WANT, ADVICE)),
         [kind] => kind,
         [one, other, ..] => return Err(path.wrong(format!("found both \"{one}\" and \"{other}\""), WANT, ADVICE)),
     };
+    dpop::check_reach(path, raw)?;
+    let path_of_key = path.field("dpop");
     let path = path.field(kind);
-    let acquisition = match raw {
+    let mut acquisition = match raw {
         raw::Exchange { pass_through: Some(raw), .. } => return check_pass_through(&path, raw, accept),
         raw::Exchange { inject: Some(raw), .. } => {
             return Ok(Exchange::Inject(Arc::new(inject::check(&path, raw, around, warnings)?)));
@@ -272,6 +286,9 @@ pub(super) fn check(
         }
         _none => return Err(path.wrong("empty", WANT, ADVICE)),
     };
+    if let Some(raw) = &raw.dpop {
+        acquisition.dpop = Some(dpop::check(&path_of_key, raw, &acquisition.kind, around.env, warnings)?);
+    }
     check_acquisition(&path, acquisition, accept, around).map(Exchange::Acquire)
 }
 

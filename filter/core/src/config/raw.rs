@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::redacted::Redacted;
 
 pub(super) use exchange::{
-    ActorToken, ClientCredentials, Exchange, IdJag, IdentityChaining, Inject, Lineage, LineageOf, LineageOfChaining,
-    LineageOfToken, LineageOfTransaction, PassThrough, TokenExchange, TransactionToken,
+    ActorToken, ClientCredentials, DpopKey, Exchange, IdJag, IdentityChaining, Inject, Lineage, LineageOf,
+    LineageOfChaining, LineageOfToken, LineageOfTransaction, PassThrough, TokenExchange, TransactionToken,
 };
 pub(super) use one_or_many::OneOrMany;
 

@@ -117,7 +117,7 @@ pub(super) fn check_dpop(
         duration::seconds(&path.field("max_age"), value, 1..=DPOP_AGE_SECONDS_MAX, advice)
     })?;
     Ok(Some(Arc::new(DpopRules {
-        origin: check_origin(&path.field("origin"), raw.origin.as_deref())?,
+        origin: check_origin(&path.field("origin"), raw.origin.as_deref(), "https://gateway.example.com")?,
         algorithms: server::check_algorithms(&path.field("algorithms"), raw.algorithms.as_deref())?,
         max_age,
         nonce_secret: raw
@@ -128,15 +128,15 @@ pub(super) fn check_dpop(
     })))
 }
 
-/// Where clients think they are: `Host` is theirs to write, so it is said here.
-fn check_origin(path: &Path<'_>, value: Option<&str>) -> Result<String, ConfigError> {
-    const WANT: &str = "an origin such as \"https://gateway.example.com\", without a path";
+/// Where those who make proofs think they are: `Host` is theirs to write, so it is said here.
+pub(super) fn check_origin(path: &Path<'_>, value: Option<&str>, example: &str) -> Result<String, ConfigError> {
     const ADVICE: &str = "the `htu` of a proof is this origin with the path of the request";
-    let value = value.ok_or_else(|| path.missing(WANT, ADVICE))?;
+    let want = || format!("an origin such as \"{example}\", without a path");
+    let value = value.ok_or_else(|| path.missing(want(), ADVICE))?;
     let endpoint = Endpoint::parse(value).map_err(|error| error.at(path, value))?;
     let origin = format!("{}://{}", endpoint.scheme.as_str(), endpoint.authority);
     if value != origin {
-        return Err(path.found(value, WANT, ADVICE));
+        return Err(path.found(value, want(), ADVICE));
     }
     Ok(normal_origin(endpoint.scheme.as_str(), &endpoint.authority))
 }

@@ -31,7 +31,7 @@ pub(crate) fn read(
     discovery: &Discovery,
     needs: &Needs,
 ) -> Result<Found, &'static str> {
-    let CalloutAnswer::Response { status, content_type, body } = answer else {
+    let CalloutAnswer::Response { status, content_type, body, .. } = answer else {
         return Err("no answer");
     };
     if *status != 200 {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::{Kind, RequestedTokenType, ScopeSet};
+use crate::config::{Acquisition, Kind, RequestedTokenType, ScopeSet};
 use crate::exchange::form::{ID_JAG, JWT, TRANSACTION_TOKEN};
 use crate::exchange::lineage::LineageError;
 use crate::flight::CalloutAnswer;
@@ -71,11 +71,34 @@ impl Hop {
         }
     }
 
-    /// True where the answer is sent upstream as a bearer token.
-    fn is_bearer(self) -> bool {
+    /// True where the answer is sent upstream as the credential.
+    fn is_sent_on(self) -> bool {
         match self {
             Self::AccessToken | Self::TokenExchange(_) | Self::ClientCredentials => true,
             Self::IdJag | Self::JwtGrant | Self::TransactionToken => false,
+        }
+    }
+}
+
+/// How the token is to be sent on, which the answer must say (RFC 6749 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// By whoever has it.
+    Bearer,
+    /// Beside a proof of the key that it is tied to.
+    Dpop,
+}
+
+impl Scheme {
+    /// How a token of that exchange is sent on.
+    pub(crate) fn of(exchange: &Acquisition) -> Self {
+        if exchange.dpop.is_some() { Self::Dpop } else { Self::Bearer }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Dpop => "dpop",
         }
     }
 }
@@ -93,13 +116,13 @@ pub(crate) struct TokenResponse {
 /// # Errors
 ///
 /// The refusal of the request that waits for it.
-pub(crate) fn read(hop: Hop, answer: &CalloutAnswer<'_>) -> Result<TokenResponse, Rejection> {
+pub(crate) fn read(hop: Hop, answer: &CalloutAnswer<'_>, scheme: Scheme) -> Result<TokenResponse, Rejection> {
     let (status, content_type, body) = match answer {
         CalloutAnswer::Failed => return Err(Rejection::AuthorizationServerUnavailable),
-        CalloutAnswer::Response { status, content_type, body } => (*status, *content_type, *body),
+        CalloutAnswer::Response { status, content_type, body, .. } => (*status, *content_type, *body),
     };
     match status {
-        200 => success(hop, &object(content_type, body)?),
+        200 => success(hop, &object(content_type, body)?, scheme),
         400 | 401 | 403 => Err(refusal(hop, &object(content_type, body)?)),
         408 | 429 | 500..=599 => Err(Rejection::AuthorizationServerUnavailable),
         // A redirect is never followed: the token endpoint is configuration, not the answer's choice.
@@ -122,11 +145,19 @@ pub(crate) fn is_transient(answer: &CalloutAnswer<'_>) -> bool {
 
 /// True where the server refused the agent's credential itself, so that another one may be the one it knows by now.
 pub(crate) fn is_unknown_client(answer: &CalloutAnswer<'_>) -> bool {
-    let CalloutAnswer::Response { status: 400 | 401, content_type, body } = answer else {
+    is_error(answer, "invalid_client")
+}
+
+/// True where the server did nothing because it wants its nonce in the proof (RFC 9449 §8).
+pub(crate) fn wants_nonce(answer: &CalloutAnswer<'_>) -> bool {
+    is_error(answer, "use_dpop_nonce")
+}
+
+fn is_error(answer: &CalloutAnswer<'_>, word: &str) -> bool {
+    let CalloutAnswer::Response { status: 400 | 401, content_type, body, .. } = answer else {
         return false;
     };
-    object(*content_type, body)
-        .is_ok_and(|object| object.get("error").and_then(Value::as_str) == Some("invalid_client"))
+    object(*content_type, body).is_ok_and(|object| object.get("error").and_then(Value::as_str) == Some(word))
 }
 
 fn object(content_type: Option<&[u8]>, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
@@ -148,7 +179,7 @@ pub(crate) fn is_json(content_type: &[u8]) -> bool {
         .is_some_and(|media| media.trim_ascii().eq_ignore_ascii_case(b"application/json"))
 }
 
-fn success(hop: Hop, object: &Map<String, Value>) -> Result<TokenResponse, Rejection> {
+fn success(hop: Hop, object: &Map<String, Value>, scheme: Scheme) -> Result<TokenResponse, Rejection> {
     let invalid = Rejection::AuthorizationServerAnswerInvalid;
     let token = text(object, "access_token")?.ok_or(invalid)?;
     // An opaque token becomes a header as it stands: a line break in it would begin another one.
@@ -161,7 +192,8 @@ fn success(hop: Hop, object: &Map<String, Value>) -> Result<TokenResponse, Rejec
         Some(wanted) => text(object, "issued_token_type")? == Some(wanted),
         None => true,
     };
-    if !typed || (hop.is_bearer() && !token_type.eq_ignore_ascii_case("bearer")) {
+    // RFC 9449 §5: a server that knows nothing of proofs answers `Bearer`, and so does one that was made to forget them.
+    if !typed || (hop.is_sent_on() && !token_type.eq_ignore_ascii_case(scheme.word())) {
         return Err(Rejection::Lineage(LineageError::TokenType));
     }
     let scopes = match text(object, "scope")? {
@@ -214,11 +246,11 @@ mod tests {
     const JSON: Option<&[u8]> = Some(b"application/json");
 
     fn answer<'a>(status: u16, content_type: Option<&'a [u8]>, body: &'a str) -> CalloutAnswer<'a> {
-        CalloutAnswer::Response { status, content_type, body: body.as_bytes() }
+        CalloutAnswer::response(status, content_type, body.as_bytes())
     }
 
     fn refused(hop: Hop, answer: &CalloutAnswer<'_>, want: Rejection) {
-        assert_eq!(read(hop, answer).err(), Some(want), "{answer:?}");
+        assert_eq!(read(hop, answer, Scheme::Bearer).err(), Some(want), "{answer:?}");
     }
 
     #[test]
@@ -285,6 +317,32 @@ mod tests {
     }
 
     #[test]
+    fn the_scheme_is_the_one_that_was_proven_for() {
+        let hop = Hop::AccessToken;
+        let wrong_type = Some(Rejection::Lineage(LineageError::TokenType));
+        for (token_type, scheme, want) in [
+            ("DPoP", Scheme::Dpop, None),
+            ("dpop", Scheme::Dpop, None),
+            ("Bearer", Scheme::Dpop, wrong_type),
+            ("N_A", Scheme::Dpop, wrong_type),
+            ("DPoP", Scheme::Bearer, wrong_type),
+        ] {
+            let body = format!(r#"{{"access_token":"t","token_type":"{token_type}"}}"#);
+            assert_eq!(read(hop, &answer(200, JSON, &body), scheme).err(), want, "{token_type} {scheme:?}");
+        }
+    }
+
+    #[test]
+    fn a_wish_for_a_nonce_is_one_word_with_one_of_two_statuses() {
+        let body = r#"{"error":"use_dpop_nonce"}"#;
+        for (status, want) in [(400, true), (401, true), (403, false), (200, false), (500, false)] {
+            assert_eq!(wants_nonce(&answer(status, JSON, body)), want, "{status}");
+        }
+        assert!(!wants_nonce(&answer(400, JSON, r#"{"error":"invalid_dpop_proof"}"#)));
+        assert!(!wants_nonce(&answer(400, Some(b"text/html"), body)) && !wants_nonce(&CalloutAnswer::Failed));
+    }
+
+    #[test]
     fn an_exchange_must_say_what_it_issued() {
         let hop = Hop::TokenExchange(RequestedTokenType::AccessToken);
         let body = |kind: &str, token_type: &str| {
@@ -292,7 +350,7 @@ mod tests {
                 r#"{{"access_token":"t","token_type":"{token_type}","issued_token_type":"urn:ietf:params:oauth:token-type:{kind}"}}"#
             )
         };
-        assert!(read(hop, &answer(200, JSON, &body("access_token", "bearer"))).is_ok());
+        assert!(read(hop, &answer(200, JSON, &body("access_token", "bearer")), Scheme::Bearer).is_ok());
         let wrong_type = Rejection::Lineage(LineageError::TokenType);
         for (kind, token_type) in [
             ("access_token", "N_A"),
@@ -305,7 +363,7 @@ mod tests {
         }
         refused(hop, &answer(200, JSON, r#"{"access_token":"t","token_type":"Bearer"}"#), wrong_type);
         refused(Hop::JwtGrant, &answer(200, JSON, &body("id-jag", "N_A")), wrong_type);
-        assert!(read(Hop::JwtGrant, &answer(200, JSON, &body("jwt", "N_A"))).is_ok());
+        assert!(read(Hop::JwtGrant, &answer(200, JSON, &body("jwt", "N_A")), Scheme::Bearer).is_ok());
     }
 
     #[test]
@@ -314,7 +372,7 @@ mod tests {
             let start = r#"{"access_token":"t","token_type":"Bearer","pad":""#;
             format!("{start}{}\"}}", "x".repeat(bytes - start.len() - 2))
         };
-        assert!(read(Hop::AccessToken, &answer(200, JSON, &body(TOKEN_RESPONSE_BYTES_MAX))).is_ok());
+        assert!(read(Hop::AccessToken, &answer(200, JSON, &body(TOKEN_RESPONSE_BYTES_MAX)), Scheme::Bearer).is_ok());
         refused(
             Hop::AccessToken,
             &answer(200, JSON, &body(TOKEN_RESPONSE_BYTES_MAX + 1)),

@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
+use crate::base64url;
 use crate::config::ScopeSet;
+use crate::digest::sha256;
 use crate::exchange::request::ExchangeKey;
 use crate::limits::{
     ISSUED_TOKENS_BYTES_MAX, ISSUED_TOKENS_MAX, REFRESH_AHEAD_SECONDS, REFRESH_RETRY_SECONDS,
@@ -24,6 +26,33 @@ pub struct IssuedToken {
     pub(crate) expires_at: UnixSeconds,
     pub(crate) scopes: ScopeSet,
     pub(crate) jti: Option<String>,
+    /// The key whose proof must go with it; none for a bearer token.
+    pub(crate) bound: Option<Bound>,
+}
+
+/// To which of the gateway's own keys a token is tied (RFC 9449 §6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    key: [u8; 32],
+    ath: String,
+}
+
+impl Bound {
+    /// Ties `token` to the key with that thumbprint; `None` for a token that is too long to digest.
+    pub(crate) fn new(key: [u8; 32], token: &Redacted<String>) -> Option<Self> {
+        let ath = base64url::encode(&sha256(token.expose().as_bytes()))?;
+        Some(Self { key, ath })
+    }
+
+    /// The RFC 7638 thumbprint of the key.
+    pub(crate) const fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// RFC 9449 §4.2: base64url of the SHA-256 of the token.
+    pub(crate) fn ath(&self) -> &str {
+        &self.ath
+    }
 }
 
 impl IssuedToken {
@@ -37,9 +66,10 @@ impl IssuedToken {
         self.token.clone()
     }
 
-    /// The credential for the upstream; the one way out.
-    pub(crate) fn bearer(&self) -> Redacted<String> {
-        Redacted::new(format!("Bearer {}", self.token.expose()))
+    /// The credential for the upstream; the one way out. A token that is tied to a key never says that it is a bearer token.
+    pub(crate) fn credential(&self) -> Redacted<String> {
+        let scheme = if self.bound.is_some() { "DPoP" } else { "Bearer" };
+        Redacted::new(format!("{scheme} {}", self.token.expose()))
     }
 
     /// What was granted.

@@ -1,8 +1,9 @@
 //! The calls of each kind of exchange, made of what the request says and nothing else.
 //!
-//! `nth` says which of the agent's keys or secrets at the server authenticates it.
+//! Where the token is to be tied to a key, the call that brings it proves that key (RFC 9449 §5).
 
-use crate::config::{AuthorizationServer, Endpoint, Grant, Kind, Location, TokenExchange};
+use crate::config::{AuthorizationServer, DpopKey, Endpoint, Grant, Kind, Location, TokenExchange};
+use crate::dpop::GivenNonces;
 use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE, TRANSACTION_TOKEN};
 use crate::exchange::request::ExchangeRequest;
 use crate::flight::{Callout, FlightId};
@@ -10,6 +11,15 @@ use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::time::UnixSeconds;
+
+/// With what a call is made, beside what it asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct With<'a> {
+    /// Which of the agent's keys or secrets at the server authenticates it.
+    pub(crate) nth: usize,
+    /// What servers want in proofs.
+    pub(crate) nonces: &'a GivenNonces,
+}
 
 impl ExchangeRequest {
     /// True where the agent has a further key or secret at `server`.
@@ -21,7 +31,7 @@ impl ExchangeRequest {
     pub(crate) fn ask_for_grant(
         &self,
         grant: &Grant,
-        nth: usize,
+        with: With<'_>,
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
@@ -42,7 +52,8 @@ impl ExchangeRequest {
         form.field("scope", &self.scopes.to_parameter())
             .field("subject_token", self.subject_token()?)
             .field("subject_token_type", grant.subject_token_type.urn())
-            .authenticated(&self.agent, nth, &grant.idp, endpoint, ambient)?
+            .authenticated(&self.agent, with.nth, &grant.idp, endpoint, ambient)?
+            .proving(self.key_proven_for_grant(), (&grant.idp, endpoint), with.nonces, ambient)?
             .post(flight, &grant.idp, endpoint)
     }
 
@@ -50,7 +61,7 @@ impl ExchangeRequest {
     pub(crate) fn spend_grant(
         &self,
         grant: Redacted<String>,
-        nth: usize,
+        with: With<'_>,
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
@@ -65,13 +76,13 @@ impl ExchangeRequest {
                 form
             }
         };
-        self.send(form, nth, flight, ambient)
+        self.send(form, with, flight, ambient)
     }
 
     /// The only call of the other kinds.
     pub(crate) fn ask_for_token(
         &self,
-        nth: usize,
+        with: With<'_>,
         flight: FlightId,
         ambient: &mut Ambient<'_>,
     ) -> Result<Callout, Rejection> {
@@ -92,7 +103,7 @@ impl ExchangeRequest {
                 return Err(Rejection::Internal("token asked for before its grant"));
             }
         };
-        self.send(form, nth, flight, ambient)
+        self.send(form, with, flight, ambient)
     }
 
     /// RFC 8693 §2.1.
@@ -116,10 +127,23 @@ impl ExchangeRequest {
         })
     }
 
-    fn send(&self, form: Form, nth: usize, flight: FlightId, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
+    fn send(
+        &self,
+        form: Form,
+        with: With<'_>,
+        flight: FlightId,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Callout, Rejection> {
         let server = &self.exchange.server;
         let endpoint = self.token_endpoint(server)?;
-        form.authenticated(&self.agent, nth, server, endpoint, ambient)?.post(flight, server, endpoint)
+        form.authenticated(&self.agent, with.nth, server, endpoint, ambient)?
+            .proving(self.exchange.dpop.as_deref(), (server, endpoint), with.nonces, ambient)?
+            .post(flight, server, endpoint)
+    }
+
+    /// The key that the call for a grant proves, so that the grant may be tied to it.
+    pub(crate) fn key_proven_for_grant(&self) -> Option<&DpopKey> {
+        self.exchange.dpop.as_deref().filter(|dpop| dpop.proves_grant)
     }
 
     fn subject_token(&self) -> Result<&str, Rejection> {

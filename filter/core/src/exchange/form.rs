@@ -3,7 +3,10 @@
 use ct_codecs::{Base64, Encoder as _};
 use serde_json::{Map, Value};
 
-use crate::config::{Agent, AssertionAudience, AssertionKey, AuthorizationServer, ClientAuthentication, Endpoint};
+use crate::config::{
+    Agent, AssertionAudience, AssertionKey, AuthorizationServer, ClientAuthentication, DpopKey, Endpoint,
+};
+use crate::dpop::{GivenNonces, own};
 use crate::flight::{Callout, FlightId};
 use crate::limits::CLIENT_ASSERTION_LIFETIME_SECONDS;
 use crate::redacted::Redacted;
@@ -18,16 +21,17 @@ pub(crate) const TRANSACTION_TOKEN: &str = "urn:ietf:params:oauth:token-type:txn
 pub(crate) const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 const CLIENT_ASSERTION_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A form under construction, and the header that goes with it. Both hold secrets, so neither can be printed.
+/// A form under construction, and the headers that go with it. They hold secrets, so none can be printed.
 #[derive(Debug)]
 pub(crate) struct Form {
     fields: Redacted<String>,
     authorization: Option<Redacted<String>>,
+    proof: Option<Redacted<String>>,
 }
 
 impl Form {
     pub(crate) fn new() -> Self {
-        Self { fields: Redacted::new(String::new()), authorization: None }
+        Self { fields: Redacted::new(String::new()), authorization: None, proof: None }
     }
 
     pub(crate) fn field(self, name: &str, value: &str) -> Self {
@@ -38,7 +42,7 @@ impl Form {
         encode(&mut text, name);
         text.push('=');
         encode(&mut text, value);
-        Self { fields: Redacted::new(text), authorization: self.authorization }
+        Self { fields: Redacted::new(text), ..self }
     }
 
     /// Adds `agent`'s authentication at `server`, by the first of its keys or secrets there or a later one.
@@ -74,6 +78,25 @@ impl Form {
         }
     }
 
+    /// Adds a proof of `key` for this one call, with the nonce that the server wants (RFC 9449 §5, §8).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Internal`] where signing fails.
+    pub(crate) fn proving(
+        self,
+        key: Option<&DpopKey>,
+        (server, endpoint): (&AuthorizationServer, &Endpoint),
+        nonces: &GivenNonces,
+        ambient: &mut Ambient<'_>,
+    ) -> Result<Self, Rejection> {
+        let Some(key) = key else {
+            return Ok(self);
+        };
+        let proof = own::make(key, own::For::token(endpoint, nonces.of_server(&server.name)), ambient)?;
+        Ok(Self { proof: Some(proof), ..self })
+    }
+
     /// The POST of this form to `endpoint` through the cluster of `server`.
     ///
     /// No retry header of the host is ever set: a retry is ours to decide, with a fresh assertion.
@@ -96,6 +119,7 @@ impl Form {
                 ("accept", "application/json".to_owned()),
             ],
             authorization: self.authorization,
+            proof: self.proof,
             body: self.fields,
             timeout: server.timeout,
         })

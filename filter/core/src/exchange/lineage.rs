@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::config::{Acquisition, Grant, IssuedChain, Kind, SameSubject, ScopeSet};
+use crate::delegation::binding::Confirmation;
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::exchange::request::ExchangeRequest;
 use crate::exchange::transaction;
@@ -21,6 +22,8 @@ pub enum LineageError {
     Actor,
     /// For somebody else, or for more than the resource asked for.
     Audience,
+    /// Tied to another key than the gateway's, or to none where it must be.
+    Binding,
     /// The chain beneath the acting agent is not the inbound chain.
     Chain,
     /// Issued to another client.
@@ -49,6 +52,7 @@ impl LineageError {
         match self {
             Self::Actor => "lineage_actor",
             Self::Audience => "lineage_audience",
+            Self::Binding => "lineage_binding",
             Self::Chain => "lineage_chain",
             Self::Client => "lineage_client",
             Self::Lifetime => "lineage_lifetime",
@@ -94,6 +98,8 @@ pub(crate) fn of_grant(
     if !same_client {
         return Err(LineageError::Client);
     }
+    // A grant need not be tied to a key; one that is, is spent with a proof of that key.
+    tied_to_our_key(claims, exchange, Tie::MayBeAbsent)?;
     same_resource(claims, exchange)?;
     same_human(claims, request, &grant.same_subject)?;
     same_profile(claims, &request.subject_profiles)?;
@@ -112,6 +118,7 @@ pub(crate) fn of_access_token(
         return transaction::check(token, request, asked).map(LineageOfAccessToken);
     }
     only_audience(claims, &request.exchange.resource)?;
+    tied_to_our_key(claims, &request.exchange, Tie::Needed)?;
     let client = claims.client_id().map_err(|_| LineageError::Malformed)?;
     if client.is_some_and(|client| client != request.client_id()) {
         return Err(LineageError::Client);
@@ -130,6 +137,25 @@ pub(crate) fn of_access_token(
     same_chain(claims, request)?;
     no_wider(claims, &request.scopes)?;
     Ok(LineageOfAccessToken(()))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    Needed,
+    MayBeAbsent,
+}
+
+/// RFC 9449 §6.1: `cnf.jkt` is the thumbprint of the key that was proven when the token was asked for.
+fn tied_to_our_key(claims: &Claims, exchange: &Acquisition, tie: Tie) -> Result<(), LineageError> {
+    let Some(dpop) = &exchange.dpop else {
+        return Ok(());
+    };
+    let bound = Confirmation::of(claims).map_err(|_| LineageError::Binding)?;
+    match bound.key {
+        Some(key) if key == dpop.thumbprint => Ok(()),
+        None if tie == Tie::MayBeAbsent => Ok(()),
+        Some(_) | None => Err(LineageError::Binding),
+    }
 }
 
 /// RFC 9068 §2.2: with no resource owner, `sub` "SHOULD correspond to an identifier the authorization server uses to indicate the client application".

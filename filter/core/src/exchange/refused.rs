@@ -75,7 +75,7 @@ fn pair(resource: &str, agent: &str) -> (String, String) {
 }
 
 /// None after the first refusal, a second after the next, then doubled each time.
-fn backoff(in_a_row: u32) -> Seconds {
+pub(crate) fn backoff(in_a_row: u32) -> Seconds {
     let seconds = match in_a_row.checked_sub(2) {
         None => 0,
         Some(exponent) => 1_u64.checked_shl(exponent).unwrap_or(u64::MAX),
@@ -95,6 +95,7 @@ mod tests {
             expires_at: UnixSeconds::new(9999),
             scopes: ScopeSet::default(),
             jti: None,
+            bound: None,
         })
     }
 

@@ -165,13 +165,16 @@ fn rules(exchange: &Acquisition) -> String {
         Kind::TransactionToken(asked) => format!("{asked:?}"),
     };
     format!(
-        "{:?} {:?} {} {kind} {:?} {} {:?} {:?}",
+        "{:?} {:?} {} {kind} {:?} {} {:?} {:?} {:?} {:?}",
         exchange.server.issuer,
         exchange.resource,
         exchange.kind.word(),
         exchange.issued_token,
         exchange.lifetime_max.get(),
         exchange.same_subject,
-        exchange.chain
+        exchange.chain,
+        // A token that is tied to another key, or to none, is another token.
+        exchange.bound_to(),
+        exchange.dpop.as_ref().map(|dpop| dpop.proves_grant),
     )
 }

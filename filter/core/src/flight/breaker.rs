@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn answer(status: u16) -> CalloutAnswer<'static> {
-        CalloutAnswer::Response { status, content_type: None, body: b"" }
+        CalloutAnswer::response(status, None, b"")
     }
 
     /// Breakers of `/a` and `/b`, and what they say of an exchange by one or both.

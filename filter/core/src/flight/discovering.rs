@@ -65,6 +65,7 @@ impl Plugin {
                 ("accept", "application/json".to_owned()),
             ],
             authorization: None,
+            proof: None,
             body: Redacted::new(String::new()),
             timeout: server.timeout,
         });

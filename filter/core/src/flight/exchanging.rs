@@ -5,27 +5,25 @@
 //! one call    Queued ───────────────────────────call────────────────────────► AskedForToken ──(keys)──► landed
 //! ```
 //!
-//! A call is made once more on a transient failure, but never the one that spends a grant.
+//! A call is made once more on a transient failure, but never the one that spends a grant; what else makes one anew is said in `asking`.
 //! Each stage is consumed by what it waited for. A grant leaves [`Flight`] by value and is spent by the call that carries it.
+
+mod asking;
+mod checking;
 
 use std::sync::Arc;
 
-use super::table::{Flight, Stage, Waiter};
+use super::table::{Flight, Stage};
 use super::{CalloutAnswer, FlightId, Landing, RootStep};
-use crate::config::{AuthorizationServer, Grant, IssuedTokenFormat, Kind};
+use crate::config::Kind;
 use crate::exchange::answer::{self, Hop, TokenResponse};
 use crate::exchange::cache::IssuedToken;
-use crate::exchange::lineage::{self, LineageError};
 use crate::exchange::request::ExchangeRequest;
-use crate::exchange::transaction;
-use crate::jwt::verify::{AcceptedTyp, TokenRules, verify};
-use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
-use crate::limits::{EXCHANGE_ATTEMPTS_MAX, ID_JAG_LIFETIME_SECONDS_MAX};
 use crate::plugin::Plugin;
 use crate::record::Event;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::time::{Seconds, UnixSeconds};
+use asking::{Attempt, Manner, begin};
 
 /// How far an exchange has come.
 #[derive(Debug)]
@@ -58,27 +56,14 @@ impl Progress {
 pub(crate) struct Exchanging {
     request: ExchangeRequest,
     progress: Progress,
-    credentials: Credentials,
+    manner: Manner,
     reuse_max: Option<u32>,
-}
-
-/// Which of the agent's keys each call is made with. Each may change once in the life of a flight.
-#[derive(Debug, Clone, Copy, Default)]
-struct Credentials {
-    for_grant: usize,
-    for_token: usize,
-}
-
-impl Credentials {
-    fn is_first(self) -> bool {
-        self.for_grant == 0 && self.for_token == 0
-    }
 }
 
 impl Exchanging {
     /// An exchange not yet begun. `reuse_max` is how often its token may serve beyond the request it is for.
     pub(crate) fn new(request: ExchangeRequest, reuse_max: Option<u32>) -> Self {
-        Self { request, progress: Progress::Queued, credentials: Credentials::default(), reuse_max }
+        Self { request, progress: Progress::Queued, manner: Manner::default(), reuse_max }
     }
 
     /// True while it has made no call.
@@ -121,37 +106,36 @@ impl Plugin {
         let Flight { stage: Stage::Exchanging(exchanging), .. } = flight else {
             return;
         };
-        let Exchanging { mut request, progress, mut credentials, reuse_max } = *exchanging;
+        let Exchanging { mut request, progress, mut manner, reuse_max } = *exchanging;
         let hop = progress.hop(&request.exchange.kind);
+        let has_nonce = match &arrival {
+            Arrival::Answer(answer) => self.take_nonce(hop, &request, answer),
+            Arrival::Start | Arrival::Fetched | Arrival::Overdue => false,
+        };
         let next = match (progress, arrival) {
             (Progress::Queued, Arrival::Start | Arrival::Fetched) => match self.locate(id, &mut request, ambient.now) {
-                Ok(true) => begin(id, &request, credentials, ambient, step),
+                Ok(true) => begin(Attempt { id, request: &request, manner }, &self.given_nonces, ambient, step),
                 Ok(false) => Next::Wait(Progress::Queued),
                 Err(rejection) => Next::Land(Err((hop, rejection))),
             },
             (Progress::AskedForGrant { .. } | Progress::AskedForToken { .. }, Arrival::Answer(answer))
-                if answer::is_unknown_client(&answer) && next_key(hop, &request, &mut credentials, ambient.now) =>
+                if (answer::is_unknown_client(&answer) && manner.next_key(hop, &request, ambient.now))
+                    || (has_nonce && answer::wants_nonce(&answer) && manner.renew(hop, &request)) =>
             {
-                begin(id, &request, credentials, ambient, step)
+                begin(Attempt { id, request: &request, manner }, &self.given_nonces, ambient, step)
             }
             (Progress::AskedForGrant { attempts }, Arrival::Answer(answer)) => {
-                self.take_grant(id, &request, credentials, attempts, &answer, ambient, step)
+                self.take_grant(Attempt { id, request: &request, manner }, attempts, &answer, ambient, step)
             }
             (Progress::GrantAwaitsKeys(response), Arrival::Fetched) => {
-                self.check_grant(id, &request, credentials, response, false, ambient, step)
+                self.check_grant(Attempt { id, request: &request, manner }, response, false, ambient, step)
             }
             (Progress::AskedForToken { attempts, grant_jti }, Arrival::Answer(answer)) => {
-                if answer::may_ask_again(hop, &answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
-                    ask_for_token(id, &request, credentials, attempts.saturating_add(1), ambient, step)
-                } else {
-                    match answer::read(hop, &answer) {
-                        Ok(response) => self.check_token(id, &request, response, grant_jti, true, ambient),
-                        Err(rejection) => Next::Land(Err((hop, rejection))),
-                    }
-                }
+                let attempt = Attempt { id, request: &request, manner };
+                self.take_token(attempt, (attempts, grant_jti), &answer, ambient, step)
             }
             (Progress::TokenAwaitsKeys { response, grant_jti }, Arrival::Fetched) => {
-                self.check_token(id, &request, response, grant_jti, false, ambient)
+                self.check_token(Attempt { id, request: &request, manner }, response, grant_jti, false, ambient)
             }
             (_, Arrival::Overdue) => Next::Land(Err((hop, Rejection::AuthorizationServerUnavailable))),
             (_, Arrival::Start | Arrival::Answer(_) | Arrival::Fetched) => {
@@ -161,162 +145,24 @@ impl Plugin {
         let shared = flight.shared;
         match next {
             Next::Wait(progress) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, credentials, reuse_max }));
+                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, manner, reuse_max }));
                 self.flights.put_back(id, Flight { stage, ..flight });
             }
             Next::Land(result) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging {
-                    request,
-                    progress: Progress::Queued,
-                    credentials,
-                    reuse_max,
-                }));
+                let stage =
+                    Stage::Exchanging(Box::new(Exchanging { request, progress: Progress::Queued, manner, reuse_max }));
                 self.land_exchange(Flight { stage, shared, ..flight }, result, ambient, step);
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a callback of the root brings")]
-    fn take_grant(
-        &mut self,
-        id: FlightId,
-        request: &ExchangeRequest,
-        credentials: Credentials,
-        attempts: u32,
-        answer: &CalloutAnswer<'_>,
-        ambient: &mut Ambient<'_>,
-        step: &mut RootStep,
-    ) -> Next {
-        let hop = Hop::for_grant(&request.exchange.kind);
-        if answer::may_ask_again(hop, answer) && attempts < EXCHANGE_ATTEMPTS_MAX {
-            return ask_for_grant(id, request, credentials, attempts.saturating_add(1), ambient, step);
-        }
-        match answer::read(hop, answer) {
-            Ok(response) => self.check_grant(id, request, credentials, response, true, ambient, step),
-            Err(rejection) => Next::Land(Err((hop, rejection))),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "what a callback of the root brings")]
-    fn check_grant(
-        &mut self,
-        id: FlightId,
-        request: &ExchangeRequest,
-        credentials: Credentials,
-        response: TokenResponse,
-        may_fetch: bool,
-        ambient: &mut Ambient<'_>,
-        step: &mut RootStep,
-    ) -> Next {
-        let hop = Hop::for_grant(&request.exchange.kind);
-        let grant = match grant_of(request) {
-            Ok(grant) => grant,
-            Err(rejection) => return Next::Land(Err((hop, rejection))),
+    /// Takes the nonce that an answer brought, where the call proved a key (RFC 9449 §8.2: with any answer); true where it brought one.
+    fn take_nonce(&mut self, hop: Hop, request: &ExchangeRequest, answer: &CalloutAnswer<'_>) -> bool {
+        let server = match request.exchange.kind.grant() {
+            Some(grant) if hop.number() == 7 => request.key_proven_for_grant().map(|_| &grant.idp),
+            Some(_) | None => request.exchange.dpop.as_ref().map(|_| &request.exchange.server),
         };
-        let idp = Arc::clone(&grant.idp);
-        let audience = request.exchange.server.issuer.as_str();
-        let lifetime = Seconds::new(ID_JAG_LIFETIME_SECONDS_MAX);
-        let checked = self.verify_returned(&response, &idp, audience, &grant.typ, lifetime, ambient);
-        let verified = match checked {
-            Ok(verified) => verified,
-            Err(JwtError::UnknownKid) if may_fetch => {
-                return match self.fetch_for(&idp, Waiter::Flight(id), ambient.now) {
-                    Ok(_) => Next::Wait(Progress::GrantAwaitsKeys(response)),
-                    Err(_) => refused(hop, LineageError::Unverified),
-                };
-            }
-            Err(error) => return refused(hop, lineage_of(error)),
-        };
-        if response.scopes.as_ref().is_some_and(|said| !said.is_subset(&request.scopes)) {
-            return refused(hop, LineageError::Scope);
-        }
-        if let Err(error) = lineage::of_grant(&verified, request, grant) {
-            return refused(hop, error);
-        }
-        let Ok(Some(jti)) = verified.claims().text("jti").map(|jti| jti.map(str::to_owned)) else {
-            return refused(hop, LineageError::Malformed);
-        };
-        if !self.spent.spend(&idp.issuer, &jti) {
-            return Next::Land(Err((hop, Rejection::GrantReplayed)));
-        }
-        match request.spend_grant(response.token, credentials.for_token, id, ambient) {
-            Ok(call) => {
-                step.calls.push(call);
-                Next::Wait(Progress::AskedForToken { attempts: 1, grant_jti: Some(jti) })
-            }
-            Err(rejection) => Next::Land(Err((Hop::for_token(&request.exchange.kind), rejection))),
-        }
-    }
-
-    fn check_token(
-        &mut self,
-        id: FlightId,
-        request: &ExchangeRequest,
-        response: TokenResponse,
-        grant_jti: Option<String>,
-        may_fetch: bool,
-        ambient: &mut Ambient<'_>,
-    ) -> Next {
-        let hop = Hop::for_token(&request.exchange.kind);
-        let issued = match request.exchange.issued_token {
-            IssuedTokenFormat::Opaque => opaque(request, &response, ambient.now),
-            IssuedTokenFormat::Jwt => {
-                let server = Arc::clone(&request.exchange.server);
-                let audience = request.exchange.resource.as_str();
-                let lifetime = request.exchange.lifetime_max;
-                match self.verify_returned(&response, &server, audience, request.exchange.typ(), lifetime, ambient) {
-                    // The skew of clocks that verification allows is no life for the upstream.
-                    Ok(verified) if ambient.now >= verified.expires_at() => {
-                        Err(Rejection::Lineage(LineageError::Lifetime))
-                    }
-                    Ok(verified) => structured(request, &response, &verified)
-                        .and_then(|issued| self.only_once(request, &response).map(|()| issued)),
-                    Err(JwtError::UnknownKid) if may_fetch => {
-                        return match self.fetch_for(&server, Waiter::Flight(id), ambient.now) {
-                            Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, grant_jti }),
-                            Err(_) => refused(hop, LineageError::Unverified),
-                        };
-                    }
-                    Err(error) => Err(Rejection::Lineage(lineage_of(error))),
-                }
-            }
-        };
-        match issued {
-            Ok(issued) => Next::Land(Ok((issued, grant_jti))),
-            Err(rejection) => Next::Land(Err((hop, rejection))),
-        }
-    }
-
-    /// A transaction token that was returned before is another transaction's.
-    fn only_once(&mut self, request: &ExchangeRequest, response: &TokenResponse) -> Result<(), Rejection> {
-        let Kind::TransactionToken(_) = &request.exchange.kind else {
-            return Ok(());
-        };
-        let name = transaction::name_of(response.token.expose());
-        let issuer = &request.exchange.server.issuer;
-        if self.transactions.spend(issuer, &name) { Ok(()) } else { Err(Rejection::GrantReplayed) }
-    }
-
-    fn verify_returned(
-        &self,
-        response: &TokenResponse,
-        server: &AuthorizationServer,
-        audience: &str,
-        typ: &AcceptedTyp,
-        lifetime_max: Seconds,
-        ambient: &Ambient<'_>,
-    ) -> Result<VerifiedJwt, JwtError> {
-        let jwt = UnverifiedJwt::parse(response.token.expose())?;
-        let keys = self.keys.usable(server, ambient.now).ok_or(JwtError::UnknownKid)?;
-        let rules = TokenRules {
-            issuer: &server.issuer,
-            audience,
-            typ,
-            algorithms: &server.algorithms,
-            clock_skew: server.clock_skew,
-            lifetime_max: Some(lifetime_max),
-        };
-        verify(&jwt, &keys, &rules, ambient.now, ambient.signatures)
+        server.is_some_and(|server| self.given_nonces.server_gave(&server.name, answer))
     }
 
     fn land_exchange(
@@ -348,163 +194,4 @@ impl Plugin {
         self.share_exchanged(&flight, &outcome, ambient);
         step.landings.extend(flight.streams().map(|stream| (stream, Landing::Token(outcome.clone()))));
     }
-}
-
-/// Turns to the agent's other key at the server that refused the first one; false where there is none, or where it was tried.
-///
-/// A call whose client was not known did nothing, so it may be made anew; a grant that went with it is not sent again, but asked for afresh.
-fn next_key(hop: Hop, request: &ExchangeRequest, credentials: &mut Credentials, now: UnixSeconds) -> bool {
-    let (server, nth) = match request.exchange.kind.grant() {
-        Some(grant) if hop.number() == 7 => (&grant.idp, &mut credentials.for_grant),
-        Some(_) | None => (&request.exchange.server, &mut credentials.for_token),
-    };
-    let has_another = *nth == 0 && request.has_credential(server, 1, now);
-    if has_another {
-        *nth = 1;
-    }
-    has_another
-}
-
-/// With the other key nothing is asked twice.
-fn begin(
-    id: FlightId,
-    request: &ExchangeRequest,
-    credentials: Credentials,
-    ambient: &mut Ambient<'_>,
-    step: &mut RootStep,
-) -> Next {
-    let attempts = if credentials.is_first() { 1 } else { EXCHANGE_ATTEMPTS_MAX };
-    match request.exchange.kind.grant() {
-        Some(_) => ask_for_grant(id, request, credentials, attempts, ambient, step),
-        None => ask_for_token(id, request, credentials, attempts, ambient, step),
-    }
-}
-
-fn ask_for_grant(
-    id: FlightId,
-    request: &ExchangeRequest,
-    credentials: Credentials,
-    attempts: u32,
-    ambient: &mut Ambient<'_>,
-    step: &mut RootStep,
-) -> Next {
-    match grant_of(request).and_then(|grant| request.ask_for_grant(grant, credentials.for_grant, id, ambient)) {
-        Ok(call) => {
-            step.calls.push(call);
-            Next::Wait(Progress::AskedForGrant { attempts })
-        }
-        Err(rejection) => Next::Land(Err((Hop::for_grant(&request.exchange.kind), rejection))),
-    }
-}
-
-fn ask_for_token(
-    id: FlightId,
-    request: &ExchangeRequest,
-    credentials: Credentials,
-    attempts: u32,
-    ambient: &mut Ambient<'_>,
-    step: &mut RootStep,
-) -> Next {
-    match request.ask_for_token(credentials.for_token, id, ambient) {
-        Ok(call) => {
-            step.calls.push(call);
-            Next::Wait(Progress::AskedForToken { attempts, grant_jti: None })
-        }
-        Err(rejection) => Next::Land(Err((Hop::for_token(&request.exchange.kind), rejection))),
-    }
-}
-
-fn grant_of(request: &ExchangeRequest) -> Result<&Grant, Rejection> {
-    request.exchange.kind.grant().ok_or(Rejection::Internal("first of two calls without a grant"))
-}
-
-/// What the failed check of a returned token means for its lineage.
-fn lineage_of(error: JwtError) -> LineageError {
-    match error {
-        JwtError::AudienceMismatch => LineageError::Audience,
-        JwtError::Expired
-        | JwtError::ExpiresBeforeIssued
-        | JwtError::IssuedInFuture
-        | JwtError::LifetimeTooLong
-        | JwtError::NotYetValid => LineageError::Lifetime,
-        JwtError::TypNotAccepted => LineageError::TokenType,
-        JwtError::Claim { .. } | JwtError::ClaimsJson(_) | JwtError::ClaimsNotObject => LineageError::Malformed,
-        JwtError::AlgMissing
-        | JwtError::AlgNone
-        | JwtError::AlgNotAllowed
-        | JwtError::AlgSymmetric
-        | JwtError::AlgUnknown
-        | JwtError::Base64
-        | JwtError::HeaderB64
-        | JwtError::HeaderCrit
-        | JwtError::HeaderCty
-        | JwtError::HeaderEncrypted
-        | JwtError::HeaderJson(_)
-        | JwtError::HeaderKey
-        | JwtError::HeaderKid
-        | JwtError::HeaderNotObject
-        | JwtError::HeaderTyp
-        | JwtError::IssuerMismatch
-        | JwtError::KeyAmbiguous
-        | JwtError::KeyMismatch
-        | JwtError::KeyTries
-        | JwtError::Signature
-        | JwtError::SignatureLength
-        | JwtError::SignatureMissing
-        | JwtError::TokenAlphabet
-        | JwtError::TokenEncrypted
-        | JwtError::TokenParts
-        | JwtError::TokenTooLong
-        | JwtError::UnknownKid => LineageError::Unverified,
-    }
-}
-
-fn refused(hop: Hop, error: LineageError) -> Next {
-    Next::Land(Err((hop, Rejection::Lineage(error))))
-}
-
-fn structured(
-    request: &ExchangeRequest,
-    response: &TokenResponse,
-    verified: &VerifiedJwt,
-) -> Result<IssuedToken, Rejection> {
-    lineage::of_access_token(verified, request).map_err(Rejection::Lineage)?;
-    let claims = verified.claims();
-    let granted = claims.scopes().map_err(|_| Rejection::Lineage(LineageError::Malformed))?;
-    let said = response.scopes.as_ref();
-    if said.is_some_and(|said| !said.iter().all(|scope| request.scopes.contains(scope))) {
-        return Err(Rejection::Lineage(LineageError::Scope));
-    }
-    if !request.scopes.iter().all(|scope| granted.contains(scope)) {
-        return Err(Rejection::ScopeNotGranted);
-    }
-    let name = if matches!(request.exchange.kind, Kind::TransactionToken(_)) { "txn" } else { "jti" };
-    Ok(IssuedToken {
-        token: response.token.clone(),
-        expires_at: verified.expires_at(),
-        scopes: request.scopes.clone(),
-        jti: claims.text(name).ok().flatten().map(str::to_owned),
-    })
-}
-
-/// An opaque token shows nothing: only the response speaks for it, and the assertion it was bought with was checked in full.
-fn opaque(request: &ExchangeRequest, response: &TokenResponse, now: UnixSeconds) -> Result<IssuedToken, Rejection> {
-    let lifetime = response
-        .expires_in
-        .filter(|seconds| *seconds > 0 && *seconds <= request.exchange.lifetime_max.get())
-        .ok_or(Rejection::Lineage(LineageError::Lifetime))?;
-    if let Some(said) = &response.scopes {
-        if !said.iter().all(|scope| request.scopes.contains(scope)) {
-            return Err(Rejection::Lineage(LineageError::Scope));
-        }
-        if !request.scopes.iter().all(|scope| said.contains(scope)) {
-            return Err(Rejection::ScopeNotGranted);
-        }
-    }
-    Ok(IssuedToken {
-        token: response.token.clone(),
-        expires_at: now.saturating_add(Seconds::new(lifetime)),
-        scopes: request.scopes.clone(),
-        jti: None,
-    })
 }

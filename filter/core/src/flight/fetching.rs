@@ -85,6 +85,7 @@ impl Plugin {
                 ("accept", "application/jwk-set+json, application/json".to_owned()),
             ],
             authorization: None,
+            proof: None,
             body: Redacted::new(String::new()),
             timeout: server.timeout,
         });
@@ -173,7 +174,7 @@ impl Plugin {
 
 /// Reads a key set out of the answer; the error is for the log.
 fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
-    let CalloutAnswer::Response { status, content_type, body } = answer else {
+    let CalloutAnswer::Response { status, content_type, body, .. } = answer else {
         return Err("no answer");
     };
     if *status != 200 {

@@ -10,7 +10,7 @@ use super::table::{Flight, Stage};
 use super::{CalloutAnswer, FlightId, Landing, RootStep};
 use crate::config::{AuthorizationServer, ScopeSet};
 use crate::digest::sha256;
-use crate::exchange::cache::IssuedToken;
+use crate::exchange::cache::{Bound, IssuedToken};
 use crate::exchange::refusals;
 use crate::exchange::request::ExchangeKey;
 use crate::jwks::KeySet;
@@ -29,7 +29,7 @@ impl Plugin {
     pub(crate) fn take_shared_token(
         &mut self,
         key: ExchangeKey,
-        scopes: &ScopeSet,
+        (scopes, bound_to): (&ScopeSet, Option<[u8; 32]>),
         subject_ends: UnixSeconds,
         ambient: &Ambient<'_>,
     ) {
@@ -37,14 +37,21 @@ impl Plugin {
         if !self.sharing.is_open() || self.flights.sharing(key).is_some() {
             return;
         }
-        let wanted = self.wanted(key, subject_ends, ambient.now);
+        let wanted = self.wanted(key, bound_to, subject_ends, ambient.now);
         if let Some(token) = self.sharing.find(item_of(key), ambient, |held| wanted.takes(held, scopes)) {
             self.issued.keep_shared(key, Arc::new(token), subject_ends, ambient.now);
         }
     }
 
-    fn wanted(&self, key: ExchangeKey, subject_ends: UnixSeconds, now: UnixSeconds) -> Wanted {
-        Wanted { now, subject_ends, ends_here: self.issued.ends(key), withdrawn: self.sharing.withdrawn(key) }
+    fn wanted(
+        &self,
+        key: ExchangeKey,
+        bound_to: Option<[u8; 32]>,
+        subject_ends: UnixSeconds,
+        now: UnixSeconds,
+    ) -> Wanted {
+        let (ends_here, withdrawn) = (self.issued.ends(key), self.sharing.withdrawn(key));
+        Wanted { now, bound_to, subject_ends, ends_here, withdrawn }
     }
 
     /// Begins the work of a flight, unless another worker has done it or is at it.
@@ -79,7 +86,8 @@ impl Plugin {
         // What another worker was at, and nobody waits for here, is taken if it came, and not begun.
         let leads = !matches!(flight.standing, Standing::Following { .. }) || !flight.waiters.is_empty();
         let request = exchanging.request();
-        let wanted = self.wanted(key, request.subject_expires_at, ambient.now);
+        let bound_to = request.exchange.bound_to();
+        let wanted = self.wanted(key, bound_to, request.subject_expires_at, ambient.now);
         let scopes = request.scopes.clone();
         let turn = self.sharing.turn(item_of(key), asked_by(&flight, leads), ambient, |held| {
             let token = wanted.takes(held, &scopes).map(Ok);
@@ -112,7 +120,7 @@ impl Plugin {
         for server in request.exchange.servers() {
             if let Some(endpoint) = self.discovered.token_endpoint(server, now) {
                 // It answered the other worker: whatever was to be tried here was tried there.
-                let answered = CalloutAnswer::Response { status: 200, content_type: None, body: &[] };
+                let answered = CalloutAnswer::response(200, None, &[]);
                 self.breakers.note(&endpoint.authority, &endpoint.path, &answered, now);
             }
         }
@@ -139,6 +147,7 @@ impl Plugin {
                 token: issued.token.clone(),
                 expires_at: issued.expires_at,
                 jti: issued.jti.clone(),
+                bound_to: issued.bound.as_ref().map(|bound| *bound.key()),
             }),
             Err(rejection) => match refusals::place(*rejection) {
                 Some(reason) => News::Held(Held::Refused { reason, at: ambient.now }),
@@ -230,6 +239,8 @@ impl Plugin {
 /// What makes a token that another worker got one for this worker.
 struct Wanted {
     now: UnixSeconds,
+    /// The key that it must be tied to, or none.
+    bound_to: Option<[u8; 32]>,
     /// When the inbound token ends: what was exchanged for it serves no longer.
     subject_ends: UnixSeconds,
     /// When the one that is here ends, where there is one.
@@ -239,15 +250,22 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The token, if it has life left, and more than the one that is here, and was not refused.
+    /// The token, if it is tied to the key of this configuration, has life left, and more than the one that is here, and was not refused.
     ///
     /// `scopes` are those of the exchange, which its key covers.
     fn takes(&self, held: &Held, scopes: &ScopeSet) -> Option<IssuedToken> {
-        let Held::Token { token, expires_at, jti } = held else {
+        let Held::Token { token, expires_at, jti, bound_to } = held else {
             return None;
         };
-        let issued =
-            IssuedToken { token: token.clone(), expires_at: *expires_at, scopes: scopes.clone(), jti: jti.clone() };
+        if *bound_to != self.bound_to {
+            return None;
+        }
+        let bound = match bound_to {
+            Some(key) => Some(Bound::new(*key, token)?),
+            None => None,
+        };
+        let (scopes, jti) = (scopes.clone(), jti.clone());
+        let issued = IssuedToken { token: token.clone(), expires_at: *expires_at, scopes, jti, bound };
         let is_better = self.ends_here.is_none_or(|ends| ends < issued.expires_at);
         let is_withdrawn = self.withdrawn.is_some_and(|digest| digest == sha256(token.expose().as_bytes()));
         let is_alive = issued.is_usable(self.now) && self.now < self.subject_ends;
@@ -268,4 +286,30 @@ const fn asked_by(flight: &Flight, leads: bool) -> Asked {
 
 fn item_of(key: ExchangeKey) -> Item {
     Item { slot: Slot::of_token(key.digest()), of: *key.digest() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redacted::Redacted;
+
+    #[test]
+    fn a_token_that_is_tied_otherwise_is_not_taken() {
+        for (bound_to, held_by, want) in [
+            (None, None, true),
+            (Some([1; 32]), Some([1; 32]), true),
+            (Some([1; 32]), Some([2; 32]), false),
+            (Some([1; 32]), None, false),
+            (None, Some([1; 32]), false),
+        ] {
+            let now = UnixSeconds::new(1000);
+            let ends = UnixSeconds::new(2000);
+            let wanted = Wanted { now, bound_to, subject_ends: ends, ends_here: None, withdrawn: None };
+            let token = Redacted::new("t".to_owned());
+            let held = Held::Token { token, expires_at: ends, jti: None, bound_to: held_by };
+            let taken = wanted.takes(&held, &ScopeSet::default());
+            assert_eq!(taken.is_some(), want, "{bound_to:?} {held_by:?}");
+            assert_eq!(taken.and_then(|token| token.bound.map(|bound| *bound.key())), held_by.filter(|_| want));
+        }
+    }
 }

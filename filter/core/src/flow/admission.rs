@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
 use crate::config::{Config, Exchange, Protocol, Resource, ScopeSet};
+use crate::dpop::Target;
 use crate::flow::Lease;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Shown};
@@ -61,6 +62,8 @@ pub(super) struct Arrived {
     pub(super) strip: Vec<String>,
     /// The session that the client names, where the resource binds sessions.
     pub(super) session_id: Option<String>,
+    /// Where it goes, where the gateway proves a key to the upstream.
+    pub(super) target: Option<Target>,
     pub(super) arrival: Arrival,
     pub(super) end_of_stream: bool,
     pub(super) context: RefusalContext,
@@ -113,12 +116,13 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         };
     }
     match read_head(&config, &resource, head) {
-        Ok((shown, arrival)) => {
+        Ok((shown, arrival, target)) => {
             let arrived = Arrived {
                 stream: head.stream,
                 shown,
                 strip: stripped(&config, &resource, &arrival, head),
                 session_id: session_shown(&resource, &arrival, head),
+                target,
                 arrival,
                 end_of_stream: head.end_of_stream,
                 resource,
@@ -149,11 +153,17 @@ fn pass_card(
 }
 
 /// The checks that cost nothing come first: credential, then form.
-fn read_head(config: &Config, resource: &Resource, head: &RequestHead<'_>) -> Result<(Shown, Arrival), Rejection> {
+fn read_head(
+    config: &Config,
+    resource: &Resource,
+    head: &RequestHead<'_>,
+) -> Result<(Shown, Arrival, Option<Target>), Rejection> {
     check_origin(resource, head)?;
     let shown = Shown::read(config, resource, head)?;
     let arrival = Arrival::read(resource, head)?;
-    Ok((shown, arrival))
+    let proves = matches!(&resource.exchange, Exchange::Acquire(acquisition) if acquisition.dpop.is_some());
+    let target = proves.then(|| Target::of(head)).transpose()?;
+    Ok((shown, arrival, target))
 }
 
 /// MCP: "Servers MUST validate the `Origin` header on all incoming connections". Only browsers send one.

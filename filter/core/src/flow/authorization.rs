@@ -3,27 +3,22 @@
 use std::sync::Arc;
 
 use crate::bound::{Holder, Kind};
-use crate::config::{Accept, Acquisition, Exchange, Protocol, Resource};
-use crate::delegation::policy::{AuthorizedDelegation, Basis};
-use crate::exchange::cache::IssuedToken;
+use crate::config::{Acquisition, Exchange, Protocol};
+use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
+use crate::flow::Joined;
 use crate::flow::admission::Arrived;
-use crate::flow::arrival::{Arrival, ToldBy};
-use crate::flow::{Answer, Joined, Lease};
-use crate::injection::Injection;
-use crate::introspection::Parties;
-use crate::jwt::JwtError;
-use crate::limits::INTROSPECTION_STANDS_SECONDS;
+use crate::flow::arrival::ToldBy;
+use crate::flow::release::{Judged, Outgoing};
+use crate::flow::standing::{still_admitted, still_holds};
 use crate::operation::Operation;
 use crate::plugin::Plugin;
 use crate::record::Source;
-use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::session::SESSION_ID;
-use crate::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Injected, Reply, ResponsePlan, Sent, Session, Step};
-use crate::time::{Seconds, UnixSeconds};
+use crate::step::{Reply, Step};
 
 /// An admitted request.
 #[derive(Debug)]
@@ -87,28 +82,6 @@ impl AwaitBody {
     }
 }
 
-/// How much of the request was judged before its release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Judged {
-    /// All that tells the operation.
-    Wholly,
-    /// The headers, which go first; the body is held until it agrees.
-    ByHeaders,
-}
-
-/// The credential that goes upstream.
-#[derive(Debug)]
-enum Outgoing {
-    /// One that was issued for it.
-    Issued(ExchangeKey, Arc<IssuedToken>, Source),
-    /// The caller's own.
-    Own,
-    /// The gateway's own.
-    Secret(Arc<Injection>),
-    /// None: the transaction token says all there is to say.
-    Nothing,
-}
-
 impl Admitted {
     fn judge_head(&mut self) -> Result<Operation, Rejection> {
         let Arrived { arrival, resource, context, .. } = &mut self.arrived;
@@ -168,9 +141,17 @@ impl Admitted {
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
         }
+        // An upstream that asks for a nonce again and again gets no more proofs for a while, and so no token is needed for it.
+        if exchange.dpop.is_some()
+            && let Some(wait) = plugin.given_nonces.wait(&self.arrived.resource.name, ambient.now)
+        {
+            let reply = self.arrived.context.reply_after(Rejection::UpstreamWantsNonce, wait);
+            return Step::Reply(Box::new(reply));
+        }
         let mut issued = plugin.issued.find(key, operation.reuse_max, ambient.now);
         if issued.is_none() && operation.reuse_max.is_none() {
-            plugin.take_shared_token(key, &operation.scopes, self.delegation.expires_at(), ambient);
+            let which = (&operation.scopes, exchange.bound_to());
+            plugin.take_shared_token(key, which, self.delegation.expires_at(), ambient);
             issued = plugin.issued.find(key, None, ambient.now);
         }
         if let Some(issued) = issued {
@@ -213,7 +194,7 @@ impl Admitted {
     fn unexchanged(
         mut self,
         plugin: &mut Plugin,
-        ambient: &Ambient<'_>,
+        ambient: &mut Ambient<'_>,
         outgoing: Outgoing,
         operation: Operation,
         judged: Judged,
@@ -234,7 +215,13 @@ impl Admitted {
     }
 
     /// Nothing is sent on but a transaction token.
-    fn withhold(mut self, plugin: &mut Plugin, ambient: &Ambient<'_>, operation: Operation, judged: Judged) -> Step {
+    fn withhold(
+        mut self,
+        plugin: &mut Plugin,
+        ambient: &mut Ambient<'_>,
+        operation: Operation,
+        judged: Judged,
+    ) -> Step {
         // Before anything is asked of anybody: what is observed is not exchanged.
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
@@ -245,123 +232,6 @@ impl Admitted {
             return Step::Reply(Box::new(reply));
         }
         self.release(plugin, ambient, Outgoing::Nothing, operation, judged)
-    }
-
-    /// A request whose decision stands: it goes on, by way of a transaction token where its resource sends one.
-    fn release(
-        self,
-        plugin: &mut Plugin,
-        ambient: &Ambient<'_>,
-        outgoing: Outgoing,
-        operation: Operation,
-        judged: Judged,
-    ) -> Step {
-        let transaction = self.arrived.resource.transaction.clone();
-        let released = Released { admitted: self, outgoing, operation, judged };
-        match transaction {
-            Some(transaction) => released.begin_transaction(plugin, ambient, &transaction),
-            None => released.let_go(ambient.now, None),
-        }
-    }
-}
-
-/// A token and what it is known by.
-pub(super) type Issued = (ExchangeKey, Arc<IssuedToken>);
-
-/// A request that may go on, with what it goes on with.
-#[derive(Debug)]
-pub(super) struct Released {
-    pub(super) admitted: Admitted,
-    outgoing: Outgoing,
-    pub(super) operation: Operation,
-    judged: Judged,
-}
-
-impl Released {
-    /// Whether the token that goes on has not ended meanwhile.
-    pub(super) fn still_current(&self, now: UnixSeconds) -> Result<(), Rejection> {
-        match &self.outgoing {
-            Outgoing::Issued(_, token, _) if now >= token.expires_at => {
-                Err(Rejection::AuthorizationServerAnswerInvalid)
-            }
-            Outgoing::Issued(..) | Outgoing::Own | Outgoing::Secret(_) | Outgoing::Nothing => Ok(()),
-        }
-    }
-
-    /// Lets it go. `transaction` is the token that its resource wants to go along; without it, such a request does not go.
-    pub(super) fn let_go(self, now: UnixSeconds, transaction: Option<Issued>) -> Step {
-        let Self { admitted, outgoing, operation, judged } = self;
-        let agent = Arc::clone(admitted.delegation.agent());
-        let Arrived { context, strip, resource, arrival, shown, .. } = admitted.arrived;
-        if resource.transaction.is_some() != transaction.is_some() {
-            return context.refuse(Rejection::Internal("released without its transaction token"));
-        }
-        let Operation { edit, lists, tasks, holder, .. } = operation.clone();
-        let record = context.record.clone();
-        let beside = transaction.as_ref().map(|(_, token)| token.as_ref());
-        let (mut edits, record) = match (&outgoing, beside) {
-            (Outgoing::Issued(_, token, source), _) => {
-                (HeaderEdits::authorize(token, strip, &context.txn), record.allowed(*source, Some(token), beside))
-            }
-            (Outgoing::Own, _) => {
-                (HeaderEdits::pass_through(strip, &context.txn), record.allowed(Source::PassedThrough, None, beside))
-            }
-            (Outgoing::Secret(injection), _) => {
-                (HeaderEdits::inject(injection, strip, &context.txn), record.allowed(Source::Injected, None, beside))
-            }
-            (Outgoing::Nothing, Some(token)) => (
-                HeaderEdits::in_place_of_credential(token, strip, &context.txn),
-                record.allowed(Source::Exchanged, None, beside),
-            ),
-            (Outgoing::Nothing, None) => {
-                return context.refuse(Rejection::Internal("released with nothing at all"));
-            }
-        };
-        if let Some(token) = beside {
-            edits.transaction(token);
-        }
-        let lease = Lease::new(resource.streams, now, admitted.delegation.expires_at());
-        let body_edit = edits.also(edit);
-        let body = match judged {
-            Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),
-            Judged::ByHeaders => BodyPlan::HoldUntil {
-                limit: resource.body_bytes_max,
-                then: CheckBody(Box::new(BodyCheck {
-                    arrival,
-                    resource: Arc::clone(&resource),
-                    delegation: admitted.delegation,
-                    granted: operation,
-                    context: context.clone(),
-                    token: resource.accept.introspection.as_ref().and_then(|_| shown.token().cloned()),
-                })),
-            },
-        };
-        let answer = Answer::to(lists, tasks);
-        let sends_transaction = transaction.is_some();
-        let (exchanged, injected) = match (outgoing, transaction) {
-            (Outgoing::Issued(key, token, source), _) => {
-                (Some(Sent { key, token, is_fresh: source == Source::Exchanged, resource, agent }), None)
-            }
-            // What the upstream answers is about this one then.
-            (Outgoing::Nothing, Some((key, token))) => {
-                (Some(Sent { key, token, is_fresh: true, resource, agent }), None)
-            }
-            (Outgoing::Own, _) | (Outgoing::Nothing, None) => (None, None),
-            (Outgoing::Secret(injection), _) => (None, Some(Injected { injection, echoes: Vec::new() })),
-        };
-        let refusal = context;
-        let response = ResponsePlan {
-            exchanged,
-            injected,
-            sends_transaction,
-            refusal,
-            answer,
-            begun: false,
-            told_withheld: false,
-            session: holder.map(|holder| Session { holder, bound: None }),
-            lease,
-        };
-        Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
 }
 
@@ -400,145 +270,5 @@ impl AwaitToken {
 impl AwaitToken {
     pub(super) fn handle_reconfigured(self) -> Reply {
         self.admitted.arrived.context.reply(Rejection::Reconfigured)
-    }
-}
-
-/// The wait may have been long: what held before it must hold now.
-fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
-    let Arrived { resource, shown, .. } = &admitted.arrived;
-    still_stands(&admitted.delegation, &resource.accept, shown.token(), plugin, ambient)
-}
-
-fn still_stands(
-    delegation: &AuthorizedDelegation,
-    accept: &Accept,
-    token: Option<&Redacted<String>>,
-    plugin: &Plugin,
-    ambient: &Ambient<'_>,
-) -> Result<(), Rejection> {
-    let basis = delegation.basis();
-    if let Basis::Workload(_) = basis {
-        return Ok(());
-    }
-    let issuer = delegation.claims().issuer().map_err(Rejection::Token)?;
-    let (server, _) = accept.issuer(issuer).ok_or(Rejection::Internal("admitted for an issuer not taken"))?;
-    let ends = delegation.expires_at().saturating_add(server.clock_skew);
-    if ambient.now >= ends {
-        return Err(Rejection::Token(JwtError::Expired));
-    }
-    if delegation.authentication_ends().is_some_and(|ends| ambient.now >= ends) {
-        return Err(Rejection::AuthenticationTooOld);
-    }
-    match basis {
-        Basis::Key(thumbprint) if !plugin.keys.still_trusts(server, thumbprint, ambient.now) => {
-            Err(Rejection::Token(JwtError::UnknownKid))
-        }
-        Basis::Told(since) if still_active(accept, token, plugin, *since, ambient.now) => Ok(()),
-        Basis::Told(_) => Err(Rejection::TokenInactive),
-        Basis::Key(_) | Basis::Workload(_) => Ok(()),
-    }
-}
-
-/// Nobody learnt anything else of an opaque token meanwhile, and it is not long ago.
-fn still_active(
-    accept: &Accept,
-    token: Option<&Redacted<String>>,
-    plugin: &Plugin,
-    since: UnixSeconds,
-    now: UnixSeconds,
-) -> bool {
-    let (Some(introspection), Some(token)) = (&accept.introspection, token) else {
-        return false;
-    };
-    let parties = Parties::of(&accept.server, introspection);
-    !plugin.introspected.is_inactive(&parties, token.expose(), now)
-        && now < since.saturating_add(Seconds::new(INTROSPECTION_STANDS_SECONDS))
-}
-
-pub(super) fn still_holds(
-    admitted: &Admitted,
-    plugin: &Plugin,
-    ambient: &Ambient<'_>,
-    issued: &IssuedToken,
-) -> Result<(), Rejection> {
-    still_admitted(admitted, plugin, ambient)?;
-    if ambient.now >= issued.expires_at {
-        return Err(Rejection::AuthorizationServerAnswerInvalid);
-    }
-    Ok(())
-}
-
-/// A released request whose body is still held, because its headers had to go first.
-#[derive(Debug)]
-pub struct CheckBody(Box<BodyCheck>);
-
-#[derive(Debug)]
-struct BodyCheck {
-    arrival: Arrival,
-    resource: Arc<Resource>,
-    delegation: AuthorizedDelegation,
-    granted: Operation,
-    context: crate::step::RefusalContext,
-    /// For opaque tokens, which only their text tells apart.
-    token: Option<Redacted<String>>,
-}
-
-/// What becomes of a held body.
-#[derive(Debug)]
-#[must_use]
-pub enum BodyVerdict {
-    /// It says what its headers said.
-    Release,
-    /// It does, and its beginning changes.
-    Replace(BodyEdit),
-    /// It does not; the upstream gets no byte of it.
-    Reply(Box<Reply>),
-}
-
-impl CheckBody {
-    /// Takes the whole body; `plan` learns what answer to expect to it.
-    ///
-    /// A body may come slowly: what held when its headers went must hold still.
-    pub fn handle_body(
-        self,
-        plugin: &Plugin,
-        ambient: &Ambient<'_>,
-        body: &[u8],
-        plan: &mut ResponsePlan,
-    ) -> BodyVerdict {
-        let mut check = *self.0;
-        let accept = &check.resource.accept;
-        let stands = still_stands(&check.delegation, accept, check.token.as_ref(), plugin, ambient);
-        let judged = stands.and_then(|()| check.judge(body)).and_then(|operation| {
-            plan.await_answer(&check.context, Answer::to(operation.lists, operation.tasks))?;
-            Ok(operation.edit.body)
-        });
-        match judged {
-            Ok(None) => BodyVerdict::Release,
-            Ok(Some(edit)) => BodyVerdict::Replace(edit),
-            Err(rejection) => BodyVerdict::Reply(Box::new(check.context.reply(rejection))),
-        }
-    }
-
-    /// The body grew past its limit.
-    pub fn handle_too_large(self) -> BodyVerdict {
-        BodyVerdict::Reply(Box::new(self.0.context.reply(Rejection::BodyTooLarge)))
-    }
-}
-
-impl BodyCheck {
-    fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
-        let protocol = &self.resource.protocol;
-        let operation = self.arrival.judge_body(protocol, body, &self.delegation, &mut self.context)?;
-        // A tool that limits the use of its tokens must be known before one is sent: the one that went ahead may have served before.
-        if operation.reuse_max.is_some() && operation.reuse_max != self.granted.reuse_max {
-            return Err(Rejection::ToolUnknownBeforeBody);
-        }
-        // The token that went ahead must carry what this operation needs.
-        match (&self.resource.exchange, operation.scopes.is_subset(&self.granted.scopes)) {
-            (_, true) => Ok(operation),
-            (Exchange::PassThrough { .. } | Exchange::Inject(_), false) => Err(Rejection::ScopeMissing),
-            (Exchange::Acquire(_) | Exchange::Withheld, false) => Err(Rejection::HeaderMismatch),
-        }
     }
 }

@@ -3,10 +3,12 @@
 //! A 401 for a token that the gateway exchanged is not the caller's to solve: the token is dropped,
 //! the upstream's challenge stays here, and the caller gets an error that says to try again.
 //! Where the upstream refuses fresh tokens too, the error says how long no more are asked for.
-//! A 403 is the upstream's policy and drops nothing.
+//! A 403 is the upstream's policy and drops nothing; nor does a 401 that only asks for a nonce in the gateway's proof.
 //!
 //! A body is looked at only where [`ResponsePlan::reads_body`] says so, and then nothing of it passes undecided:
 //! every piece is let through, replaced or refused. All others are never held.
+
+mod verdict;
 
 use crate::a2a::tasks::{Handout, TaskAnswer};
 use crate::bound::Kind;
@@ -20,29 +22,8 @@ use crate::plugin::Plugin;
 use crate::record::{Event, Record};
 use crate::rejection::Rejection;
 use crate::session::SESSION_ID;
-use crate::step::{RefusalContext, Reply, ResponsePlan, Sent, TRANSACTION_HEADER};
-use crate::time::{Seconds, UnixSeconds};
-
-/// What the status says of the token that was sent; where it was refused, how long to wait before another is asked for.
-fn judge(plugin: &mut Plugin, sent: &Sent, status: u16, now: UnixSeconds) -> Option<Seconds> {
-    let (resource, agent) = (sent.resource.name.as_str(), sent.agent.id.as_str());
-    match status {
-        401 => {
-            plugin.issued.drop_token(sent.key, &sent.token);
-            plugin.sharing.withdraw(sent.key, &sent.token);
-            if sent.is_fresh {
-                plugin.refused.refused(resource, agent, &sent.token, now);
-            }
-            Some(plugin.refused.wait(resource, agent, now).unwrap_or(Seconds::new(1)))
-        }
-        200..=499 => {
-            plugin.refused.taken(resource, agent);
-            None
-        }
-        // Who fails may not have looked at the token.
-        _failed => None,
-    }
-}
+use crate::step::{RefusalContext, Reply, ResponsePlan, TRANSACTION_HEADER};
+use crate::time::UnixSeconds;
 
 /// The head of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +134,12 @@ impl ResponsePlan {
 
     /// Whether [`ResponseHead::headers`] must be filled in.
     pub fn reads_head(&self) -> bool {
-        self.reads_body() || self.injected.is_some() || self.session.is_some()
+        self.reads_body() || self.injected.is_some() || self.session.is_some() || self.has_proof()
+    }
+
+    /// Whether a proof of the gateway's own went along.
+    fn has_proof(&self) -> bool {
+        self.exchanged.as_ref().is_some_and(|sent| sent.proven.is_some())
     }
 
     /// Whether the body is looked at.
@@ -186,10 +172,10 @@ impl ResponsePlan {
         head: &ResponseHead<'_>,
     ) -> ResponseStep {
         self.begun = true;
-        if let (Some(sent), Some(status)) = (&self.exchanged, head.status)
-            && let Some(wait) = judge(plugin, sent, status, now)
+        if let Some(sent) = &self.exchanged
+            && let Err((rejection, wait)) = verdict::judge(plugin, sent, head, now)
         {
-            return ResponseStep::Reply(Box::new(self.refusal_until(Rejection::UpstreamRefusedToken, wait)));
+            return ResponseStep::Reply(Box::new(self.refusal_until(rejection, wait)));
         }
         if let Err(rejection) = self.find_echoes(head).and_then(|()| self.bind_session(head)) {
             return ResponseStep::Reply(Box::new(self.refusal(rejection)));
@@ -374,7 +360,9 @@ impl ResponsePlan {
         // What is edited has another length and another digest, and a part of it would be a part of something else.
         let bytes: &[&str] = if self.reads_body() { &OF_THE_BYTES } else { &[] };
         let transaction: &[&str] = if self.sends_transaction { &[transaction::HEADER] } else { &[] };
-        challenges.iter().chain(transaction).chain(bytes).copied().chain(echoes)
+        // The upstream's nonces are for the gateway's proofs.
+        let nonce: &[&str] = if self.has_proof() { &[verdict::NONCE] } else { &[] };
+        challenges.iter().chain(nonce).chain(transaction).chain(bytes).copied().chain(echoes)
     }
 
     /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about, and its session.

@@ -3,6 +3,7 @@
 mod discovery;
 mod introspection;
 mod overload;
+mod proving;
 mod transaction;
 
 use serde_json::{Value, json};
@@ -317,8 +318,7 @@ fn assertion(more: &Value) -> &'static str {
     let body = json!({"access_token": id_jag, "token_type": "N_A",
         "issued_token_type": "urn:ietf:params:oauth:token-type:id-jag"});
     let body = body.to_string();
-    let answer =
-        CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+    let answer = CalloutAnswer::response(200, Some(b"application/json"), body.as_bytes());
     let next = at(&mut plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, answer, ambient));
     match next.landings.first() {
         None => {

@@ -7,7 +7,8 @@ use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
 use crate::flow::Joined;
-use crate::flow::authorization::{Released, still_holds};
+use crate::flow::release::Released;
+use crate::flow::standing::still_holds;
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
@@ -62,7 +63,7 @@ impl AwaitTransaction {
         let holds = still_holds(&self.released.admitted, plugin, ambient, &issued)
             .and_then(|()| self.released.still_current(ambient.now));
         match holds {
-            Ok(()) => self.released.let_go(ambient.now, Some((self.key, issued))),
+            Ok(()) => self.released.let_go(plugin, ambient, Some((self.key, issued))),
             Err(rejection) => self.released.admitted.arrived.context.refuse(rejection),
         }
     }

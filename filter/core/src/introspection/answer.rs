@@ -24,7 +24,7 @@ pub(crate) fn read(answer: &CalloutAnswer<'_>) -> Result<Told, Rejection> {
     let invalid = Rejection::AuthorizationServerAnswerInvalid;
     let (status, content_type, body) = match answer {
         CalloutAnswer::Failed => return Err(Rejection::AuthorizationServerUnavailable),
-        CalloutAnswer::Response { status, content_type, body } => (*status, *content_type, *body),
+        CalloutAnswer::Response { status, content_type, body, .. } => (*status, *content_type, *body),
     };
     match status {
         200 => {}
@@ -62,7 +62,7 @@ mod tests {
     const JSON: Option<&[u8]> = Some(b"application/json");
 
     fn told(status: u16, content_type: Option<&[u8]>, body: &str) -> Result<bool, Rejection> {
-        let answer = CalloutAnswer::Response { status, content_type, body: body.as_bytes() };
+        let answer = CalloutAnswer::response(status, content_type, body.as_bytes());
         read(&answer).map(|told| matches!(told, Told::Active(_)))
     }
 

@@ -137,6 +137,7 @@ impl Rejection {
             | Self::TooManyBadSignatures
             | Self::Overloaded
             | Self::UpstreamRefusedToken
+            | Self::UpstreamWantsNonce
             | Self::Internal(_) => OauthError::NoChallenge,
         }
     }

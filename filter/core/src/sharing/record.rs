@@ -21,6 +21,8 @@ pub(crate) enum Held {
         token: Redacted<String>,
         expires_at: UnixSeconds,
         jti: Option<String>,
+        /// The thumbprint of the key that it is tied to.
+        bound_to: Option<[u8; 32]>,
     },
     /// What the authorization server refused, and when: the place of the reason in its list.
     Refused {
@@ -63,13 +65,15 @@ impl Record {
         put_time(&mut bytes, self.failed);
         match &self.held {
             Held::Nothing => bytes.push(NOTHING),
-            Held::Token { token, expires_at, jti } => {
+            Held::Token { token, expires_at, jti, bound_to } => {
                 let token = token.expose().as_bytes();
                 if token.len() > SHARED_TOKEN_BYTES_MAX {
                     return None;
                 }
                 bytes.push(TOKEN);
                 put_time(&mut bytes, Some(*expires_at));
+                bytes.push(u8::from(bound_to.is_some()));
+                bytes.extend(bound_to.unwrap_or_default());
                 bytes.push(u8::from(jti.is_some()));
                 let jti = jti.as_deref().unwrap_or_default();
                 bytes.extend(u16::try_from(jti.len()).ok()?.to_be_bytes());
@@ -124,6 +128,13 @@ impl Record {
 
 fn decode_token(bytes: &[u8]) -> Option<Held> {
     let (expires_at, bytes) = take_time(bytes)?;
+    let (is_bound, bytes) = bytes.split_first()?;
+    let (key, bytes) = bytes.split_first_chunk::<32>()?;
+    let bound_to = match *is_bound {
+        0 => (*key == [0; 32]).then_some(None)?,
+        1 => Some(*key),
+        _ => return None,
+    };
     let (has_jti, bytes) = bytes.split_first()?;
     let (length, bytes) = bytes.split_first_chunk::<2>()?;
     let (jti, token) = bytes.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
@@ -135,7 +146,7 @@ fn decode_token(bytes: &[u8]) -> Option<Held> {
         _ => return None,
     };
     let token = String::from_utf8(token.to_vec()).ok().filter(|_| fits)?;
-    Some(Held::Token { token: Redacted::new(token), expires_at: expires_at?, jti })
+    Some(Held::Token { token: Redacted::new(token), expires_at: expires_at?, jti, bound_to })
 }
 
 /// Zero stands for no time.

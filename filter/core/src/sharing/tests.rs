@@ -124,8 +124,17 @@ fn token_of(token: &str) -> Record {
         token: Redacted::new(token.to_owned()),
         expires_at: UnixSeconds::new(2000),
         jti: Some("jti".to_owned()),
+        bound_to: None,
     };
     Record { of: [9; 32], lease: None, failed: None, held }
+}
+
+fn bound_to(key: [u8; 32]) -> Record {
+    let mut record = token_of("token");
+    if let Held::Token { bound_to, .. } = &mut record.held {
+        *bound_to = Some(key);
+    }
+    record
 }
 
 fn keys_of(size: usize) -> Record {
@@ -153,6 +162,7 @@ fn records_come_back_as_they_were_up_to_their_largest() {
         assert!(survives(&Record { of: [1; 32], lease: None, failed: None, held }));
     }
     assert!(survives(&token_of("token")));
+    assert!(survives(&bound_to([5; 32])) && survives(&bound_to([0; 32])));
     assert!(survives(&token_of(&"t".repeat(SHARED_TOKEN_BYTES_MAX))));
     assert!(!survives(&token_of(&"t".repeat(SHARED_TOKEN_BYTES_MAX + 1))));
     assert!(survives(&keys_of(SHARED_KEY_SET_BYTES_MAX)));

@@ -10,7 +10,7 @@ use core::fmt;
 use ct_codecs::{Base64, Decoder as _};
 use jwt_simple::algorithms::{Edwards25519KeyPair, P256KeyPair, P384KeyPair, RSAKeyPair};
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use superboring::hash::MessageDigest;
 use superboring::pkey::{PKey, Private};
 use superboring::rsa::{Padding, Rsa};
@@ -126,6 +126,32 @@ impl SigningKey {
         }
     }
 
+    /// The public half as a JWK with its required members and no other (RFC 7638 §3.2); `None` for one that no JWK could say.
+    #[must_use]
+    pub fn public_jwk(&self) -> Option<Map<String, Value>> {
+        let jwk = match self.public()? {
+            key::Material::Rsa(key) => {
+                let parts = key.to_components();
+                json!({ "kty": "RSA", "n": base64url::encode(&parts.n)?, "e": base64url::encode(&parts.e)? })
+            }
+            key::Material::P256(key) => point("P-256", &key.to_bytes_uncompressed())?,
+            key::Material::P384(key) => point("P-384", &key.to_bytes_uncompressed())?,
+            key::Material::Ed25519(key) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(&key.to_bytes())? })
+            }
+        };
+        match jwk {
+            Value::Object(members) => Some(members),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+        }
+    }
+
+    /// A header for tokens of this key that is the same each time, so that it is written once.
+    pub fn protect(&self, mut members: Map<String, Value>) -> Result<Protected, SignError> {
+        members.insert("alg".to_owned(), self.algorithm.name().into());
+        part(&members).map(Protected)
+    }
+
     /// The algorithm it signs with.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
@@ -159,6 +185,17 @@ impl SigningKey {
     }
 }
 
+/// The header of a token, encoded.
+#[derive(Clone, Debug)]
+pub struct Protected(String);
+
+/// SEC 1 §2.3.3: 4, then both coordinates.
+fn point(crv: &str, uncompressed: &[u8]) -> Option<Value> {
+    let (_form, coordinates) = uncompressed.split_first()?;
+    let (x, y) = coordinates.split_at_checked(coordinates.len() / 2)?;
+    Some(json!({ "kty": "EC", "crv": crv, "x": base64url::encode(x)?, "y": base64url::encode(y)? }))
+}
+
 /// A compact JWS whose signature `sign` makes, with those members in its header that are there.
 pub(super) fn compact(
     algorithm: Algorithm,
@@ -173,7 +210,16 @@ pub(super) fn compact(
             header.insert((*name).to_owned(), (*value).into());
         }
     }
-    let mut jws = part(&header)?;
+    under(&Protected(part(&header)?), claims, sign)
+}
+
+/// The same under a header that is written already.
+pub(super) fn under(
+    header: &Protected,
+    claims: &Map<String, Value>,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, SignError>,
+) -> Result<Redacted<String>, SignError> {
+    let mut jws = header.0.clone();
     jws.push('.');
     jws.push_str(&part(claims)?);
     let signature = sign(jws.as_bytes())?;
@@ -244,6 +290,15 @@ mod tests {
                 let want = if fits { Ok(()) } else { Err(SigningKeyError::Unusable) };
                 check(algorithm, &private_pem(key), want);
             }
+        }
+    }
+
+    #[test]
+    fn the_public_half_is_the_one_that_others_know() {
+        for algorithm in Algorithm::ALL {
+            let issuer = Issuer::of(algorithm);
+            let jwk = Value::Object(issuer.signing_key.public_jwk().unwrap());
+            assert_eq!(jwk, issuer.jwk(Value::Null), "{algorithm:?}");
         }
     }
 

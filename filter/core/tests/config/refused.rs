@@ -5,6 +5,7 @@ mod exchanges;
 mod introspection;
 mod issuers;
 mod policies;
+mod proofs;
 mod resources;
 mod revoked;
 mod rules;

@@ -13,6 +13,7 @@ pub mod misbehaviour;
 pub mod server;
 pub mod set;
 
+mod bound;
 mod client_auth;
 mod client_credentials;
 mod control;
@@ -32,6 +33,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use self::bound::Proving;
 use self::config::{IssuerConfig, Role};
 use self::http::{HttpRequest, HttpResponse, UnixSeconds};
 use self::key_ring::KeyRing;
@@ -54,6 +56,8 @@ pub struct Issuer {
     trust: BTreeMap<String, Vec<PublicJwk>>,
     entropy: Entropy,
     assertions: Replays,
+    proofs: Replays,
+    proving: Proving,
     id_jags: Replays,
     codes: BTreeMap<String, PendingCode>,
     breaks: Vec<Break>,
@@ -79,6 +83,8 @@ impl Issuer {
             trust,
             entropy: Entropy { seed, drawn: 0 },
             assertions: Replays::default(),
+            proofs: Replays::default(),
+            proving: Proving::default(),
             id_jags: Replays::default(),
             codes: BTreeMap::new(),
             breaks: Vec::new(),
@@ -243,6 +249,9 @@ impl Issuer {
         role: &Role,
         entry: &mut Entry,
     ) -> Result<HttpResponse, Refusal> {
+        if let Err(response) = self.take_proof(now, request)? {
+            return Ok(response);
+        }
         let form = Form::parse(request)?;
         let client = self.authenticate(now, request, &form)?;
         entry.client = Some(client.id.clone());

@@ -12,6 +12,7 @@ pub mod mcp_server;
 pub mod mint;
 pub mod orchestrator;
 pub mod process;
+pub mod proof;
 pub mod settings;
 pub mod store;
 pub mod token_check;

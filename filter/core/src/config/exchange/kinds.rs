@@ -38,6 +38,7 @@ pub(super) fn id_jag(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: of_token,
         chain: IssuedChain::AgentAdded,
+        dpop: None,
         digest: OnceLock::new(),
     })
 }
@@ -71,6 +72,7 @@ pub(super) fn identity_chaining(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: of_token,
         chain: actor(path, raw.actor.as_deref(), warnings)?,
+        dpop: None,
         digest: OnceLock::new(),
     })
 }
@@ -117,6 +119,7 @@ pub(super) fn token_exchange(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject,
         chain: actor(path, raw.actor.as_deref(), warnings)?,
+        dpop: None,
         digest: OnceLock::new(),
     })
 }
@@ -155,6 +158,7 @@ pub(super) fn client_credentials(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: Vec::new(),
         chain: IssuedChain::Nobody,
+        dpop: None,
         digest: OnceLock::new(),
     })
 }
@@ -186,6 +190,7 @@ pub(super) fn transaction_token(
         lifetime_max: accept::lifetime(&path.field("max_lifetime"), raw.max_lifetime.as_deref())?,
         same_subject: lineage::of_transaction(&path.field("lineage"), raw.lineage.as_ref())?,
         chain: actor_or_nobody(path, raw.actor.as_deref(), warnings)?,
+        dpop: None,
         digest: OnceLock::new(),
     })
 }

@@ -14,6 +14,16 @@ pub(in crate::config) struct Exchange {
     pub(in crate::config) inject: Option<Inject>,
     pub(in crate::config) pass_through: Option<PassThrough>,
     pub(in crate::config) transaction_token: Option<TransactionToken>,
+    pub(in crate::config) dpop: Option<DpopKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct DpopKey {
+    pub(in crate::config) key: Option<Secret>,
+    pub(in crate::config) algorithm: Option<String>,
+    pub(in crate::config) origin: Option<String>,
+    pub(in crate::config) grant: Option<bool>,
 }
 
 #[derive(Deserialize)]

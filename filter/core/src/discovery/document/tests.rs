@@ -19,7 +19,7 @@ fn discovery() -> Discovery {
 
 fn read_bytes(body: &[u8]) -> Result<Found, &'static str> {
     let needs = Needs { token_endpoint: true, jwks_uri: true, grants: vec!["g"], methods: vec!["m"] };
-    let answer = CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body };
+    let answer = CalloutAnswer::response(200, Some(b"application/json"), body);
     read(&answer, ISSUER, &discovery(), &needs)
 }
 
@@ -43,7 +43,7 @@ fn the_length_holds_at_the_bound_and_not_one_past() {
 fn only_one_status_is_an_answer() {
     let body = good().to_string();
     for (status, want) in [(200, true), (201, false), (204, false), (302, false), (404, false), (500, false)] {
-        let answer = CalloutAnswer::Response { status, content_type: Some(b"application/json"), body: body.as_bytes() };
+        let answer = CalloutAnswer::response(status, Some(b"application/json"), body.as_bytes());
         assert_eq!(read(&answer, ISSUER, &discovery(), &Needs::default()).is_ok(), want, "{status}");
     }
     assert_eq!(read(&CalloutAnswer::Failed, ISSUER, &discovery(), &Needs::default()), Err("no answer"));
@@ -56,8 +56,7 @@ fn what_is_needed_must_be_there_and_what_is_not_need_not() {
         document.as_object_mut().unwrap().remove(left_out);
         let body = document.to_string();
         assert_eq!(read_bytes(body.as_bytes()), Err(want));
-        let answer =
-            CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+        let answer = CalloutAnswer::response(200, Some(b"application/json"), body.as_bytes());
         assert!(read(&answer, ISSUER, &discovery(), &Needs::default()).is_ok());
     }
 }

@@ -12,6 +12,7 @@ fn issued(ends: u64) -> Arc<IssuedToken> {
         expires_at: at(ends),
         scopes: ScopeSet::parse("calendar:read").unwrap(),
         jti: Some("t1".to_owned()),
+        bound: None,
     })
 }
 
@@ -46,7 +47,7 @@ fn a_token_that_other_workers_use_serves_nothing_that_is_counted() {
 #[test]
 fn a_token_is_what_was_issued() {
     let token = issued(NOW);
-    assert_eq!(*token.bearer().expose(), "Bearer opaque");
+    assert_eq!(*token.credential().expose(), "Bearer opaque");
     assert_eq!(token.jti(), Some("t1"));
     assert_eq!(*token.scopes(), ScopeSet::parse("calendar:read").unwrap());
 }

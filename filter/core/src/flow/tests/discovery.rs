@@ -24,8 +24,7 @@ fn tick_at(plugin: &mut Plugin, now: u64) -> Vec<Callout> {
 
 fn answer(plugin: &mut Plugin, now: u64, flight: FlightId, body: &Value) -> RootStep {
     let body = body.to_string();
-    let answer =
-        CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+    let answer = CalloutAnswer::response(200, Some(b"application/json"), body.as_bytes());
     at(plugin, now, |plugin, ambient| plugin.handle_answer(flight, answer, ambient))
 }
 

@@ -53,8 +53,7 @@ fn start(plugin: &mut Plugin) -> Vec<FlightId> {
 }
 
 fn answer(plugin: &mut Plugin, now: u64, flight: FlightId, body: &str) -> RootStep {
-    let answer =
-        CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+    let answer = CalloutAnswer::response(200, Some(b"application/json"), body.as_bytes());
     at(plugin, now, |plugin, ambient| plugin.handle_answer(flight, answer, ambient))
 }
 

@@ -78,7 +78,7 @@ fn join(plugin: &mut Plugin, stream: u32, token: &str) -> FlightId {
 
 fn answer(plugin: &mut Plugin, flight: FlightId, status: u16, body: &Value) -> RootStep {
     let body = body.to_string();
-    let answer = CalloutAnswer::Response { status, content_type: Some(b"application/json"), body: body.as_bytes() };
+    let answer = CalloutAnswer::response(status, Some(b"application/json"), body.as_bytes());
     at(plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, answer, ambient))
 }
 

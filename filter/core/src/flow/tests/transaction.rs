@@ -53,8 +53,7 @@ fn answered(plugin: &mut Plugin, flight: FlightId, typ: &str, kind: &str, claims
         json!({"access_token": Issuer::of(Algorithm::Es256).token(&header, &all.to_string()), "token_type": token_type,
         "issued_token_type": format!("urn:ietf:params:oauth:token-type:{kind}")})
         .to_string();
-    let answer =
-        CalloutAnswer::Response { status: 200, content_type: Some(b"application/json"), body: body.as_bytes() };
+    let answer = CalloutAnswer::response(200, Some(b"application/json"), body.as_bytes());
     at(plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, answer, ambient))
 }
 

@@ -1,5 +1,7 @@
 //! Several workers with one store, each driven step by step.
 
+mod bound;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -124,8 +126,7 @@ impl Proxy {
     fn answer(&mut self, worker: usize, call: &Callout, status: u16, body: &Value) -> RootStep {
         let (flight, body) = (call.flight, body.to_string());
         self.root(worker, |plugin, ambient| {
-            let answer =
-                CalloutAnswer::Response { status, content_type: Some(b"application/json"), body: body.as_bytes() };
+            let answer = CalloutAnswer::response(status, Some(b"application/json"), body.as_bytes());
             plugin.handle_answer(flight, answer, ambient)
         })
     }

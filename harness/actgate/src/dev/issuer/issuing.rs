@@ -35,13 +35,14 @@ impl Issuer {
         self.breaks.iter().filter(|entry| entry.in_force).map(|entry| entry.how.clone()).collect()
     }
 
-    fn is_broken(&self, how: &Misbehaviour) -> bool {
+    pub(super) fn is_broken(&self, how: &Misbehaviour) -> bool {
         self.breaks.iter().any(|entry| entry.endpoint == Endpoint::Token && entry.how == *how && entry.in_force)
     }
 
     /// Signs the grant and answers with it, as honestly as it is told to be.
     pub(crate) fn respond(&mut self, now: UnixSeconds, mut issued: Issued) -> HttpResponse {
         let grant = issued.typ.clone().filter(|typ| [TYP_ID_JAG, TYP_TRANSACTION_TOKEN].contains(&typ.as_str()));
+        self.bind(&mut issued);
         self.spoil_claims(now, &mut issued);
         let token = self.sign(&issued);
         let token = match grant.as_ref().and_then(|typ| self.last_grants.get(typ)) {
@@ -55,7 +56,7 @@ impl Issuer {
         for (pointer, value) in self.said(Endpoint::Token, member) {
             say(&mut issued.body, pointer, value);
         }
-        HttpResponse::json(200, &Value::Object(issued.body))
+        self.rotate_nonce(HttpResponse::json(200, &Value::Object(issued.body)))
     }
 
     fn spoil_claims(&self, now: UnixSeconds, issued: &mut Issued) {

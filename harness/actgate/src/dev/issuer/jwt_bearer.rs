@@ -73,6 +73,11 @@ impl Issuer {
         if id_jag.instant("iat").is_none() || id_jag.text("jti").is_none_or(str::is_empty) {
             return Err(grant("assertion lacks iat or jti"));
         }
+        // RFC 9449 §6: what is tied to a key is used with a proof of that key.
+        let bound = id_jag.claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(Value::as_str);
+        if bound.is_some() && bound != self.proving.key.as_deref() {
+            return Err(grant("assertion is tied to another key"));
+        }
         Ok(())
     }
 

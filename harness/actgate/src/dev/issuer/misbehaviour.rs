@@ -82,6 +82,12 @@ pub enum Misbehaviour {
     DuplicateKeys,
     /// An honest body with a member nested a thousand deep.
     DeepNesting,
+    /// No proof without the nonce of now, and another nonce with each success: the duty of RFC 9449 §8, not a fault.
+    DemandNonce,
+    /// No proof whatever, and another nonce each time.
+    InsistOnNonce,
+    /// No proof whatever, and this for a nonce.
+    Nonce(String),
     /// This OAuth error, with status 400 (401 for `invalid_client`).
     Error(&'static str),
 }
@@ -90,7 +96,7 @@ pub enum Misbehaviour {
 const ERRORS: [&str; 5] =
     ["invalid_grant", "invalid_client", "access_denied", "interaction_required", "insufficient_user_authentication"];
 
-const PLAIN: [(&str, Misbehaviour); 17] = [
+const PLAIN: [(&str, Misbehaviour); 19] = [
     ("widen", Misbehaviour::Widen),
     ("drop-act", Misbehaviour::DropAct),
     ("swap-sub", Misbehaviour::SwapSub),
@@ -108,6 +114,8 @@ const PLAIN: [(&str, Misbehaviour); 17] = [
     ("wrong-content-type", Misbehaviour::WrongContentType),
     ("empty", Misbehaviour::Empty),
     ("redirect", Misbehaviour::Redirect),
+    ("demand-nonce", Misbehaviour::DemandNonce),
+    ("insist-on-nonce", Misbehaviour::InsistOnNonce),
 ];
 
 const MANGLED: [(&str, Misbehaviour); 2] =
@@ -117,7 +125,15 @@ impl Misbehaviour {
     /// Every word, for usage texts.
     pub fn words() -> Vec<&'static str> {
         let plain = PLAIN.iter().chain(&MANGLED).map(|(word, _)| *word);
-        let more = ["slow=MS", "status=CODE", "huge=MIB", "claim:/POINTER=JSON", "member:/POINTER=JSON"];
+        let more = [
+            "slow=MS",
+            "status=CODE",
+            "huge=MIB",
+            "nonce=TEXT",
+            "nonce-bytes=N",
+            "claim:/POINTER=JSON",
+            "member:/POINTER=JSON",
+        ];
         plain.chain(ERRORS).chain(more).collect()
     }
 }
@@ -215,6 +231,8 @@ fn word(text: &str) -> Option<Misbehaviour> {
             "slow" => number.parse().ok().map(Misbehaviour::Slow),
             "status" => number.parse().ok().map(Misbehaviour::Status),
             "huge" => number.parse().ok().map(Misbehaviour::Huge),
+            "nonce" => Some(Misbehaviour::Nonce(number.to_owned())),
+            "nonce-bytes" => number.parse().ok().map(|bytes| Misbehaviour::Nonce("n".repeat(bytes))),
             _ => None,
         };
     }

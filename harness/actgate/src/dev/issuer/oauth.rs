@@ -37,6 +37,11 @@ impl Refusal {
         Self { status: 401, error: "invalid_client", description }
     }
 
+    /// RFC 9449 §5.
+    pub(crate) fn proof(description: &'static str) -> Self {
+        Self { status: 400, error: "invalid_dpop_proof", description }
+    }
+
     pub(crate) fn grant(description: &'static str) -> Self {
         Self { status: 400, error: "invalid_grant", description }
     }

@@ -34,6 +34,9 @@ pub(crate) fn replacement(broken: &[Misbehaviour]) -> Option<HttpResponse> {
         | Misbehaviour::BadSignature
         | Misbehaviour::Opaque
         | Misbehaviour::NoExpiresIn
+        | Misbehaviour::DemandNonce
+        | Misbehaviour::InsistOnNonce
+        | Misbehaviour::Nonce(_)
         | Misbehaviour::Slow(_)
         | Misbehaviour::WrongContentType
         | Misbehaviour::DuplicateKeys

@@ -1,0 +1,94 @@
+//! The body of a request whose headers had to go first: nothing of it passes until it says what they said.
+
+use std::sync::Arc;
+
+use crate::config::{Exchange, Resource};
+use crate::delegation::policy::AuthorizedDelegation;
+use crate::flow::Answer;
+use crate::flow::arrival::Arrival;
+use crate::flow::standing::still_stands;
+use crate::operation::Operation;
+use crate::plugin::Plugin;
+use crate::redacted::Redacted;
+use crate::rejection::Rejection;
+use crate::request::Ambient;
+use crate::step::{BodyEdit, Reply, ResponsePlan};
+
+/// A released request whose body is still held, because its headers had to go first.
+#[derive(Debug)]
+pub struct CheckBody(Box<BodyCheck>);
+
+#[derive(Debug)]
+pub(super) struct BodyCheck {
+    pub(super) arrival: Arrival,
+    pub(super) resource: Arc<Resource>,
+    pub(super) delegation: AuthorizedDelegation,
+    pub(super) granted: Operation,
+    pub(super) context: crate::step::RefusalContext,
+    /// For opaque tokens, which only their text tells apart.
+    pub(super) token: Option<Redacted<String>>,
+}
+
+/// What becomes of a held body.
+#[derive(Debug)]
+#[must_use]
+pub enum BodyVerdict {
+    /// It says what its headers said.
+    Release,
+    /// It does, and its beginning changes.
+    Replace(BodyEdit),
+    /// It does not; the upstream gets no byte of it.
+    Reply(Box<Reply>),
+}
+
+impl CheckBody {
+    pub(super) fn new(check: BodyCheck) -> Self {
+        Self(Box::new(check))
+    }
+
+    /// Takes the whole body; `plan` learns what answer to expect to it.
+    ///
+    /// A body may come slowly: what held when its headers went must hold still.
+    pub fn handle_body(
+        self,
+        plugin: &Plugin,
+        ambient: &Ambient<'_>,
+        body: &[u8],
+        plan: &mut ResponsePlan,
+    ) -> BodyVerdict {
+        let mut check = *self.0;
+        let accept = &check.resource.accept;
+        let stands = still_stands(&check.delegation, accept, check.token.as_ref(), plugin, ambient);
+        let judged = stands.and_then(|()| check.judge(body)).and_then(|operation| {
+            plan.await_answer(&check.context, Answer::to(operation.lists, operation.tasks))?;
+            Ok(operation.edit.body)
+        });
+        match judged {
+            Ok(None) => BodyVerdict::Release,
+            Ok(Some(edit)) => BodyVerdict::Replace(edit),
+            Err(rejection) => BodyVerdict::Reply(Box::new(check.context.reply(rejection))),
+        }
+    }
+
+    /// The body grew past its limit.
+    pub fn handle_too_large(self) -> BodyVerdict {
+        BodyVerdict::Reply(Box::new(self.0.context.reply(Rejection::BodyTooLarge)))
+    }
+}
+
+impl BodyCheck {
+    fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
+        let protocol = &self.resource.protocol;
+        let operation = self.arrival.judge_body(protocol, body, &self.delegation, &mut self.context)?;
+        // A tool that limits the use of its tokens must be known before one is sent: the one that went ahead may have served before.
+        if operation.reuse_max.is_some() && operation.reuse_max != self.granted.reuse_max {
+            return Err(Rejection::ToolUnknownBeforeBody);
+        }
+        // The token that went ahead must carry what this operation needs.
+        match (&self.resource.exchange, operation.scopes.is_subset(&self.granted.scopes)) {
+            (_, true) => Ok(operation),
+            (Exchange::PassThrough { .. } | Exchange::Inject(_), false) => Err(Rejection::ScopeMissing),
+            (Exchange::Acquire(_) | Exchange::Withheld, false) => Err(Rejection::HeaderMismatch),
+        }
+    }
+}
