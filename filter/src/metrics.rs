@@ -8,6 +8,7 @@ use crate::host;
 
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
+    /// By their parts, with a zero byte between.
     counters: BTreeMap<String, u32>,
 }
 
@@ -19,14 +20,15 @@ impl Metrics {
 
     /// Counts so many under the name made of `parts`.
     pub(crate) fn count_by(&mut self, parts: &[&str], many: usize) {
-        let name = name(parts);
-        let id = match self.counters.get(&name) {
+        // Parts hold no zero byte: they are configured names, whose letters are known, and words of ours.
+        let parts = parts.join("\0");
+        let id = match self.counters.get(&parts) {
             Some(id) => *id,
             None => {
-                let Ok(id) = host::define_counter(&name) else {
+                let Ok(id) = host::define_counter(&name(&parts)) else {
                     return;
                 };
-                self.counters.insert(name, id);
+                self.counters.insert(parts, id);
                 id
             }
         };
@@ -36,9 +38,9 @@ impl Metrics {
 }
 
 /// Dots separate parts, so a dot within a part becomes an underscore, as does everything a stats sink could misread.
-fn name(parts: &[&str]) -> String {
+fn name(parts: &str) -> String {
     let mut name = "actgate".to_owned();
-    for part in parts {
+    for part in parts.split('\0') {
         name.push('.');
         name.extend(part.chars().map(
             |letter| {

@@ -7,8 +7,9 @@ use crate::worker::Worker;
 
 /// One decision: a log line, a counter, and filter state for access logs and later filters.
 pub(crate) fn decision(worker: &Worker, record: &Record) {
-    host::log(Level::Info, &format!("actgate decision {}", record.to_json()));
-    for (name, value) in record.filter_state() {
+    let written = record.written("actgate decision ");
+    host::log(Level::Info, &written.line);
+    for (name, value) in written.state {
         // Filter state is a courtesy: a host without it changes no decision.
         let _ = host::set_property(name, &value);
     }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
+use crate::words::past_plain;
 
 /// Why bytes are not a document the gateway reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,17 @@ pub fn parse_outline(bytes: &[u8], depth_max: usize, levels: usize) -> Result<Va
 /// The same of a document that is text already, as [`text`] gives it.
 pub(crate) fn parse_outline_text(text: &str, depth_max: usize, levels: usize) -> Result<Value, JsonError> {
     read_text(text, depth_max, Keep::Levels(levels))
+}
+
+/// Writes a string as it stands in JSON, quotes included.
+pub(crate) fn write_text(out: &mut String, text: &str) {
+    if past_plain(text.as_bytes(), 0) == text.len() {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
 }
 
 /// Which members of a document are kept, by name, level by level.

@@ -6,18 +6,19 @@
 
 use core::fmt;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::limits::{PROFILE_BYTES_MAX, PROFILES_MAX};
 
 /// The word of configuration for an entity without a profile.
 pub const UNCLASSIFIED: &str = "unclassified";
 
-/// A non-empty set of entity profiles.
+/// A non-empty set of entity profiles. Copies are shared.
 ///
 /// Invariant: every member is lower case and made of letters, digits, `-`, `_` and `.`;
 /// at most [`PROFILES_MAX`] of them, each at most [`PROFILE_BYTES_MAX`] long.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Profiles(BTreeSet<String>);
+pub struct Profiles(Arc<BTreeSet<String>>);
 
 impl Profiles {
     /// Reads the space-delimited form in which claims carry it.
@@ -51,7 +52,7 @@ impl Profiles {
                 return Err(ProfileError::TooMany);
             }
         }
-        if set.is_empty() { Err(ProfileError::Empty) } else { Ok(Self(set)) }
+        if set.is_empty() { Err(ProfileError::Empty) } else { Ok(Self(Arc::new(set))) }
     }
 
     /// What an entity is that does not say what it is.
@@ -60,13 +61,16 @@ impl Profiles {
     /// so it is accepted only where the configuration lists this very word.
     #[must_use]
     pub fn unclassified() -> Self {
-        Self(BTreeSet::from([UNCLASSIFIED.to_owned()]))
+        Self(Arc::new(BTreeSet::from([UNCLASSIFIED.to_owned()])))
     }
 
     /// Whether `profile` is in the set, in whatever case it is written.
     #[must_use]
     pub fn contains(&self, profile: &str) -> bool {
-        self.0.contains(&profile.to_ascii_lowercase())
+        if profile.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.0.contains(&profile.to_ascii_lowercase());
+        }
+        self.0.contains(profile)
     }
 
     /// Whether every profile of this set is in `accepted`: several values take the most restrictive policy.

@@ -4,23 +4,25 @@
 //! It never holds a token, an assertion, a key, or text that an issuer or a caller could use to smuggle one: identifiers are verified claims or configuration.
 
 mod event;
+mod who;
 
 pub use event::Event;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::who::{Delegation, Said, Who};
 use crate::config::observe::Observing;
+use crate::config::{Resource, ScopeSet};
 use crate::delegation::chain::ActorChain;
-use crate::delegation::policy::{AuthorizedDelegation, Basis};
+use crate::delegation::policy::AuthorizedDelegation;
 use crate::delegation::workload::Workload;
 use crate::exchange::cache::IssuedToken;
 use crate::flow::EndReason;
+use crate::json::write_text;
 use crate::jwt::Claims;
-use crate::limits::ACTORS_MAX;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
 use crate::revocation::Revocation;
@@ -52,41 +54,15 @@ impl Source {
     }
 }
 
-/// One decision about one request, filled in as far as the request came.
+/// One decision about one request, filled in as far as the request came. Of a copy, all that is long is shared.
 #[derive(Debug, Clone)]
 pub struct Record {
-    txn: String,
-    resource: Option<String>,
+    txn: TransactionId,
+    resource: Option<Arc<Resource>>,
     delegation: Delegation,
-    operation: Option<String>,
+    operation: Option<Arc<str>>,
     would_refuse: Vec<Rejection>,
     outcome: Outcome,
-}
-
-/// Who acts for whom, as far as it is known. Copies are shared.
-#[derive(Debug, Clone)]
-enum Delegation {
-    Unknown,
-    /// What a verified token says; read where it is written, which is seldom.
-    Verified(Claims),
-    Authorized(Arc<Map<String, Value>>),
-}
-
-impl Delegation {
-    fn members(&self) -> Cow<'_, Map<String, Value>> {
-        match self {
-            Self::Unknown => Cow::Owned(Map::new()),
-            Self::Verified(claims) => {
-                let mut members = claim_members(claims);
-                // An `act` that is no chain names nobody.
-                if let Some(Ok(chain)) = claims.act().map(|act| ActorChain::parse(act, ACTORS_MAX)) {
-                    members.extend(chain_members(&chain));
-                }
-                Cow::Owned(members)
-            }
-            Self::Authorized(members) => Cow::Borrowed(members),
-        }
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -94,9 +70,8 @@ enum Outcome {
     Undecided,
     Allowed {
         source: Source,
-        scopes: Vec<String>,
-        jti: Option<String>,
-        transaction: Option<String>,
+        issued: Option<Arc<IssuedToken>>,
+        transaction: Option<Arc<IssuedToken>>,
     },
     Refused(Rejection),
     /// Nothing was decided: a public document was told.
@@ -110,7 +85,7 @@ enum Outcome {
 impl Record {
     pub(crate) fn new(txn: &TransactionId) -> Self {
         Self {
-            txn: txn.as_str().to_owned(),
+            txn: txn.clone(),
             resource: None,
             delegation: Delegation::Unknown,
             operation: None,
@@ -122,11 +97,11 @@ impl Record {
     #[cfg(test)]
     pub(crate) fn of_members(txn: &TransactionId, members: &Value) -> Self {
         let members = members.as_object().cloned().unwrap_or_default();
-        Self { delegation: Delegation::Authorized(Arc::new(members)), ..Self::new(txn) }
+        Self { delegation: Delegation::Told(Arc::new(members)), ..Self::new(txn) }
     }
 
-    pub(crate) fn at_resource(&mut self, name: &str) {
-        self.resource = Some(name.to_owned());
+    pub(crate) fn at_resource(&mut self, resource: &Arc<Resource>) {
+        self.resource = Some(Arc::clone(resource));
     }
 
     /// Whom a verified token is for, so that a refusal from here on names somebody.
@@ -136,19 +111,16 @@ impl Record {
 
     /// Which agent is known without a token, so that a refusal from here on names it.
     pub(crate) fn known(&mut self, workload: &Workload) {
-        let (id, mark) = (&workload.agent().id, workload.mark().word());
-        let members = [("subject", id.as_str()), ("agent", id), ("known_by", mark)];
-        let members = members.map(|(name, value)| (name.to_owned(), Value::from(value)));
-        self.delegation = Delegation::Authorized(Arc::new(members.into_iter().collect()));
+        self.delegation = Delegation::known(workload);
     }
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
-        self.delegation = Delegation::Authorized(Arc::new(delegation_members(delegation)));
+        self.delegation = Delegation::authorized(delegation);
         self.would_refuse = delegation.would_refuse().to_vec();
     }
 
     pub(crate) fn operation(&mut self, label: &str) {
-        self.operation = Some(label.to_owned());
+        self.operation = Some(label.into());
     }
 
     pub(crate) fn refused(mut self, rejection: Rejection) -> Self {
@@ -164,16 +136,10 @@ impl Record {
     pub(crate) fn allowed(
         mut self,
         source: Source,
-        issued: Option<&IssuedToken>,
-        transaction: Option<&IssuedToken>,
+        issued: Option<&Arc<IssuedToken>>,
+        transaction: Option<&Arc<IssuedToken>>,
     ) -> Self {
-        let scopes = issued.or(transaction).map(IssuedToken::scopes);
-        self.outcome = Outcome::Allowed {
-            source,
-            scopes: scopes.map_or_else(Vec::new, |scopes| scopes.iter().map(str::to_owned).collect()),
-            jti: issued.and_then(IssuedToken::jti).map(str::to_owned),
-            transaction: transaction.and_then(IssuedToken::jti).map(str::to_owned),
-        };
+        self.outcome = Outcome::Allowed { source, issued: issued.cloned(), transaction: transaction.cloned() };
         self
     }
 
@@ -205,36 +171,35 @@ impl Record {
 
     /// The configured name of the resource, where one matched.
     pub fn resource(&self) -> Option<&str> {
-        self.resource.as_deref()
+        self.resource.as_ref().map(|resource| resource.name.as_str())
     }
 
-    /// What filter state shows under `wasm.actgate.<key>`.
-    pub fn filter_state(&self) -> Vec<(&'static str, String)> {
-        let mut state = vec![
-            ("actgate.txn", self.txn.clone()),
-            ("actgate.code", self.code().to_owned()),
-            ("actgate.decision", self.decision().to_owned()),
+    /// The record as it is written: a line of JSON after `prefix`, and what filter state shows.
+    pub fn written(&self, prefix: &str) -> Written<'_> {
+        let who = self.delegation.who();
+        let state = self.filter_state(&who);
+        Written { line: self.line(prefix, who), state }
+    }
+
+    fn filter_state<'r>(&'r self, who: &Who<'r>) -> Vec<(&'static str, Cow<'r, str>)> {
+        let chain = who.chain.as_ref().map(|chain| chain.join(" "));
+        let would = match &self.outcome {
+            Outcome::Observed { would, .. } => Some(would.map_or("allowed", Rejection::code)),
+            Outcome::Undecided | Outcome::Allowed { .. } | Outcome::Refused(_) | Outcome::Told => None,
+        };
+        let state = [
+            ("actgate.txn", Some(self.txn.as_str())),
+            ("actgate.code", Some(self.code())),
+            ("actgate.decision", Some(self.decision())),
+            ("actgate.resource", self.resource()),
+            ("actgate.would", would),
+            ("actgate.tool", self.operation.as_deref()),
+            ("actgate.subject", who.subject),
+            ("actgate.actor", who.actor),
+            ("actgate.agent", who.agent),
         ];
-        if let Some(resource) = &self.resource {
-            state.push(("actgate.resource", resource.clone()));
-        }
-        if let Outcome::Observed { would, .. } = &self.outcome {
-            state.push(("actgate.would", would.map_or("allowed", Rejection::code).to_owned()));
-        }
-        if let Some(operation) = &self.operation {
-            state.push(("actgate.tool", operation.clone()));
-        }
-        let members = self.delegation.members();
-        for (key, member) in [("actgate.subject", "subject"), ("actgate.actor", "actor"), ("actgate.agent", "agent")] {
-            if let Some(Value::String(text)) = members.get(member) {
-                state.push((key, text.clone()));
-            }
-        }
-        if let Some(Value::Array(chain)) = members.get("chain") {
-            let chain: Vec<&str> = chain.iter().filter_map(Value::as_str).collect();
-            state.push(("actgate.chain", chain.join(" ")));
-        }
-        state
+        let state = state.into_iter().filter_map(|(key, text)| Some((key, Cow::Borrowed(text?))));
+        state.chain(chain.map(|chain| ("actgate.chain", Cow::Owned(chain)))).collect()
     }
 
     fn decision(&self) -> &'static str {
@@ -248,45 +213,37 @@ impl Record {
 
     /// The record as one line of JSON.
     pub fn to_json(&self) -> String {
-        // Texts, numbers and lists of them cannot fail to be written.
-        serde_json::to_string(self).unwrap_or_default()
+        self.line("", self.delegation.who())
     }
-}
 
-impl Serialize for Record {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = serializer.serialize_map(None)?;
-        line.serialize_entry("txn", &self.txn)?;
-        line.serialize_entry("decision", self.decision())?;
-        line.serialize_entry("code", self.code())?;
-        if let Some(resource) = &self.resource {
-            line.serialize_entry("resource", resource)?;
+    fn line(&self, prefix: &str, who: Who<'_>) -> String {
+        let mut line = Line::after(prefix);
+        line.text("txn", self.txn.as_str());
+        line.text("decision", self.decision());
+        line.text("code", self.code());
+        line.text_if_any("resource", self.resource());
+        for (name, said) in who.members() {
+            match said {
+                Said::Text(text) => line.text(name, &text),
+                Said::List(texts) => line.list(name, texts),
+            }
         }
-        for (name, value) in self.delegation.members().iter() {
-            line.serialize_entry(name, value)?;
-        }
-        if let Some(operation) = &self.operation {
-            line.serialize_entry("tool", operation)?;
-        }
+        line.text_if_any("tool", self.operation.as_deref());
         if !self.would_refuse.is_empty() {
-            let codes: Vec<&str> = self.would_refuse.iter().map(|rejection| rejection.code()).collect();
-            line.serialize_entry("would_refuse", &codes)?;
+            line.list("would_refuse", self.would_refuse.iter().map(|rejection| rejection.code()));
         }
         match &self.outcome {
-            Outcome::Allowed { source, scopes, jti, transaction } => {
-                line.serialize_entry("token", source.word())?;
-                line.serialize_entry("scopes", scopes)?;
-                if let Some(transaction) = transaction {
-                    line.serialize_entry("issued_txn", transaction)?;
-                }
-                if let Some(jti) = jti {
-                    line.serialize_entry("issued_jti", jti)?;
-                }
+            Outcome::Allowed { source, issued, transaction } => {
+                line.text("token", source.word());
+                let scopes = issued.as_ref().or(transaction.as_ref()).map(|token| token.scopes());
+                line.list("scopes", scopes.into_iter().flat_map(ScopeSet::iter));
+                line.text_if_any("issued_txn", transaction.as_ref().and_then(|token| token.jti()));
+                line.text_if_any("issued_jti", issued.as_ref().and_then(|token| token.jti()));
             }
-            Outcome::Refused(Rejection::Internal(place)) => line.serialize_entry("place", place)?,
+            Outcome::Refused(Rejection::Internal(place)) => line.text("place", place),
             Outcome::Observed { would, until } => {
-                line.serialize_entry("would", would.map_or("allowed", Rejection::code))?;
-                line.serialize_entry("observed_until", until)?;
+                line.text("would", would.map_or("allowed", Rejection::code));
+                line.text("observed_until", until);
             }
             Outcome::Refused(_) | Outcome::Undecided | Outcome::Told => {}
         }
@@ -294,35 +251,67 @@ impl Serialize for Record {
     }
 }
 
-fn delegation_members(delegation: &AuthorizedDelegation) -> Map<String, Value> {
-    let mut members = claim_members(delegation.claims());
-    members.insert("subject_profile".into(), json!(delegation.subject_profiles().iter().collect::<Vec<_>>().join(" ")));
-    members.insert("agent".into(), json!(delegation.agent().id));
-    members.insert("agent_name".into(), json!(delegation.agent().name));
-    members.extend(delegation.chain().map(chain_members).unwrap_or_default());
-    if let Basis::Workload(mark) = delegation.basis() {
-        // It acts for itself.
-        members.insert("actor".into(), json!(delegation.agent().id));
-        members.insert("known_by".into(), json!(mark.word()));
-    }
-    members
+/// A record as it is written.
+#[derive(Debug)]
+pub struct Written<'r> {
+    /// One line of JSON, after the prefix that was asked for.
+    pub line: String,
+    /// What filter state shows under `wasm.<key>`.
+    pub state: Vec<(&'static str, Cow<'r, str>)>,
 }
 
-fn claim_members(claims: &Claims) -> Map<String, Value> {
-    let mut members = Map::new();
-    for (name, claim) in [("subject", "sub"), ("issuer", "iss"), ("jti", "jti")] {
-        if let Ok(Some(text)) = claims.text(claim) {
-            members.insert(name.into(), json!(text));
+/// An object on one line, written as it is told.
+struct Line {
+    text: String,
+    begun: bool,
+}
+
+impl Line {
+    fn after(prefix: &str) -> Self {
+        // As long as most are.
+        let mut text = String::with_capacity(768);
+        text.push_str(prefix);
+        text.push('{');
+        Self { text, begun: false }
+    }
+
+    /// `name` is a word of ours and needs no escape.
+    fn name(&mut self, name: &'static str) {
+        if core::mem::replace(&mut self.begun, true) {
+            self.text.push(',');
+        }
+        self.text.push('"');
+        self.text.push_str(name);
+        self.text.push_str("\":");
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) {
+        self.name(name);
+        write_text(&mut self.text, text);
+    }
+
+    fn text_if_any(&mut self, name: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
         }
     }
-    members
-}
 
-fn chain_members(chain: &ActorChain) -> Map<String, Value> {
-    let mut members = Map::new();
-    members.insert("actor".into(), json!(chain.current().actor().sub()));
-    members.insert("chain".into(), chain_subjects(chain));
-    members
+    fn list<'t>(&mut self, name: &'static str, texts: impl IntoIterator<Item = &'t str>) {
+        self.name(name);
+        self.text.push('[');
+        for (at, text) in texts.into_iter().enumerate() {
+            if at > 0 {
+                self.text.push(',');
+            }
+            write_text(&mut self.text, text);
+        }
+        self.text.push(']');
+    }
+
+    fn end(mut self) -> String {
+        self.text.push('}');
+        self.text
+    }
 }
 
 fn chain_subjects(chain: &ActorChain) -> Value {
@@ -332,26 +321,24 @@ fn chain_subjects(chain: &ActorChain) -> Value {
 impl Record {
     /// Whether what is withdrawn stands behind this request.
     pub(crate) fn is_concerned_by(&self, revocation: &Revocation) -> bool {
-        let members = self.delegation.members();
-        let is = |member: &str, value: &str| members.get(member).and_then(Value::as_str) == Some(value);
+        let who = self.delegation.who();
         match revocation {
-            Revocation::Subject { issuer, subject } => is("issuer", issuer) && is("subject", subject),
-            Revocation::Token { issuer, jti } => is("issuer", issuer) && is("jti", jti),
+            Revocation::Subject { issuer, subject } => who.issuer == Some(issuer) && who.subject == Some(subject),
+            Revocation::Token { issuer, jti } => who.issuer == Some(issuer) && who.jti == Some(jti),
             Revocation::Agent(id) => {
-                let chain = members.get("chain").and_then(Value::as_array);
-                is("agent", id) || chain.is_some_and(|chain| chain.iter().any(|actor| actor.as_str() == Some(id)))
+                who.agent == Some(id) || who.chain.is_some_and(|chain| chain.contains(&id.as_str()))
             }
         }
     }
 
     /// The event of its end.
     pub(crate) fn ended(&self, reason: EndReason) -> Event {
-        let mut members = self.delegation.members().into_owned();
+        let mut members = self.delegation.who().into_object();
         members.insert("event".into(), json!("stream_ended"));
-        members.insert("txn".into(), json!(self.txn));
+        members.insert("txn".into(), json!(self.txn.as_str()));
         members.insert("reason".into(), json!(reason.word()));
-        members.insert("resource".into(), json!(self.resource));
-        members.insert("tool".into(), json!(self.operation));
+        members.insert("resource".into(), json!(self.resource()));
+        members.insert("tool".into(), json!(self.operation.as_deref()));
         Event::StreamEnded { members, reason }
     }
 }

@@ -4,6 +4,7 @@
 //! Values are bytes; whoever wants text asks for it and gets `None` for anything that is not.
 
 use core::fmt;
+use std::sync::Arc;
 
 use ct_codecs::{Encoder as _, Hex};
 
@@ -92,12 +93,12 @@ pub struct RepeatedHeader;
 
 /// Names one request in every record, reply and upstream call: 128 random bits, 32 lower-case hex digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransactionId(String);
+pub struct TransactionId(Arc<str>);
 
 impl TransactionId {
     /// From 16 freshly drawn bytes.
     pub fn new(random: [u8; 16]) -> Self {
-        Self(hex(&random))
+        Self(hex(&random).into())
     }
 
     /// The 32 digits.

@@ -156,8 +156,15 @@ impl<'b> RpcCall<'b> {
 
 /// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
 pub(crate) fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
-    let alike = object.keys().any(|key| members.iter().any(|member| key != member && alike(key, member)));
-    if alike { Err(Rejection::BodyInvalid) } else { Ok(()) }
+    let is_alike = |key: &String| {
+        // The names that are looked for are ASCII, and so are most that are found.
+        let ascii = key.is_ascii();
+        members.iter().any(|member| {
+            let alike = if ascii { key.eq_ignore_ascii_case(member) } else { alike(key, member) };
+            alike && key != member
+        })
+    };
+    if object.keys().any(is_alike) { Err(Rejection::BodyInvalid) } else { Ok(()) }
 }
 
 /// MCP: "string or integer, never null".

@@ -3,24 +3,59 @@
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
+/// Eight bytes that begin with those of `tail`, which has fewer; the rest are `fill`.
+fn padded(tail: &[u8], fill: u8) -> u64 {
+    tail.iter().rev().fold(u64::from_le_bytes([fill; 8]), |word, byte| (word << 8) | u64::from(*byte))
+}
+
+/// The high bits of those bytes of `word` that are less than `bound`, which is one below 0x80, and maybe of some that stand above such a one.
+const fn below(word: u64, bound: u8) -> u64 {
+    word.wrapping_sub(u64::from_le_bytes([bound; 8])) & !word & HIGH
+}
+
+/// Whether all of `bytes` are visible ASCII or spaces.
+pub(crate) fn visible(bytes: &[u8]) -> bool {
+    let (words, tail) = bytes.as_chunks::<8>();
+    // One more than it makes the high bit of a byte from 0x7f on, or it has that bit.
+    let visible = |word: u64| below(word, b' ') == 0 && (word | word.wrapping_add(ONES)) & HIGH == 0;
+    words.iter().all(|word| visible(u64::from_le_bytes(*word))) && visible(padded(tail, b' '))
+}
+
+/// The first place from `at` on where a JSON string ends or is interrupted: a quote, a backslash or a control character.
+pub(crate) fn past_plain(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let (words, tail) = rest.as_chunks::<8>();
+    let run = words.iter().take_while(|word| is_plain(u64::from_le_bytes(**word))).count().saturating_mul(8);
+    if run.saturating_add(tail.len()) == rest.len() && is_plain(padded(tail, b' ')) {
+        return at.saturating_add(rest.len());
+    }
+    let last = rest.get(run..).unwrap_or_default();
+    let more = last.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(last.len());
+    at.saturating_add(run).saturating_add(more)
+}
+
+/// Whether none of eight bytes is a quote, a backslash or a control character.
+const fn is_plain(word: u64) -> bool {
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+    below(word, b' ') | below(word ^ QUOTES, 1) | below(word ^ BACKSLASHES, 1) == 0
+}
+
 /// Whether the two are the same. Not for secrets that must be compared in constant time.
 pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     let ((ones, one_tail), (others, other_tail)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
     one.len() == other.len()
         && ones.iter().zip(others).all(|(one, other)| u64::from_le_bytes(*one) == u64::from_le_bytes(*other))
-        && one_tail == other_tail
+        && padded(one_tail, 0) == padded(other_tail, 0)
 }
 
 /// Whether `byte` is among `bytes`.
 pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
     let (words, tail) = bytes.as_chunks::<8>();
     let repeated = u64::from_le_bytes([byte; 8]);
-    let without = |word: &[u8; 8]| {
-        // A byte of nothing but zeros is where it stands: only from such a one can a borrow begin.
-        let differing = u64::from_le_bytes(*word) ^ repeated;
-        differing.wrapping_sub(ONES) & !differing & HIGH == 0
-    };
-    !words.iter().all(without) || tail.contains(&byte)
+    // A byte that differs in nothing is where it stands.
+    let without = |word: u64| below(word ^ repeated, 1) == 0;
+    !words.iter().all(|word| without(u64::from_le_bytes(*word))) || !without(padded(tail, !byte))
 }
 
 #[cfg(test)]
@@ -43,6 +78,23 @@ mod tests {
                             *place = other;
                         }
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_byte_is_told_apart_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for length in 1..20 {
+                for at in 0..length {
+                    let mut bytes = vec![b'~'; length];
+                    if let Some(place) = bytes.get_mut(at) {
+                        *place = byte;
+                    }
+                    let special = matches!(byte, b'"' | b'\\' | 0..0x20);
+                    assert_eq!(past_plain(&bytes, 0), if special { at } else { length }, "{byte} at {at} of {length}");
+                    assert_eq!(visible(&bytes), matches!(byte, b' '..=b'~'), "{byte} at {at} of {length}");
                 }
             }
         }

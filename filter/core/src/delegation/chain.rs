@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::limits::ACTOR_ID_BYTES_MAX;
 use crate::profile::Profiles;
 use crate::rejection::Rejection;
+use crate::words;
 
 /// One `act` object as it stands.
 type Link = Map<String, Value>;
@@ -80,8 +81,8 @@ impl Actor {
 /// As every other claim: a line break would let an actor write into access logs.
 fn is_identifier(text: &str) -> bool {
     // Without looking each letter up: identifiers are ASCII for the most part.
-    let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    !text.is_empty() && text.len() <= ACTOR_ID_BYTES_MAX && (visible || !text.chars().any(char::is_control))
+    let visible = || words::visible(text.as_bytes());
+    !text.is_empty() && text.len() <= ACTOR_ID_BYTES_MAX && (visible() || !text.chars().any(char::is_control))
 }
 
 /// Who acts, outermost first. Never empty.

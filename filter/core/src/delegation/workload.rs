@@ -73,7 +73,7 @@ impl Workload {
     }
 
     /// The agent.
-    pub(crate) fn agent(&self) -> &Agent {
+    pub(crate) fn agent(&self) -> &Arc<Agent> {
         &self.agent
     }
 

@@ -85,7 +85,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         observing: None,
     };
     if let Some(resource) = metadata::find(&plugin.config().resources, head) {
-        context.record.at_resource(&resource.name);
+        context.record.at_resource(&resource);
         context.allow = Cow::Borrowed("GET, HEAD");
         return match metadata::document(&resource, head) {
             Ok(document) => context.tell(&document),
@@ -97,7 +97,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         Ok(resource) => resource,
         Err(rejection) => return context.refuse(rejection),
     };
-    context.record.at_resource(&resource.name);
+    context.record.at_resource(&resource);
     context.shape = arrival::refusal_shape(&resource, head);
     context.allow = Cow::Borrowed(arrival::methods_served(&resource));
     context.metadata_url = resource.metadata.as_ref().map(|metadata| Arc::clone(&metadata.url));
@@ -219,6 +219,8 @@ fn named(head: &RequestHead<'_>, chosen: impl Fn(&str, &str) -> bool) -> Vec<Str
     let mut names: Vec<String> = head
         .headers
         .iter()
+        // None of those that begin with a colon is ever chosen: they are what is judged.
+        .filter(|(name, _)| !name.starts_with(b":"))
         .filter_map(|(name, _)| core::str::from_utf8(name).ok())
         .filter(|name| chosen(&read_as(name), name))
         .map(str::to_owned)

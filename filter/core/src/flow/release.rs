@@ -113,7 +113,7 @@ impl Released {
         }
         let Operation { edit, lists, tasks, holder, .. } = operation.clone();
         let record = context.record.clone();
-        let beside = transaction.as_ref().map(|(_, token)| token.as_ref());
+        let beside = transaction.as_ref().map(|(_, token)| token);
         let (mut edits, record) = match (&outgoing, beside) {
             (Outgoing::Issued(_, token, source), _) => {
                 match HeaderEdits::authorize(token, proof.as_ref(), strip, &context.txn) {

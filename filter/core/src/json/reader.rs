@@ -10,6 +10,7 @@ use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::{JsonError, Keep};
+use crate::words::past_plain;
 
 /// Reads one document that is text already.
 pub(super) fn read(text: &str, depth_max: usize, members_max: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
@@ -298,30 +299,6 @@ fn code_unit(bytes: &[u8], at: usize) -> Option<u16> {
         let digit = char::from(*digit).to_digit(16)?;
         number.checked_mul(16)?.checked_add(u16::try_from(digit).ok()?)
     })
-}
-
-/// The first place from `at` on where a string ends or is interrupted: a quote, a backslash or a control character.
-pub(super) fn past_plain(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let (words, _) = rest.as_chunks::<8>();
-    let run = words.iter().take_while(|word| is_plain(u64::from_le_bytes(**word))).count().saturating_mul(8);
-    let tail = rest.get(run..).unwrap_or_default();
-    let more = tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(tail.len());
-    at.saturating_add(run).saturating_add(more)
-}
-
-/// Whether none of eight bytes is a quote, a backslash or a control character; all eight at once.
-const fn is_plain(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const CONTROLS: u64 = 0x2020_2020_2020_2020;
-    const QUOTES: u64 = 0x2222_2222_2222_2222;
-    const BACKSLASHES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
-    // Taking more than it holds from a byte sets its high bit, and may set that of a byte above a hit, but makes no hit where there is none.
-    let control = word.wrapping_sub(CONTROLS);
-    let quote = (word ^ QUOTES).wrapping_sub(ONES);
-    let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);
-    (control | quote | backslash) & !word & HIGH == 0
 }
 
 #[cfg(test)]

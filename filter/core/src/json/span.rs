@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::reader::past_plain;
+use crate::words::past_plain;
 
 /// A member of an object: its name as it is read, and where its value stands.
 #[derive(Debug, Clone, PartialEq)]

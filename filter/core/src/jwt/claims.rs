@@ -14,6 +14,7 @@ use crate::config::scope::{ScopeError, ScopeSet};
 use crate::json;
 use crate::limits::{AUDIENCES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, SCOPES_MAX, TOKEN_JSON_DEPTH_MAX};
 use crate::time::UnixSeconds;
+use crate::words;
 
 /// What can be wrong with a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,8 +214,7 @@ fn checked_text(value: &Value) -> Result<&str, ClaimFault> {
         return Err(ClaimFault::TooLong);
     }
     // Without looking each letter up: claims are ASCII for the most part.
-    let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if !visible && text.chars().any(char::is_control) {
+    if !words::visible(text.as_bytes()) && text.chars().any(char::is_control) {
         return Err(ClaimFault::Character);
     }
     Ok(text)

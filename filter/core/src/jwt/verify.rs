@@ -15,6 +15,7 @@ use crate::jwks::{KeySet, PublicKey};
 use crate::limits::{KEY_TRIES_MAX, TYP_BYTES_MAX};
 use crate::signatures::Signatures;
 use crate::time::{Seconds, UnixSeconds};
+use crate::words;
 
 /// The values of `typ` that a token may have.
 ///
@@ -227,7 +228,7 @@ pub(crate) fn claims_stand(claims: &Claims, rules: &TokenRules<'_>, now: UnixSec
 
 fn check_issuer(claims: &Claims, rules: &TokenRules<'_>) -> Result<(), JwtError> {
     let issuer = claims.issuer()?;
-    if issuer != rules.issuer {
+    if !words::same(issuer.as_bytes(), rules.issuer.as_bytes()) {
         return Err(JwtError::IssuerMismatch);
     }
     Ok(())

@@ -113,16 +113,16 @@ impl Event {
 
     /// Entries of a list that the caller of `record` was not shown.
     pub(crate) fn withheld(record: &Record, count: usize, names: &[String]) -> Self {
-        let resource = record.resource.clone().unwrap_or_default();
+        let resource = record.resource().unwrap_or_default().to_owned();
         let mut members = Map::new();
         members.insert("event".into(), json!("withheld"));
-        members.insert("txn".into(), json!(record.txn));
+        members.insert("txn".into(), json!(record.txn.as_str()));
         members.insert("resource".into(), json!(resource));
-        let who = record.delegation.members();
-        for member in ["subject", "actor", "agent"] {
-            members.extend(who.get(member).map(|value| (member.to_owned(), value.clone())));
+        let who = record.delegation.who();
+        for (member, text) in [("subject", who.subject), ("actor", who.actor), ("agent", who.agent)] {
+            members.extend(text.map(|text| (member.to_owned(), json!(text))));
         }
-        members.insert("method".into(), json!(record.operation));
+        members.insert("method".into(), json!(record.operation.as_deref()));
         members.insert("count".into(), json!(count));
         members.insert("names".into(), json!(names));
         Self::Withheld { members, resource, count }

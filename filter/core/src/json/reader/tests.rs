@@ -8,7 +8,8 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::super::{JsonError, Keep, Wanted};
-use super::{past_plain, read};
+use super::read;
+use crate::words::past_plain;
 
 const DEPTH_MAX: usize = 6;
 const MEMBERS_MAX: usize = 9;
@@ -256,18 +257,6 @@ proptest! {
         let rest = bytes.get(at..).unwrap_or_default();
         let want = at + rest.iter().position(special).unwrap_or(rest.len());
         prop_assert_eq!(past_plain(&bytes, at), want);
-    }
-}
-
-#[test]
-fn each_byte_is_told_apart_wherever_it_stands() {
-    for byte in 0..=u8::MAX {
-        for place in 0..16 {
-            let mut bytes = [b'x'; 16];
-            bytes[place] = byte;
-            let special = matches!(byte, b'"' | b'\\' | 0..0x20);
-            assert_eq!(past_plain(&bytes, 0), if special { place } else { 16 }, "{byte} at {place}");
-        }
     }
 }
 
