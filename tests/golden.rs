@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use actgate_tests::envoy_gateway::module;
 use actgate_tests::fuel::{self, Cost};
+use actgate_tests::memory;
 use wasmparser::{Parser, Payload};
 
 /// The two toolchains that can build the module differ by about three per cent.
@@ -118,4 +119,24 @@ fn the_shipped_bootstraps_never_fail_open() {
         assert!(settings.iter().any(|line| line.starts_with("stream_idle_timeout:")), "{name}");
         assert!(settings.iter().any(|line| line.starts_with("vm_id:")), "{name}");
     }
+}
+
+/// A call that is read whole takes its own length, and at most as much again for what a rule looks at.
+#[test]
+fn a_tool_call_takes_at_most_twice_its_body() {
+    for (what, filling) in &memory::FILLINGS {
+        for bytes in [1 << 20, memory::LARGEST] {
+            let taken = memory::of_call(filling, bytes);
+            println!("{what}, {bytes} bytes: {taken:.2}");
+            assert!(taken <= 2.0, "{what}, {bytes} bytes: {taken:.2} times as much");
+        }
+    }
+}
+
+/// The bound on members bounds what telling their names apart takes.
+#[test]
+fn so_many_short_names_take_little_more() {
+    let taken = memory::of_call(&memory::SHORT_NAMES, 1 << 20);
+    println!("{taken:.2}");
+    assert!(taken <= 2.75, "{taken:.2} times as much");
 }

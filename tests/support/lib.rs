@@ -11,6 +11,7 @@ pub mod envoy_gateway;
 pub mod fuel;
 pub mod gateway;
 pub mod harness_gateway;
+pub mod memory;
 pub mod peer;
 pub mod proof;
 pub mod pushed;

@@ -1,9 +1,10 @@
-//! The module itself: how large, and how much later an Envoy is ready that loads it.
+//! The module itself: how large, how much later an Envoy is ready that loads it, and what a body takes of its memory.
 
 use std::time::Instant;
 
 use actgate::dev::world::{Ports, World};
 use actgate_tests::harness_gateway::HarnessGateway;
+use actgate_tests::memory;
 use envoy_harness::profile;
 
 use super::Bench;
@@ -12,7 +13,7 @@ use crate::report::{Spread, Target};
 /// 2026-11-24T00:00:00Z.
 const START: u64 = 1_795_478_400;
 
-/// Measures `module_kib`, `configure_ms` and `start_ms_beyond_noop`.
+/// Measures `module_kib`, `configure_ms`, `start_ms_beyond_noop` and `body_memory_*`.
 pub(crate) fn run(bench: &mut Bench) {
     let size = std::fs::metadata(&bench.module).expect("the module").len();
     bench.report.add("module_kib", Spread::single(size as f64 / 1024.0), Target::AtMost(1024.0));
@@ -30,6 +31,11 @@ pub(crate) fn run(bench: &mut Bench) {
     bench.report.add("configure_ms", configure(bench.rounds), Target::AtMost(50.0));
     // Compiling, starting and configuring three VMs, beyond what three of the smallest take.
     bench.report.add("start_ms_beyond_noop", Spread::of(&more), Target::Golden);
+    // What the arguments are tells the rounds apart: the worst of them counts.
+    for (key, bytes) in [("body_memory_1m", 1 << 20), ("body_memory_max", memory::LARGEST)] {
+        let taken: Vec<f64> = memory::FILLINGS.iter().map(|(_, filling)| memory::of_call(filling, bytes)).collect();
+        bench.report.add(key, Spread::single(Spread::of(&taken).most), Target::AtMost(2.0));
+    }
 }
 
 /// Milliseconds to make one VM and to configure the deployed document in it, in wasmtime, where the module is compiled already.

@@ -1,0 +1,160 @@
+//! What a tool call takes of a VM's linear memory beyond what the VM has, in the shipped module in the emulated Envoy.
+//!
+//! The memory of a VM never shrinks, so that what it has after a call is the most it had in the middle of it.
+//! Absent: what the host holds of the same body.
+
+use std::time::Duration;
+
+use actgate::dev::world::{Ports, World};
+use actgate_core::limits::{BODY_BYTES_MAX, JSON_MEMBERS_MAX};
+use envoy_harness::{Profile, profile};
+use serde_json::json;
+
+use crate::answer::UpstreamAnswer;
+use crate::case;
+use crate::gateway::{Gateway, Observation, Request};
+use crate::harness_gateway::HarnessGateway;
+use crate::run;
+
+/// 2026-11-24T00:00:00Z, as for the vectors.
+const NOW: u64 = 1_795_478_400;
+
+/// Long enough for the worker to have its keys.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// The tool that the vectors call; it has a rule on one argument here.
+const TOOL: &str = "query_knowledge_base";
+
+/// The largest call that any configuration lets in.
+pub const LARGEST: usize = BODY_BYTES_MAX;
+
+/// What fills a call up to its size.
+pub const FILLINGS: [(&str, Filling); 6] = [
+    ("a text", Filling { argument: "other", open: "\"", piece: |_| "x".to_owned(), close: "\"" }),
+    ("a text of escapes", Filling { argument: "other", open: "\"", piece: |_| "\\n".to_owned(), close: "\"" }),
+    (
+        "a text that a rule looks at",
+        Filling { argument: "query", open: "\"", piece: |_| "\\n".to_owned(), close: "\"" },
+    ),
+    ("numbers", Filling { argument: "other", open: "[0", piece: |_| ",0".to_owned(), close: "]" }),
+    ("empty objects", Filling { argument: "other", open: "[0", piece: |_| ",{}".to_owned(), close: "]" }),
+    (
+        "long names",
+        Filling { argument: "other", open: "{\"\":0", piece: |at| format!(",\"a{at:0255}\":0"), close: "}" },
+    ),
+];
+
+/// As many names as one document may have, as short as they can be: what tells two of them apart takes more than they do.
+pub const SHORT_NAMES: Filling = Filling {
+    argument: "other",
+    open: "{\"\":0",
+    piece: |at| if at < NAMES { format!(",\"{at:05}\":0") } else { " ".to_owned() },
+    close: "}",
+};
+
+/// All but a few of the members that a document may have.
+const NAMES: usize = JSON_MEMBERS_MAX - 16;
+
+/// A value of one argument: pieces by their number, between an opening and a closing.
+#[derive(Debug, Clone, Copy)]
+pub struct Filling {
+    argument: &'static str,
+    open: &'static str,
+    piece: fn(usize) -> String,
+    close: &'static str,
+}
+
+impl Filling {
+    /// A call of exactly so many bytes.
+    fn call(&self, bytes: usize) -> Vec<u8> {
+        let head = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{TOOL}","arguments":{{"{}":{}"#,
+            self.argument, self.open
+        );
+        let tail = format!("{}}}}}}}", self.close);
+        let mut call = head;
+        for piece in (0..).map(self.piece) {
+            if call.len() + piece.len() + tail.len() > bytes {
+                break;
+            }
+            call.push_str(&piece);
+        }
+        call.push_str(&tail);
+        // What is left is less than a piece.
+        call.push_str(&" ".repeat(bytes - call.len()));
+        call.into_bytes()
+    }
+}
+
+/// Bytes of memory for each byte of the body, for a call of `bytes`.
+///
+/// # Panics
+/// The call is refused.
+pub fn of_call(filling: &Filling, bytes: usize) -> f64 {
+    let world = World::repeatable(Ports::default());
+    let cases = case::all();
+    let case = cases.iter().find(|case| case.id == "cache-reuses").expect("the vector of a hot request");
+    let mut document = run::configuration(&world, case, &world.filter_config(Default::default()));
+    for resource in document["resources"].as_array_mut().expect("resources") {
+        resource["max_body"] = json!("16MiB");
+        if let Some(tool) = resource.pointer_mut(&format!("/mcp/tools/{TOOL}")) {
+            tool["arguments"] = json!({ "/query": { "max_length": 1 << 24, "required": false } });
+        }
+    }
+    let host = Profile { buffer_limit: 64 << 20, ..profile::V1_40 };
+    let mut inner = HarnessGateway::start(&world, &document, host, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
+    inner.envoy.advance(WARM_UP);
+    let mut weighed = Weighed { inner, sent: 0, body: filling.call(bytes), grown: 0 };
+    run::run(&world, case, &mut weighed).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(weighed.sent, 2, "the large call was sent");
+    weighed.grown as f64 / bytes as f64
+}
+
+/// Sends the large body in place of that of the second request, and weighs what it took.
+struct Weighed {
+    inner: HarnessGateway,
+    sent: usize,
+    body: Vec<u8>,
+    grown: usize,
+}
+
+impl Gateway for Weighed {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.now()
+    }
+
+    fn advance(&mut self, seconds: u64) -> bool {
+        self.inner.advance(seconds)
+    }
+
+    fn order(&mut self, issuer: &str, word: &str) {
+        self.inner.order(issuer, word);
+    }
+
+    fn behave(&mut self) {
+        self.inner.behave();
+    }
+
+    fn upstream_answers(&mut self, status: u16) {
+        self.inner.upstream_answers(status);
+    }
+
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        self.inner.upstream_says(answer);
+    }
+
+    fn send(&mut self, request: &Request) -> Observation {
+        self.sent += 1;
+        if self.sent == 1 {
+            return self.inner.send(request);
+        }
+        let before = self.inner.envoy.memory_bytes(0);
+        let observation = self.inner.send(&Request { body: Some(std::mem::take(&mut self.body)), ..request.clone() });
+        self.grown = self.inner.envoy.memory_bytes(0) - before;
+        observation
+    }
+}
