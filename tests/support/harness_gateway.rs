@@ -70,11 +70,12 @@ impl HarnessGateway {
                 plugin = plugin.allow_capability(name);
             }
         }
+        let buffer_limit = profile.buffer_limit.max(2 * 1024 * 1024);
         let mut builder = Envoy::builder(profile)
             .plugin(plugin)
             .workers(workers)
             .clock(now.saturating_mul(NANOS))
-            .buffer_limit(2 * 1024 * 1024)
+            .buffer_limit(buffer_limit)
             .log_level(Level::Trace);
         for cluster in ["idp", "ras-knowledge", "ras-auroradb"] {
             builder = builder.cluster(cluster);

@@ -29,13 +29,17 @@ const TOOL: &str = "query_knowledge_base";
 pub const LARGEST: usize = BODY_BYTES_MAX;
 
 /// What fills a call up to its size.
-pub const FILLINGS: [(&str, Filling); 6] = [
+pub const TEXTS: [(&str, Filling); 3] = [
     ("a text", Filling { argument: "other", open: "\"", piece: |_| "x".to_owned(), close: "\"" }),
     ("a text of escapes", Filling { argument: "other", open: "\"", piece: |_| "\\n".to_owned(), close: "\"" }),
     (
         "a text that a rule looks at",
         Filling { argument: "query", open: "\"", piece: |_| "\\n".to_owned(), close: "\"" },
     ),
+];
+
+/// The same of many small values. The largest call of them takes more instructions than the emulated host lets one call have.
+pub const MANY: [(&str, Filling); 3] = [
     ("numbers", Filling { argument: "other", open: "[0", piece: |_| ",0".to_owned(), close: "]" }),
     ("empty objects", Filling { argument: "other", open: "[0", piece: |_| ",{}".to_owned(), close: "]" }),
     (

@@ -25,17 +25,17 @@ pub(crate) fn visible(bytes: &[u8]) -> bool {
 pub(crate) fn past_plain(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let (words, tail) = rest.as_chunks::<8>();
-    let run = words.iter().take_while(|word| is_plain(u64::from_le_bytes(**word))).count().saturating_mul(8);
-    if run.saturating_add(tail.len()) == rest.len() && is_plain(padded(tail, b' ')) {
-        return at.saturating_add(rest.len());
-    }
-    let last = rest.get(run..).unwrap_or_default();
-    let more = last.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(last.len());
-    at.saturating_add(run).saturating_add(more)
+    let plain = words.iter().take_while(|word| interrupts(u64::from_le_bytes(**word)) == 0).count();
+    let next = words.get(plain).map_or_else(|| padded(tail, b' '), |word| u64::from_le_bytes(*word));
+    let more = match interrupts(next) {
+        0 => tail.len(),
+        interrupts => first(interrupts),
+    };
+    at.saturating_add(plain.saturating_mul(8)).saturating_add(more)
 }
 
-/// Whether none of eight bytes is a quote, a backslash or a control character.
-const fn is_plain(word: u64) -> bool {
+/// The high bits of the quotes, backslashes and control characters among eight bytes, and maybe of others that stand above one of those.
+const fn interrupts(word: u64) -> u64 {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
     const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
     const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
@@ -43,7 +43,12 @@ const fn is_plain(word: u64) -> bool {
     let control = word.wrapping_sub(SPACES);
     let quote = (word ^ QUOTES).wrapping_sub(ONES);
     let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);
-    (control | quote | backslash) & !word & HIGH == 0
+    (control | quote | backslash) & !word & HIGH
+}
+
+/// The number of the first byte whose high bit is there.
+fn first(high: u64) -> usize {
+    usize::try_from(high.trailing_zeros() >> 3).unwrap_or(0)
 }
 
 /// Whether the two are the same. Not for secrets that must be compared in constant time.
@@ -99,6 +104,7 @@ mod tests {
                     }
                     let special = matches!(byte, b'"' | b'\\' | 0..0x20);
                     assert_eq!(past_plain(&bytes, 0), if special { at } else { length }, "{byte} at {at} of {length}");
+                    assert_eq!(past_plain(&bytes, at), if special { at } else { length }, "{byte} at {at} of {length}");
                     assert_eq!(visible(&bytes), matches!(byte, b' '..=b'~'), "{byte} at {at} of {length}");
                 }
             }

@@ -176,7 +176,6 @@ impl<'t> Reader<'t> {
         let start = self.at;
         let mut escapes = false;
         loop {
-            self.at = past_plain(bytes, self.at);
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -185,7 +184,8 @@ impl<'t> Reader<'t> {
                     self.at = self.at.saturating_add(length);
                 }
                 // RFC 8259 §7: control characters "MUST be escaped".
-                Some(_) | None => return Err(JsonError::Syntax),
+                Some(0..b' ') | None => return Err(JsonError::Syntax),
+                Some(_) => self.at = past_plain(bytes, self.at),
             }
         }
         let raw = self.text.get(start..self.at).ok_or(JsonError::Syntax)?;
@@ -250,21 +250,28 @@ impl<'t> Quoted<'t> {
         }
         // No escape is shorter than what it stands for.
         let mut text = String::with_capacity(self.raw.len());
-        let mut rest = self.raw;
-        while let Some(plain) = rest.find('\\') {
-            text.push_str(rest.get(..plain).unwrap_or_default());
-            let Some((letter, length)) = escape(rest.as_bytes(), plain) else { break };
-            text.push(letter);
-            rest = rest.get(plain.saturating_add(length)..).unwrap_or_default();
+        let bytes = self.raw.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            if let Some((letter, length)) = escape(bytes, at) {
+                text.push(letter);
+                at = at.saturating_add(length);
+            } else {
+                let plain = past_plain(bytes, at.saturating_add(1));
+                text.push_str(self.raw.get(at..plain).unwrap_or_default());
+                at = plain;
+            }
         }
-        text.push_str(rest);
         Cow::Owned(text)
     }
 }
 
-/// The character that the escape at `at` stands for, and how many bytes it takes; `None` for one that stands for none.
+/// The character that the escape at `at` stands for, and how many bytes it takes; `None` for none, and for one that stands for none.
 fn escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
-    let letter = match bytes.get(at.saturating_add(1))? {
+    let (b'\\', letter) = (bytes.get(at)?, bytes.get(at.saturating_add(1))?) else {
+        return None;
+    };
+    let letter = match letter {
         b'"' => '"',
         b'\\' => '\\',
         b'/' => '/',

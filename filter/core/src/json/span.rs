@@ -32,9 +32,8 @@ pub(crate) fn member(text: &str, at: Range<usize>, name: &str) -> Option<Range<u
 
 /// Where the value of the whole document stands.
 pub(crate) fn whole(text: &str) -> Range<usize> {
-    let cursor = Cursor { bytes: text.as_bytes() };
-    let start = cursor.past_space(0);
-    start..cursor.past_value(start)
+    let start = Cursor { bytes: text.as_bytes() }.past_space(0);
+    start..text.trim_end_matches([' ', '\t', '\n', '\r']).len().max(start)
 }
 
 #[derive(Debug)]
@@ -138,10 +137,11 @@ impl Cursor<'_> {
     fn past_string(self, at: usize) -> usize {
         let mut at = at.saturating_add(1);
         loop {
-            at = past_plain(self.bytes, at);
             match self.bytes.get(at) {
                 Some(b'\\') => at = at.saturating_add(2),
-                Some(_) => return at.saturating_add(1),
+                Some(b'"') => return at.saturating_add(1),
+                // Whatever the text is, this moves on.
+                Some(_) => at = past_plain(self.bytes, at.saturating_add(1)),
                 None => return self.bytes.len(),
             }
         }
@@ -164,8 +164,10 @@ impl Cursor<'_> {
                     depth = depth.saturating_sub(1);
                     at.saturating_add(1)
                 }
-                Some(_) if depth == 0 => return self.past(at, |byte| !is_space(byte) && !b",:]}".contains(&byte)),
-                Some(_) => self.past(at, |byte| !b"\"{}[]".contains(&byte)),
+                Some(_) if depth == 0 => {
+                    return self.past(at, |byte| !is_space(byte) && !matches!(byte, b',' | b':' | b']' | b'}'));
+                }
+                Some(_) => self.past(at, |byte| !matches!(byte, b'"' | b'{' | b'}' | b'[' | b']')),
             };
             if depth == 0 {
                 return at;

@@ -31,9 +31,9 @@ pub(crate) fn run(bench: &mut Bench) {
     bench.report.add("configure_ms", configure(bench.rounds), Target::AtMost(50.0));
     // Compiling, starting and configuring three VMs, beyond what three of the smallest take.
     bench.report.add("start_ms_beyond_noop", Spread::of(&more), Target::Golden);
-    // What the arguments are tells the rounds apart: the worst of them counts.
+    // The worst of what the arguments may be.
     for (key, bytes) in [("body_memory_1m", 1 << 20), ("body_memory_max", memory::LARGEST)] {
-        let taken: Vec<f64> = memory::FILLINGS.iter().map(|(_, filling)| memory::of_call(filling, bytes)).collect();
+        let taken: Vec<f64> = memory::TEXTS.iter().map(|(_, filling)| memory::of_call(filling, bytes)).collect();
         bench.report.add(key, Spread::single(Spread::of(&taken).most), Target::AtMost(2.0));
     }
 }
