@@ -2,7 +2,7 @@
 //!
 //! Inward, every place of a request that names a task or a context holds a bound id of this very holder, and goes on as the agent's own id.
 //! The places are known because all others are refused: members and parameters that no version of the protocol has there, methods that list
-//! tasks, report on them to elsewhere, or are not the protocol's (a configuration with both does not load).
+//! tasks, report on them to elsewhere, or are not the protocol's (a configuration with both does not load). `Last-Event-ID` does not go on.
 //!
 //! Outward, an id is bound only where nobody else can be its holder. An agent that does not check whose a task is says what its request leads it to;
 //! so what a caller could name decides what an answer may give out:

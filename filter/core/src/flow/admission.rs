@@ -15,7 +15,7 @@ use crate::record::{Record, Source};
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
-use crate::session::SESSION_ID;
+use crate::session::{LAST_EVENT_ID, SESSION_ID};
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
 use crate::time::UnixSeconds;
 use crate::{mcp, metadata, routing};
@@ -191,9 +191,15 @@ fn stripped(config: &Config, resource: &Resource, arrival: &Arrival, head: &Requ
             || Some(read_as) == config.api_key_header.as_deref()
             || (resource.strip_cookies && read_as == "cookie")
             || arrival.strips(read_as)
+            || (read_as == LAST_EVENT_ID && binds_tasks(resource))
             || matches!(&resource.exchange, Exchange::Inject(injection) if injection.header() == read_as)
             || (read_as != name && (DECIDING.contains(&read_as) || read_as.starts_with(mcp::PARAMETER)))
     })
+}
+
+/// Where tasks are bound, a stream is taken up again by its task: an event's identifier may be of another's.
+fn binds_tasks(resource: &Resource) -> bool {
+    matches!(&resource.protocol, Protocol::A2a(policy) if policy.tasks.is_some())
 }
 
 /// CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
