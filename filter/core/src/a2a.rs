@@ -2,7 +2,7 @@
 //!
 //! `message/send`, `SendMessage`, `POST /message:send` and `POST /v1/message:send` are one action with one rule.
 //! JSON-RPC is spoken at the prefix of the resource, HTTP+JSON beneath it; no other path means anything.
-//! Absent: which skill is asked for, which the protocol does not say. Whose a task is, is known only where the resource binds tasks ([`tasks`]).
+//! Absent: which skill is asked for, which the protocol does not say. Whose a task is, is known only where the resource binds tasks (`tasks`).
 
 pub mod push;
 pub(crate) mod tasks;

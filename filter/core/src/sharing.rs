@@ -1,4 +1,4 @@
-//! What the workers of one proxy share: exchanged tokens, key sets, who is getting one just now, and which DPoP proofs were used ([`proofs`]).
+//! What the workers of one proxy share: exchanged tokens, key sets, who is getting one just now, and which DPoP proofs were used (`proofs`).
 //!
 //! Other plugins may read and write the same data, and nothing in it ever disappears. So:
 //! - There is a fixed number of slots, made at load, whatever the traffic; what falls into a taken one replaces it.
