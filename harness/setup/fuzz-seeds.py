@@ -57,7 +57,8 @@ def seed_answer(name, answer):
     if pieces:
         events = "event-stream" in (answer.get("content_type") or "")
         body = "".join(pieces).replace("query_knowledge_base", "query").encode()
-        write("list_answers", name, bytes([2 * len(pieces[0]) % 256 + events]) + body)
+        for target in ("list_answers", "task_answers"):
+            write(target, name, bytes([2 * len(pieces[0]) % 256 + events]) + body)
 
 
 def seed_step(name, step):

@@ -13,7 +13,7 @@ seconds=${1:-60}
 shift || true
 targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] ||
-    targets=(jwt jwks token_response configuration json_rpc mcp_headers list_answers metadata operations)
+    targets=(jwt jwks token_response configuration json_rpc mcp_headers list_answers task_answers metadata operations)
 
 fuzz=$("$root/harness/setup/cargo-tool.sh" cargo-fuzz 0.13.2)
 export RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target/fuzz/build}

@@ -42,12 +42,12 @@ fn answered(events: bool, body: &[u8], size: usize) -> Vec<u8> {
     exchange(&mut gateway);
     assert!(gateway.forwarded == 1 && gateway.refused.is_empty(), "{:?}", gateway.refused);
     let content_type: &[u8] = if events { b"text/event-stream" } else { b"application/json" };
-    gateway.list_answer(1, content_type, body, size)
+    gateway.answer_in_pieces(1, content_type, body, size)
 }
 
 impl Gateway {
-    /// The upstream answers `id` with a list; its body comes in pieces of `size` bytes.
-    fn list_answer(&mut self, id: u32, content_type: &[u8], body: &[u8], size: usize) -> Vec<u8> {
+    /// The upstream answers `id` with what is read here; its body comes in pieces of `size` bytes.
+    pub(crate) fn answer_in_pieces(&mut self, id: u32, content_type: &[u8], body: &[u8], size: usize) -> Vec<u8> {
         let mut plan = self.awaited_answer(id).expect("a request that was let through");
         let headers: &[(&[u8], &[u8])] = &[(b"content-type", content_type)];
         let head = ResponseHead { status: Some(200), headers, end_of_stream: body.is_empty() };
@@ -60,7 +60,7 @@ impl Gateway {
             Reading::Whole { .. } => vec![body],
             Reading::Pieces => body.chunks(size).collect(),
             Reading::Not if body.is_empty() => Vec::new(),
-            Reading::Not => panic!("a list goes unread"),
+            Reading::Not => panic!("it goes unread"),
         };
         let mut out = Vec::new();
         for piece in pieces {

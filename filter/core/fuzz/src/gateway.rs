@@ -261,6 +261,11 @@ impl Gateway {
         }
     }
 
+    /// True where it was let through and is not answered yet.
+    pub(crate) fn is_awaited(&self, id: u32) -> bool {
+        self.streams.get(&id).is_some_and(|stream| matches!(stream.waiting, Some(Waiting::Response(_))))
+    }
+
     /// Takes a stream that was let through, with what becomes of the answer to it.
     pub(crate) fn awaited_answer(&mut self, id: u32) -> Option<Box<ResponsePlan>> {
         match self.streams.remove(&id)?.waiting? {

@@ -11,4 +11,5 @@ pub mod metadata;
 pub mod operations;
 pub mod parsers;
 pub mod targets;
+pub mod tasks;
 pub mod world;

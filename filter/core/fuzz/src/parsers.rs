@@ -175,8 +175,8 @@ fn inbound() -> String {
     world::token(KNOWLEDGE, "at+jwt", &world::inbound_claims(1, START, 1), Signer::Own)
 }
 
-/// A sound request on its own; the stream that it opens is 1.
-pub(crate) fn sound_request(gateway: &mut Gateway, path: &str, more: &[(&[u8], &[u8])], intent: Intent) {
+/// A sound request, and the stream that it opens: the first is 1.
+pub(crate) fn sound_request(gateway: &mut Gateway, path: &str, more: &[(&[u8], &[u8])], intent: Intent) -> u32 {
     let credential = format!("Bearer {}", inbound());
     let mut headers: Vec<(&[u8], &[u8])> = vec![
         (b":method", b"POST"),
@@ -187,7 +187,7 @@ pub(crate) fn sound_request(gateway: &mut Gateway, path: &str, more: &[(&[u8], &
     ];
     headers.extend_from_slice(more);
     let peer = if intent.resource.is_some() { PEER } else { world::CALLING_PEER };
-    gateway.request(&headers, Some(peer), false, intent);
+    gateway.request(&headers, Some(peer), false, intent)
 }
 
 fn waiting_for_exchange(opaque: bool) -> Gateway {

@@ -204,6 +204,16 @@ pub fn document(options: Options) -> Value {
                 "a2a": { "methods": { "message/send": {}, "tasks/get": { "demands": ["human"] } } },
                 "max_body": "1KiB",
             },
+            {
+                "name": "tasks", "match": { "hosts": ["gateway.example"], "path_prefix": "/tasks" },
+                "accept": accept("current_actor"),
+                "exchange": { "pass_through": { "audience": AUDIENCE } },
+                "a2a": {
+                    "methods": { "message/send": {}, "tasks/get": {} },
+                    "task_secret": { "insecure_inline": "0123456789abcdef0123456789abcdef" },
+                },
+                "max_body": "8KiB",
+            },
         ],
     })
 }

@@ -32,6 +32,8 @@ mod parsers;
 mod reference;
 #[path = "../../fuzz/src/targets.rs"]
 mod targets;
+#[path = "../../fuzz/src/tasks.rs"]
+mod tasks;
 #[path = "../../fuzz/src/world.rs"]
 mod world;
 
