@@ -96,6 +96,33 @@ fn is_the_shipped_one(filter: &Value, cluster: &str) {
     assert_eq!(filter, ours);
 }
 
+fn configured(filter: &Value) -> Value {
+    let text = configuration(&mut filter.clone()).take();
+    serde_json::from_str(text.as_str().expect("a text")).expect("JSON")
+}
+
+/// Asserts that the lock behind the filter takes what the filter gets for its first resource.
+fn opens_for(document: &Value, issuer: &Value, audiences: &Value, keys: &Value) {
+    let asked = &document["resources"][0]["exchange"]["id_jag"];
+    let server = &document["authorization_servers"][asked["resource_server"].as_str().expect("a name")];
+    assert_eq!((issuer, keys), (&server["issuer"], &server["jwks"]["uri"]));
+    assert_eq!(audiences, &json!([asked["resource"]]));
+}
+
+/// Asserts that every setting that Envoy Gateway adds to the connection manager is the bootstrap's.
+fn settings_agree(policy: &Value, manager: &Value) {
+    let patches = policy["spec"]["jsonPatches"].as_array().expect("patches").iter().map(|patch| &patch["operation"]);
+    let settings =
+        patches.filter(|patch| patch["jsonPath"].as_str().is_some_and(|path| path.contains("connection_manager")));
+    let mut count = 0;
+    for setting in settings.filter(|setting| setting["path"] != "http_filters/0") {
+        let path = setting["path"].as_str().expect("a path");
+        assert_eq!(Some(&setting["value"]), manager.pointer(&format!("/{path}")), "{path}");
+        count += 1;
+    }
+    assert!(count > 5, "{count}");
+}
+
 /// Asserts that every member of `part` stands in `whole` with the same value.
 fn agrees(part: &Value, whole: &Value) {
     for (name, value) in part.as_object().expect("an object") {
@@ -113,6 +140,11 @@ fn what_istio_inserts_is_what_the_bootstrap_has() {
     let (host, port) = (entry["spec"]["hosts"][0].as_str().expect("a host"), &entry["spec"]["ports"][0]["number"]);
     let cluster = format!("outbound|{port}||{host}");
     is_the_shipped_one(&filter, &cluster);
+    let lock = &resource(&documents, "RequestAuthentication")["spec"]["jwtRules"][0];
+    opens_for(&configured(&filter), &lock["issuer"], &lock["audiences"], &lock["jwksUri"]);
+    let rule = &resource(&documents, "AuthorizationPolicy")["spec"]["rules"][0];
+    let issuer = lock["issuer"].as_str().expect("a text");
+    assert_eq!(rule["from"], json!([{ "source": { "requestPrincipals": [format!("{issuer}/*")] } }]));
     let (bootstrap, _) = shipped();
     let at = |pointer: &str| bootstrap.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"));
     agrees(&patch(&patches, "NETWORK_FILTER")["typed_config"], at(MANAGER));
@@ -138,6 +170,10 @@ fn what_envoy_gateway_adds_is_what_the_bootstrap_has() {
     for member in ["disable_stateless_session_resumption", "disable_stateful_session_resumption"] {
         assert_eq!(added(&policy, member), tls[member], "{member}");
     }
+    settings_agree(&policy, bootstrap.pointer(MANAGER).expect("a connection manager"));
+    let exchanged = configured(&filter);
+    let lock = &resource(&documents, "SecurityPolicy")["spec"]["jwt"]["providers"][0];
+    opens_for(&exchanged, &lock["issuer"], &lock["audiences"], &lock["remoteJWKS"]["uri"]);
     let mut idp = added(&policy, "");
     let mut ours = bootstrap.pointer("/static_resources/clusters/0").expect("a cluster").clone();
     for member in ["load_assignment", "transport_socket"] {

@@ -439,10 +439,10 @@ pub const SHARED_KEY_SLOTS: u32 = 64;
 /// Slots for used DPoP proofs in shared data: so many that two workers hardly ever write to one at once.
 pub const SHARED_PROOF_SLOTS: u32 = 1024;
 
-/// Most used proofs in one slot: twice what one worker remembers in all of them, or 4 KiB in each.
-pub const SHARED_PROOFS_PER_SLOT_MAX: usize = 128;
+/// Most used proofs in one slot: four times what one worker remembers in all of them, or 8 KiB in each.
+pub const SHARED_PROOFS_PER_SLOT_MAX: usize = 256;
 
-/// Most of them of one agent: four workers' [`DPOP_PROOFS_PER_AGENT_MAX`] in all slots, and half of each is left to others.
+/// Most of them of one agent: four workers' [`DPOP_PROOFS_PER_AGENT_MAX`] in all slots, and three quarters of each are left to others.
 pub const SHARED_PROOFS_PER_AGENT_MAX: usize = 64;
 
 /// Longest exchanged token in bytes that is shared, which bounds what all slots of the proxy take to 16 MiB.
@@ -481,6 +481,6 @@ const _: () = {
     assert!(BREAKER_FAILURES > EXCHANGE_ATTEMPTS_MAX * 2);
     assert!(BREAKER_TRIAL_SECONDS < FLIGHT_SECONDS_MAX);
     assert!(SHARED_LEASE_SECONDS < FLIGHT_SECONDS_MAX);
-    assert!(SHARED_PROOFS_PER_AGENT_MAX < SHARED_PROOFS_PER_SLOT_MAX);
+    assert!(SHARED_PROOFS_PER_AGENT_MAX * 4 <= SHARED_PROOFS_PER_SLOT_MAX);
     assert!(BAD_SIGNATURES_BURST < STRANGERS_BAD_SIGNATURES_BURST);
 };

@@ -1,8 +1,9 @@
 //! DPoP proofs that any worker has seen used (RFC 9449 §11.1).
 //!
 //! A proof is noted in the slot of its digest before the request that it came with goes on; of two workers that note one at once,
-//! the second sees the first. It stays until its `iat` alone would refuse it, under whatever configuration.
-//! A full slot refuses, as a full memory of the worker does, and one agent fills half of one at most.
+//! the second sees the first. It stays until its `iat` alone would refuse it where it was used, under a changed configuration too; one with a longer `max_age`
+//! may take it again once it is forgotten.
+//! A full slot refuses, as a full memory of the worker does, and one agent fills a quarter of one at most.
 //! A slot that is gone or does not open knows nothing: then each worker's own memory is all there is.
 
 use crate::digest::sha256;
@@ -171,16 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_slot_refuses_and_one_agent_leaves_half_of_it() {
+    fn a_full_slot_refuses_and_one_agent_leaves_most_of_it() {
         let mine = full_of(1, SHARED_PROOFS_PER_AGENT_MAX);
         assert!(add(full_of(1, SHARED_PROOFS_PER_AGENT_MAX - 1), used(1, 9999, 1000), NOW).is_ok());
         assert_eq!(add(mine.clone(), used(1, 9999, 1000), NOW), Err(Rejection::Overloaded));
         assert!(add(mine.clone(), used(2, 9999, 1000), NOW).is_ok());
-        let others =
-            (0..SHARED_PROOFS_PER_SLOT_MAX - SHARED_PROOFS_PER_AGENT_MAX).map(|number| used(2, 1000 + number, 1000));
+        let others = (0..SHARED_PROOFS_PER_SLOT_MAX - SHARED_PROOFS_PER_AGENT_MAX)
+            .map(|number| used(if number % 2 == 0 { 2 } else { 3 }, 1000 + number, 1000));
         let full: Vec<Used> = mine.into_iter().chain(others).collect();
-        assert_eq!(add(full.clone(), used(3, 9999, 1000), NOW), Err(Rejection::Overloaded));
-        assert!(add(full, used(3, 9999, 1001), UnixSeconds::new(1001)).is_ok(), "what ended makes room");
+        assert_eq!(add(full.clone(), used(4, 9999, 1000), NOW), Err(Rejection::Overloaded));
+        assert!(add(full, used(4, 9999, 1001), UnixSeconds::new(1001)).is_ok(), "what ended makes room");
     }
 
     #[test]
