@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use actgate::dev::world::{Ports, World};
-use envoy_harness::{Thread, profile};
+use envoy_harness::{Profile, Thread, profile};
 
 use crate::answer::UpstreamAnswer;
 use crate::case::{self, Case};
@@ -22,13 +22,16 @@ const NOW: u64 = 1_795_478_400;
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// What [`of`] can be asked: name, vector, step.
-const SCENARIOS: [(&str, &str, usize); 14] = [
+const SCENARIOS: [(&str, &str, usize); 17] = [
     (FIRST, "blueprint-request", 0),
     ("cold", "blueprint-request", 0),
     ("cold_longest_chain", "chain-at-the-ceiling", 0),
     ("cold_headers_first", "early-tool-by-header", 0),
     ("cold_largest_body", "body-largest", 0),
     ("hot_mcp", "cache-reuses", 1),
+    ("hot_mcp_proven", "prove-allowed", 1),
+    (SIGNED_HERE, "prove-allowed", 1),
+    ("cold_proven", "prove-allowed", 0),
     ("hot_a2a", "a2a-push-inline-allowed", 1),
     ("refused_resource_unknown", "path-unknown", 0),
     ("refused_credential_missing", "credential-none", 0),
@@ -41,6 +44,9 @@ const SCENARIOS: [(&str, &str, usize); 14] = [
 
 /// The one scenario that meets a worker without keys.
 const FIRST: &str = "first_of_worker";
+
+/// The one scenario whose host signs nothing, so that the module does.
+const SIGNED_HERE: &str = "hot_mcp_proven_in_guest";
 
 /// The keys under which a benchmark tells of fuel, and their scenarios.
 const BENCHMARKED: [(&str, &str); 3] = [("fuel_hot", "hot_a2a"), ("fuel_cold", "cold"), ("fuel_mcp", "hot_mcp")];
@@ -73,15 +79,15 @@ pub fn of(scenario: &str) -> Cost {
     let (name, id, step) = found.unwrap_or_else(|| panic!("no scenario is called {scenario}"));
     let cases = case::all();
     let case = cases.iter().find(|case| case.id == *id).unwrap_or_else(|| panic!("no vector is called {id}"));
-    cost_of_steps(case, *name == FIRST).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
+    cost_of_steps(case, name).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
 }
 
-fn cost_of_steps(case: &Case, without_keys: bool) -> Vec<Cost> {
+fn cost_of_steps(case: &Case, name: &str) -> Vec<Cost> {
     let world = World::repeatable(Ports::default());
     let document = run::configuration(&world, case, &world.filter_config(Default::default()));
-    let mut inner =
-        HarnessGateway::start(&world, &document, profile::V1_40, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
-    if !without_keys {
+    let host = Profile { sign: name != SIGNED_HERE, ..profile::V1_40 };
+    let mut inner = HarnessGateway::start(&world, &document, host, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
+    if name != FIRST {
         inner.envoy.advance(WARM_UP);
     }
     let mut metered = Metered { inner, costs: Vec::new() };
