@@ -12,7 +12,7 @@ pub mod nonce;
 pub(crate) mod own;
 mod proof;
 
-pub(crate) use given::{GivenNonces, Round, ServerNonce};
+pub(crate) use given::{GivenNonces, Round, ServerNonce, Towards};
 pub(crate) use own::{Target, UpstreamProof};
 pub use proof::{DpopError, ProvenKey};
 pub(crate) use proof::{Facts, Proof, normal_origin};

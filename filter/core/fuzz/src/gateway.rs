@@ -195,12 +195,14 @@ impl Gateway {
 
     fn reply(&mut self, id: u32, reply: &Reply) {
         unspoken(&self.issuers, &reply.record.to_json());
-        unspoken(&self.issuers, &String::from_utf8_lossy(&reply.body));
+        // An answer repeats its request's `id`, whatever the caller wrote there.
+        let mut body: serde_json::Value = serde_json::from_slice(&reply.body).expect("a reply is JSON");
+        body.as_object_mut().expect("an object").remove("id");
+        unspoken(&self.issuers, &body.to_string());
         reply.headers.iter().for_each(|(_, value)| unspoken(&self.issuers, value));
         assert!((400..600).contains(&reply.status), "{reply:?}");
         assert_eq!(reply.details, reply.record.code());
         assert_ne!(reply.details, "internal", "{}", reply.record.to_json());
-        serde_json::from_slice::<serde_json::Value>(&reply.body).expect("a reply is JSON");
         assert!(self.streams.remove(&id).is_some(), "one outcome per stream");
         self.refused.push(reply.details);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::config::{DpopKey, Endpoint};
-use crate::dpop::{GivenNonces, Round, ServerNonce};
+use crate::dpop::{GivenNonces, Round, ServerNonce, Towards};
 use crate::exchange::cache::Bound;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
@@ -66,7 +66,7 @@ pub(crate) struct UpstreamProof {
 }
 
 impl UpstreamProof {
-    /// Makes the proof of `key` for a request that goes on with the token that is `bound`, with the nonce that the upstream of `resource` wants.
+    /// Makes the proof of `key` for a request that goes on with the token that is `bound`, with the nonce that its upstream wants.
     ///
     /// # Errors
     ///
@@ -74,12 +74,12 @@ impl UpstreamProof {
     pub(crate) fn make(
         key: &DpopKey,
         bound: &Bound,
-        (resource, target): (&str, &Target),
+        (towards, target): (Towards<'_>, &Target),
         nonces: &GivenNonces,
         ambient: &mut Ambient<'_>,
     ) -> Result<Self, Rejection> {
         let url = format!("{}{}", key.origin, target.path);
-        let (nonce, round) = nonces.of_upstream(resource);
+        let (nonce, round) = nonces.of_upstream(towards);
         let proof = For { method: &target.method, url: &url, ath: Some(bound.ath()), nonce };
         Ok(Self { text: make(key, proof, ambient)?, key: key.thumbprint, round })
     }
@@ -103,7 +103,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads it out of the headers of a request that was routed by them.
+    /// Reads it out of the headers of a request that was routed by them. Their path goes on as it is: only tasks of A2A change one,
+    /// and no token is exchanged for A2A.
     pub(crate) fn of(head: &RequestHead<'_>) -> Result<Self, Rejection> {
         let text = |name| head.single_text(name).ok().flatten().unwrap_or_default();
         Ok(Self { method: text(":method").to_owned(), path: routing::plain_path(text(":path"))?.to_owned() })

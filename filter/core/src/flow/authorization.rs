@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::bound::{Holder, Kind};
 use crate::config::{Acquisition, Exchange, Protocol};
 use crate::delegation::policy::AuthorizedDelegation;
+use crate::dpop::Towards;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
 use crate::flow::Joined;
@@ -142,8 +143,9 @@ impl Admitted {
             return self.arrived.context.observed(observation, None);
         }
         // An upstream that asks for a nonce again and again gets no more proofs for a while, and so no token is needed for it.
+        let towards = Towards { resource: &self.arrived.resource.name, agent: &self.delegation.agent().id };
         if exchange.dpop.is_some()
-            && let Some(wait) = plugin.given_nonces.wait(&self.arrived.resource.name, ambient.now)
+            && let Some(wait) = plugin.given_nonces.wait(towards, ambient.now)
         {
             let reply = self.arrived.context.reply_after(Rejection::UpstreamWantsNonce, wait);
             return Step::Reply(Box::new(reply));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Exchange;
-use crate::dpop::UpstreamProof;
+use crate::dpop::{Towards, UpstreamProof};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flow::admission::Arrived;
@@ -96,7 +96,8 @@ impl Released {
             return Err(Rejection::Internal("a token tied to a key where none is configured"));
         };
         let key = acquisition.dpop.as_ref().ok_or(Rejection::Internal("a token tied to a key that is not there"))?;
-        UpstreamProof::make(key, bound, (&resource.name, target), &plugin.given_nonces, ambient).map(Some)
+        let towards = Towards { resource: &resource.name, agent: &self.admitted.delegation.agent().id };
+        UpstreamProof::make(key, bound, (towards, target), &plugin.given_nonces, ambient).map(Some)
     }
 
     /// Lets it go. `transaction` is the token that its resource wants to go along; without it, such a request does not go.

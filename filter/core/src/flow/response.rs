@@ -228,12 +228,17 @@ impl ResponsePlan {
         if self.sends_transaction && trailers.iter().any(|(name, _)| *name == transaction::HEADER.as_bytes()) {
             names.push(transaction::HEADER.to_owned());
         }
+        if self.has_proof() {
+            let ours = ["www-authenticate", verdict::NONCE].into_iter();
+            let there = ours.filter(|ours| trailers.iter().any(|(name, _)| *name == ours.as_bytes()));
+            names.extend(there.map(str::to_owned));
+        }
         names
     }
 
     /// Whether there is something that no trailer may hold.
     pub fn searches_trailers(&self) -> bool {
-        self.injected.is_some() || self.sends_transaction
+        self.injected.is_some() || self.sends_transaction || self.has_proof()
     }
 
     fn begin_list(&mut self, listing: Listing, may_hold: bool, head: &ResponseHead<'_>) -> ResponseStep {

@@ -41,6 +41,10 @@ fn with<T>(signatures: &dyn Signatures, event: impl FnOnce(&mut Ambient<'_>) -> 
     event(&mut Ambient { now, draw: &mut draw, signatures, shared: &NothingShared })
 }
 
+fn towards(resource: &str) -> Towards<'_> {
+    Towards { resource, agent: "agent" }
+}
+
 fn target(path: &str) -> Target {
     let headers: [(&[u8], &[u8]); 2] = [(b":method", b"POST"), (b":path", path.as_bytes())];
     let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
@@ -56,7 +60,7 @@ fn a_proof_of_ours_passes_the_checks_for_those_of_others() {
         let bound = token.bound.as_ref().unwrap();
         let nonces = GivenNonces::default();
         let proof = with(&InGuest, |ambient| {
-            UpstreamProof::make(&key, bound, ("r", &target("/mcp?x=1")), &nonces, ambient).unwrap()
+            UpstreamProof::make(&key, bound, (towards("r"), &target("/mcp?x=1")), &nonces, ambient).unwrap()
         });
         let rules = DpopRules {
             origin: key.origin.clone(),
@@ -87,10 +91,10 @@ fn each_proof_has_an_identifier_of_its_own_and_the_latest_nonce() {
     with(&InGuest, |ambient| {
         for nonce in [None, Some("n-1"), Some("n-2")] {
             if let Some(nonce) = nonce.and_then(|nonce| ServerNonce::read(nonce.as_bytes())) {
-                nonces.upstream_gave("r", nonce);
+                nonces.upstream_gave(towards("r"), nonce);
             }
             let bound = token.bound.as_ref().unwrap();
-            let proof = UpstreamProof::make(&key, bound, ("r", &target("/mcp")), &nonces, ambient).unwrap();
+            let proof = UpstreamProof::make(&key, bound, (towards("r"), &target("/mcp")), &nonces, ambient).unwrap();
             let text = proof.text();
             let jwt = UnverifiedJwt::parse_with_key(text.expose()).unwrap().0;
             let claims = jwt.claims();
@@ -100,7 +104,7 @@ fn each_proof_has_an_identifier_of_its_own_and_the_latest_nonce() {
     });
     seen.dedup();
     assert_eq!(seen.len(), 3);
-    assert_eq!(nonces.of_upstream("other").0, None, "another upstream's nonce is its own");
+    assert_eq!(nonces.of_upstream(towards("other")).0, None, "another upstream's nonce is its own");
 }
 
 #[test]
@@ -123,8 +127,9 @@ fn a_token_and_a_proof_that_do_not_belong_together_are_no_credential() {
     let tied = token(ours.thumbprint);
     let bound = tied.bound.as_ref().unwrap();
     let nonces = GivenNonces::default();
-    let proof =
-        with(&InGuest, |ambient| UpstreamProof::make(&ours, bound, ("r", &target("/mcp")), &nonces, ambient).unwrap());
+    let proof = with(&InGuest, |ambient| {
+        UpstreamProof::make(&ours, bound, (towards("r"), &target("/mcp")), &nonces, ambient).unwrap()
+    });
     let authorize = |token: &IssuedToken, proof| {
         let edits = HeaderEdits::authorize(token, proof, Vec::new(), &txn).map_err(Rejection::code)?;
         Ok::<_, &str>(edits.replacements().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())

@@ -1,6 +1,6 @@
 //! What the head of an answer says of the token that was sent, and of the proof beside it.
 
-use crate::dpop::{Round, ServerNonce};
+use crate::dpop::{Round, ServerNonce, Towards};
 use crate::flow::ResponseHead;
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
@@ -19,10 +19,10 @@ pub(super) fn judge(
     head: &ResponseHead<'_>,
     now: UnixSeconds,
 ) -> Result<(), (Rejection, Seconds)> {
-    if let Some(round) = sent.proven {
-        judge_proof(plugin, &sent.resource.name, round, head, now)?;
-    }
     let (resource, agent) = (sent.resource.name.as_str(), sent.agent.id.as_str());
+    if let Some(round) = sent.proven {
+        judge_proof(plugin, Towards { resource, agent }, round, head, now)?;
+    }
     match head.status {
         Some(401) => {
             plugin.issued.drop_token(sent.key, &sent.token);
@@ -45,7 +45,7 @@ pub(super) fn judge(
 /// Takes the nonce for the next proof. The request itself cannot be sent again from here: its body is gone.
 fn judge_proof(
     plugin: &mut Plugin,
-    resource: &str,
+    towards: Towards<'_>,
     round: Round,
     head: &ResponseHead<'_>,
     now: UnixSeconds,
@@ -54,16 +54,16 @@ fn judge_proof(
     if let (Some((_, nonce)), None) = (given.next(), given.next())
         && let Some(nonce) = ServerNonce::read(nonce)
     {
-        plugin.given_nonces.upstream_gave(resource, nonce);
+        plugin.given_nonces.upstream_gave(towards, nonce);
     }
     match head.status {
         Some(401) if wants_nonce(head) => {
-            let wait = plugin.given_nonces.challenged(resource, round, now).unwrap_or(Seconds::new(1));
+            let wait = plugin.given_nonces.challenged(towards, round, now).unwrap_or(Seconds::new(1));
             Err((Rejection::UpstreamWantsNonce, wait))
         }
         Some(401) => Ok(()),
         Some(200..=499) => {
-            plugin.given_nonces.taken(resource);
+            plugin.given_nonces.taken(towards);
             Ok(())
         }
         Some(_) | None => Ok(()),

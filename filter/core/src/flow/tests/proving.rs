@@ -1,6 +1,7 @@
 //! The gateway's own proofs, call by call: what is made anew for a nonce, how often, and with what.
 
 use super::*;
+use crate::dpop::Towards;
 use crate::flight::{Callout, FlightId, RootStep};
 use crate::flow::{Joined, ResponseHead, ResponseStep};
 use crate::jwt::UnverifiedJwt;
@@ -8,25 +9,33 @@ use crate::step::ResponsePlan;
 
 /// A worker whose one resource ties its tokens to a key; by way of a grant where `grant` says whether that call proves it too.
 fn plugin(grant: Option<bool>) -> Plugin {
-    let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
     let mut more = match grant {
         Some(_) => id_jag("1h"),
-        None => json!({
-            "exchange": {"token_exchange": {"server": "as", "resource": "https://e.example/tools", "max_lifetime": "1h", "issued_token": "opaque"}},
-            "mcp": {"tools": {"free": {"scopes": ["read"]}}},
-        }),
+        None => json!({"exchange": one_call(), "mcp": {"tools": {"free": {"scopes": ["read"]}}}}),
     };
-    more["exchange"]["dpop"] =
-        json!({"key": {"env": "KEY"}, "origin": "https://upstream.example", "grant": grant.unwrap_or_default()});
-    let server = |issuer: &str| json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token?tenant=1"), "cluster": "as", "jwks": keys});
+    more["exchange"]["dpop"] = dpop(grant.unwrap_or_default());
     if grant.is_some() {
         more["exchange"]["id_jag"]["idp"] = json!("idp");
     }
+    plugin_of("mcp", &more)
+}
+
+fn one_call() -> Value {
+    json!({"token_exchange": {"server": "as", "resource": "https://e.example/tools", "max_lifetime": "1h", "issued_token": "opaque"}})
+}
+
+fn dpop(grant: bool) -> Value {
+    json!({"key": {"env": "KEY"}, "origin": "https://upstream.example", "grant": grant})
+}
+
+fn plugin_of(name: &str, more: &Value) -> Plugin {
+    let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
+    let server = |issuer: &str| json!({"issuer": issuer, "token_endpoint": format!("{issuer}/token?tenant=1"), "cluster": "as", "jwks": keys});
     let document = json!({
         "allow_on_headers_stop_iteration": true,
         "authorization_servers": {"as": server("https://as.example"), "idp": server("https://idp.example")},
         "agents": {"agent": agent()},
-        "resources": [resource("mcp", &more)],
+        "resources": [resource(name, more)],
     });
     let env = |_: &str| Some(private_pem(Algorithm::Es256));
     Plugin::new(Config::from_json(document.to_string().as_bytes(), &env).unwrap())
@@ -230,10 +239,17 @@ fn a_wish_of_the_upstream_costs_no_token_and_counts_against_none() {
     let nonce: (&[u8], &[u8]) = (b"dpop-nonce", b"u-1");
     assert_eq!(answered(&mut worker, &mut plan, 401, &[CHALLENGE, nonce]), "upstream_wants_nonce");
     assert!(plan.response_headers_to_remove().any(|name| name == "dpop-nonce"));
+    assert!(plan.searches_trailers());
+    assert_eq!(plan.trailers_to_remove(&[nonce, CHALLENGE]), ["www-authenticate", "dpop-nonce"]);
     assert_eq!(worker.plugin.issued_tokens(), 1);
     assert_eq!(worker.plugin.refused.wait("mcp", "agent", UnixSeconds::new(NOW)), None);
     assert_eq!(
-        worker.plugin.given_nonces.of_upstream("mcp").0.map(|nonce| nonce.as_str().to_owned()),
+        worker
+            .plugin
+            .given_nonces
+            .of_upstream(Towards { resource: "mcp", agent: "agent" })
+            .0
+            .map(|nonce| nonce.as_str().to_owned()),
         Some("u-1".to_owned())
     );
     // A refusal of the token itself still drops it.
