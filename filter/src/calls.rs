@@ -19,7 +19,7 @@ impl Worker {
     /// Performs a step of the root. A call that cannot be dispatched is answered as failed at once, and what follows from that is performed too;
     /// it ends because the core tries no call more often than it may.
     pub(crate) fn perform_root(&self, step: RootStep) {
-        let (mut landings, mut revocations) = (Vec::new(), Vec::new());
+        let mut landings = Vec::new();
         let mut calls: VecDeque<Callout> = VecDeque::new();
         let mut next = Some(step);
         while let Some(step) = next.take() {
@@ -27,7 +27,6 @@ impl Worker {
                 report::event(self, event);
             }
             landings.extend(step.landings);
-            revocations.extend(step.revocations);
             calls.extend(step.calls);
             while let Some(call) = calls.pop_front() {
                 let Err(flight) = self.dispatch(&call) else {
@@ -41,9 +40,6 @@ impl Worker {
         }
         for (stream, landing) in landings {
             self.land(stream, &landing);
-        }
-        for revocation in revocations {
-            self.end_streams(|plan| plan.handle_revocation(&revocation));
         }
         self.keep_time();
     }

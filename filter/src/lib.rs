@@ -9,6 +9,7 @@ mod calls;
 mod entry;
 mod host;
 mod metrics;
+mod newest;
 mod perform;
 mod report;
 mod root;

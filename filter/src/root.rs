@@ -12,6 +12,7 @@ use actgate_core::plugin::Plugin;
 use actgate_core::signatures::Native;
 
 use crate::host::{self, Buffer, HostData, Level};
+use crate::newest::{self, PluginName};
 use crate::stream::Stream;
 use crate::worker::{Worker, unix_seconds};
 
@@ -22,6 +23,12 @@ pub(crate) struct Root {
 impl Root {
     pub(crate) fn new(context_id: u32) -> Self {
         Self { worker: Worker::new(context_id) }
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        newest::forget(self.worker.root);
     }
 }
 
@@ -81,7 +88,12 @@ impl RootContext for Root {
                 if !plugin.share(&HostData) {
                     host::log(Level::Warn, "actgate: the host keeps no shared data, so each worker works for itself");
                 }
-                let served = self.worker.serve(plugin, native);
+                let name = PluginName::shown();
+                if name.is_none() {
+                    let said = "actgate: the host does not name its plugins, so what a later configuration withdraws ends nothing that began before it";
+                    host::log(Level::Warn, said);
+                }
+                let served = self.worker.serve(plugin, native, name);
                 // The first tick fetches keys; the worker sets its own pace from then on.
                 served && host::set_tick_millis(1).is_ok()
             }
@@ -97,6 +109,7 @@ impl RootContext for Root {
             self.worker.perform_root(step);
         }
         self.worker.end_overdue();
+        self.worker.end_revoked();
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -1,6 +1,7 @@
-//! Requests in progress that must end: reset from the root, each through its own context.
+//! Requests in progress that must end: refused or reset from the root, each through its own context.
 
 use actgate_core::record::Event;
+use actgate_core::request::StreamId;
 use actgate_core::step::ResponsePlan;
 
 use crate::host;
@@ -16,6 +17,34 @@ impl Worker {
         if self.looked.replace(now.get()) != now.get() {
             self.end_streams(|plan| plan.handle_time(now));
         }
+    }
+
+    /// Ends what the newest configuration of this plugin withdraws, once for each that comes.
+    ///
+    /// What waits is refused in the words that a new request would get; an answer on its way breaks off.
+    pub(crate) fn end_revoked(&self) {
+        if !self.unsearched.get() {
+            return;
+        }
+        let Some((revocations, now)) = self.handle(|plugin, ambient| (plugin.revocations(), ambient.now)) else {
+            return;
+        };
+        self.unsearched.set(false);
+        let found = self.undecided(
+            |reading| reading.find_revocation(&revocations, now),
+            |waiting| waiting.find_revocation(&revocations, now),
+        );
+        for (stream, revocation) in found {
+            self.refuse_undecided_with(
+                stream,
+                |reading| reading.handle_revocation(revocation),
+                |flight, waiting| {
+                    self.with_plugin(|plugin| plugin.handle_stream_gone(flight, StreamId(stream)));
+                    waiting.handle_revocation(revocation)
+                },
+            );
+        }
+        self.end_streams(|plan| plan.handle_revocations(&revocations, now));
     }
 
     /// Ends every request in progress that `ending` names.

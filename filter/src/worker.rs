@@ -13,11 +13,12 @@ use actgate_core::flow::{AwaitBody, CheckBody, Joined};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, StreamId};
 use actgate_core::signatures::{InGuest, Native, Signatures};
-use actgate_core::step::ResponsePlan;
+use actgate_core::step::{Reply, ResponsePlan};
 use actgate_core::time::UnixSeconds;
 
 use crate::host::{self, HostData};
 use crate::metrics::Metrics;
+use crate::newest::{self, PluginName};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -57,6 +58,10 @@ pub(crate) struct Worker {
     tick_millis: Cell<u32>,
     /// The second in which streams were last looked at.
     pub(crate) looked: Cell<u64>,
+    /// What its host calls it; none where it is alone for all that it knows.
+    name: RefCell<Option<PluginName>>,
+    /// Whether what is under way has still to be held against what is withdrawn by now.
+    pub(crate) unsearched: Cell<bool>,
 }
 
 impl Worker {
@@ -71,6 +76,8 @@ impl Worker {
             native: RefCell::new(None),
             tick_millis: Cell::new(0),
             looked: Cell::new(0),
+            name: RefCell::new(None),
+            unsearched: Cell::new(false),
         })
     }
 
@@ -80,16 +87,21 @@ impl Worker {
     /// configure a root anew. Nothing of the one before may reach the new one: its flights are numbered from the start again, so an answer
     /// to an old call would be read as one to a new call, and a request that was admitted under the old rules would be released under the
     /// new ones. So what is undecided is refused, and may be sent again at once.
-    pub(crate) fn serve(&self, plugin: Plugin, native: Native) -> bool {
-        let (Ok(mut slot), Ok(mut calls), Ok(stages), Ok(mut signatures)) = (
+    pub(crate) fn serve(&self, plugin: Plugin, native: Native, name: Option<PluginName>) -> bool {
+        let (Ok(mut slot), Ok(mut calls), Ok(stages), Ok(mut signatures), Ok(mut called)) = (
             self.plugin.try_borrow_mut(),
             self.calls.try_borrow_mut(),
             self.stages.try_borrow(),
             self.native.try_borrow_mut(),
+            self.name.try_borrow_mut(),
         ) else {
             return false;
         };
         *signatures = Some(native);
+        called.clone_from(&name);
+        if let Some(name) = name {
+            newest::tell(name, self.root, plugin.revoked());
+        }
         *slot = Some(plugin);
         calls.clear();
         let undecided: Vec<u32> = stages
@@ -97,18 +109,25 @@ impl Worker {
             .filter(|(_, stage)| matches!(***stage, Stage::Reading { .. } | Stage::Waiting { .. }))
             .map(|(stream, _)| *stream)
             .collect();
-        drop((slot, calls, stages, signatures));
+        drop((slot, calls, stages, signatures, called));
         self.tick_millis.set(0);
+        self.unsearched.set(true);
         for stream in undecided {
-            self.refuse_reconfigured(stream);
+            self.refuse_undecided_with(stream, AwaitBody::handle_reconfigured, |_, then| then.handle_reconfigured());
         }
         true
     }
 
-    fn refuse_reconfigured(&self, stream: u32) {
+    /// Takes an undecided request out of its wait and answers it by the one of the two that fits.
+    pub(crate) fn refuse_undecided_with(
+        &self,
+        stream: u32,
+        reading: impl FnOnce(AwaitBody) -> Reply,
+        waiting: impl FnOnce(FlightId, Joined) -> Reply,
+    ) {
         let reply = match self.take(stream) {
-            Some(Stage::Reading { then, .. }) => then.handle_reconfigured(),
-            Some(Stage::Waiting { then, .. }) => then.handle_reconfigured(),
+            Some(Stage::Reading { then, .. }) => reading(then),
+            Some(Stage::Waiting { flight, then, .. }) => waiting(flight, then),
             Some(stage) => return self.put(stream, stage),
             None => return,
         };
@@ -136,7 +155,22 @@ impl Worker {
             Some(native) => native,
             None => &InGuest,
         };
-        self.with_plugin(|plugin| event(plugin, &mut Ambient { now, draw: &mut draw, signatures, shared: &HostData }))
+        self.with_plugin(|plugin| {
+            self.take_newest(plugin);
+            event(plugin, &mut Ambient { now, draw: &mut draw, signatures, shared: &HostData })
+        })
+    }
+
+    /// Lets the core know what the newest configuration of this plugin withdraws, before anything is decided.
+    fn take_newest(&self, plugin: &mut Plugin) {
+        let Ok(name) = self.name.try_borrow() else {
+            return;
+        };
+        if let Some(newest) = name.as_ref().and_then(newest::newest)
+            && plugin.handle_newest(&newest)
+        {
+            self.unsearched.set(true);
+        }
     }
 
     /// Tells the core something that depends on nothing from outside.
@@ -171,6 +205,23 @@ impl Worker {
             Stage::Reading { .. } | Stage::Waiting { .. } | Stage::Replied | Stage::Stopped => None,
         });
         released.collect()
+    }
+
+    /// The undecided requests of which one of the two has something to say.
+    pub(crate) fn undecided<T>(
+        &self,
+        reading: impl Fn(&AwaitBody) -> Option<T>,
+        waiting: impl Fn(&Joined) -> Option<T>,
+    ) -> Vec<(u32, T)> {
+        let Ok(stages) = self.stages.try_borrow() else {
+            return Vec::new();
+        };
+        let held = stages.iter().filter_map(|(stream, stage)| match &**stage {
+            Stage::Reading { then, .. } => Some((*stream, reading(then)?)),
+            Stage::Waiting { then, .. } => Some((*stream, waiting(then)?)),
+            Stage::Checking { .. } | Stage::Forwarded(_) | Stage::Replied | Stage::Stopped => None,
+        });
+        held.collect()
     }
 
     /// Takes the stage of a stream out, to be consumed by what happened.

@@ -60,10 +60,10 @@ fn gateway(port: u16, edit: impl FnOnce(&mut Value)) -> EnvoyGateway {
 }
 
 /// A client's reader over the chunks of one answer, its head passed over.
-struct Chunks<R: std::io::Read>(BufReader<R>);
+pub(crate) struct Chunks<R: std::io::Read>(BufReader<R>);
 
 impl<R: std::io::Read> Chunks<R> {
-    fn after_head(reader: R) -> Self {
+    pub(crate) fn after_head(reader: R) -> Self {
         let mut reader = BufReader::with_capacity(256 * 1024, reader);
         let mut line = String::new();
         reader.read_line(&mut line).expect("a status line");
@@ -76,7 +76,7 @@ impl<R: std::io::Read> Chunks<R> {
     }
 
     /// The next chunk; none at the proper end, an error where the answer breaks off.
-    fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+    pub(crate) fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
         let mut size = String::new();
         if self.0.read_line(&mut size)? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -189,7 +189,7 @@ fn a_large_answer_passes_in_constant_memory() {
 }
 
 /// Events without end.
-fn endless(connection: &mut TcpStream) -> std::io::Result<()> {
+pub(crate) fn endless(connection: &mut TcpStream) -> std::io::Result<()> {
     head(connection, "text/event-stream")?;
     loop {
         chunk(connection, b"data: x\n\n")?;

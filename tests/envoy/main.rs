@@ -21,6 +21,7 @@ mod policy;
 mod proofs;
 mod push;
 mod records;
+mod revoked;
 mod router;
 mod senders;
 mod sharing;

@@ -113,7 +113,7 @@ impl CoreGateway {
         let mut steps = VecDeque::from([step]);
         let mut told = Vec::new();
         while let Some(step) = steps.pop_front() {
-            let RootStep { calls, landings, events, revocations: _ } = step;
+            let RootStep { calls, landings, events } = step;
             self.records.extend(events.iter().map(|event| event.to_json()));
             told.extend(landings);
             for call in calls {

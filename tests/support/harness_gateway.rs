@@ -54,15 +54,7 @@ impl HarnessGateway {
         now: u64,
         refused: &[&str],
     ) -> Result<Self, String> {
-        let held = document["allow_on_headers_stop_iteration"].as_bool().unwrap_or_default();
-        let mut plugin = Plugin::new("actgate", &compiled())
-            .vm_id("actgate")
-            .configuration(document.to_string())
-            .failure_policy(FailurePolicy::FailReload)
-            .allow_on_headers_stop_iteration(held);
-        for (name, value) in world.environment() {
-            plugin = plugin.env(name, value);
-        }
+        let mut plugin = plugin(world, document, "actgate");
         if !refused.is_empty() {
             let imports = include_str!("../golden/imports.txt").lines().filter_map(|line| line.split_once(' '));
             let names = imports.map(|(_, name)| name).chain(include_str!("../golden/exports.txt").lines());
@@ -70,13 +62,31 @@ impl HarnessGateway {
                 plugin = plugin.allow_capability(name);
             }
         }
+        Self::start_with(world, vec![plugin], profile, workers, now)
+    }
+
+    /// Two plugins of those names and documents, one after the other in one VM.
+    pub fn start_two(world: &World, plugins: [(&str, &Value); 2], now: u64) -> Result<Self, String> {
+        let plugins = plugins.map(|(name, document)| plugin(world, document, name).root_id("actgate"));
+        Self::start_with(world, plugins.to_vec(), envoy_harness::profile::V1_40, 1, now)
+    }
+
+    fn start_with(
+        world: &World,
+        plugins: Vec<Plugin>,
+        profile: Profile,
+        workers: usize,
+        now: u64,
+    ) -> Result<Self, String> {
         let buffer_limit = profile.buffer_limit.max(2 * 1024 * 1024);
         let mut builder = Envoy::builder(profile)
-            .plugin(plugin)
             .workers(workers)
             .clock(now.saturating_mul(NANOS))
             .buffer_limit(buffer_limit)
             .log_level(Level::Trace);
+        for plugin in plugins {
+            builder = builder.plugin(plugin);
+        }
         for cluster in ["idp", "ras-knowledge", "ras-auroradb"] {
             builder = builder.cluster(cluster);
         }
@@ -120,6 +130,20 @@ impl HarnessGateway {
             }
         }
     }
+}
+
+/// The shipped module as the shipped bootstrap configures it.
+fn plugin(world: &World, document: &Value, name: &str) -> Plugin {
+    let held = document["allow_on_headers_stop_iteration"].as_bool().unwrap_or_default();
+    let mut plugin = Plugin::new(name, &compiled())
+        .vm_id("actgate")
+        .configuration(document.to_string())
+        .failure_policy(FailurePolicy::FailReload)
+        .allow_on_headers_stop_iteration(held);
+    for (name, value) in world.environment() {
+        plugin = plugin.env(name, value);
+    }
+    plugin
 }
 
 fn answer(issuers: &mut IssuerSet, callout: &Callout) -> Answer {

@@ -97,8 +97,8 @@ pub struct Config {
     pub resources: Vec<Arc<Resource>>,
     /// The header that carries API keys, in lower case; it goes no further than here.
     pub api_key_header: Option<String>,
-    /// What is withdrawn.
-    pub revoked: Revoked,
+    /// What is withdrawn. Older plugins of the same kind take it over.
+    pub revoked: Arc<Revoked>,
     /// What the workers seal with what they share; without it they share nothing.
     pub sharing: Option<Redacted<String>>,
     /// What is allowed but should be known, one sentence each, with the path it is about.
@@ -153,7 +153,7 @@ impl Config {
             agents,
             resources,
             api_key_header,
-            revoked,
+            revoked: Arc::new(revoked),
             sharing,
             warnings,
             digest: sha256(document),

@@ -25,7 +25,6 @@ use crate::record::Event;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::StreamId;
-use crate::revocation::Revocation;
 use crate::time::Millis;
 
 /// Names one flight within a plugin. Never reused.
@@ -127,6 +126,4 @@ pub struct RootStep {
     pub landings: Vec<(StreamId, Landing)>,
     /// What to log and count.
     pub events: Vec<Event>,
-    /// What ends requests in progress.
-    pub revocations: Vec<Revocation>,
 }

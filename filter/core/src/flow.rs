@@ -35,8 +35,11 @@ pub use transaction::AwaitTransaction;
 
 use crate::flight::Landing;
 use crate::plugin::Plugin;
+use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{Reply, Step};
+use crate::revocation::{Revocation, Revocations};
+use crate::step::{RefusalContext, Reply, Step};
+use crate::time::UnixSeconds;
 
 /// A request that waits for a flight.
 #[derive(Debug)]
@@ -64,11 +67,29 @@ impl Joined {
 
     /// The configuration that it came under is gone, and the flight with it. Not even what was observed goes on.
     pub fn handle_reconfigured(self) -> Reply {
+        self.refusal().reply(Rejection::Reconfigured)
+    }
+
+    /// Whether a list refuses what was admitted. Who is not known yet is held against it when that wait is over.
+    pub fn find_revocation(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Revocation> {
         match self {
-            Self::Keys(waiting) => waiting.handle_reconfigured(),
-            Self::Introspection(waiting) => waiting.handle_reconfigured(),
-            Self::Token(waiting) => waiting.handle_reconfigured(),
-            Self::Transaction(waiting) => waiting.handle_reconfigured(),
+            Self::Keys(_) | Self::Introspection(_) => None,
+            Self::Token(waiting) => waiting.admitted().find_revocation(revocations, now),
+            Self::Transaction(waiting) => waiting.admitted().find_revocation(revocations, now),
+        }
+    }
+
+    /// Refuses what was withdrawn during the wait.
+    pub fn handle_revocation(self, revocation: Revocation) -> Reply {
+        self.refusal().reply(revocation.rejection())
+    }
+
+    fn refusal(self) -> RefusalContext {
+        match self {
+            Self::Keys(waiting) => waiting.refusal(),
+            Self::Introspection(waiting) => waiting.refusal(),
+            Self::Token(waiting) => waiting.refusal(),
+            Self::Transaction(waiting) => waiting.refusal(),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::introspection::IntrospectedTokens;
 use crate::jwt::known::KnownTokens;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
+use crate::revocation::Revocations;
 use crate::sharing::{SharedData, Sharing};
 use crate::signatures::checks::SignatureChecks;
 
@@ -29,6 +30,7 @@ use crate::signatures::checks::SignatureChecks;
 #[derive(Debug)]
 pub struct Plugin {
     config: Arc<Config>,
+    pub(crate) revocations: Revocations,
     pub(crate) keys: KeyStore,
     pub(crate) discovered: Discovered,
     pub(crate) known: KnownTokens,
@@ -66,6 +68,7 @@ impl Plugin {
         let keys = KeyStore::new(&config);
         let discovered = Discovered::new(&config);
         Self {
+            revocations: Revocations::new(&config.revoked),
             config: Arc::new(config),
             keys,
             discovered,

@@ -25,7 +25,6 @@ use crate::json::write_text;
 use crate::jwt::Claims;
 use crate::rejection::Rejection;
 use crate::request::TransactionId;
-use crate::revocation::Revocation;
 
 /// How the exchanged token was come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -319,18 +318,6 @@ fn chain_subjects(chain: &ActorChain) -> Value {
 }
 
 impl Record {
-    /// Whether what is withdrawn stands behind this request.
-    pub(crate) fn is_concerned_by(&self, revocation: &Revocation) -> bool {
-        let who = self.delegation.who();
-        match revocation {
-            Revocation::Subject { issuer, subject } => who.issuer == Some(issuer) && who.subject == Some(subject),
-            Revocation::Token { issuer, jti } => who.issuer == Some(issuer) && who.jti == Some(jti),
-            Revocation::Agent(id) => {
-                who.agent == Some(id) || who.chain.is_some_and(|chain| chain.contains(&id.as_str()))
-            }
-        }
-    }
-
     /// The event of its end.
     pub(crate) fn ended(&self, reason: EndReason) -> Event {
         let mut members = self.delegation.who().into_object();

@@ -1,55 +1,160 @@
-//! Who or what must not act any more, and which requests in progress that ends.
+//! What is withdrawn while a plugin serves, and which requests under way that ends.
 //!
-//! A stream was decided on when it was opened; what has been withdrawn since must not read on.
+//! A host may give another configuration to a plugin of its own and let the old one serve on. Of the new one, the old one takes what is
+//! withdrawn and nothing else: from then on it refuses by both lists, its own and the newest, and what is under way is held against them
+//! once more. Of streams it is enough to look once for each list, since time only ends entries and never begins one.
+//!
 //! A prior actor counts as much as the current one: history may end a request as it may refuse one.
-//! Absent on purpose: where revocations come from, and any memory of them. Whoever has them refuses later requests and hands them to
-//! [`Plugin::handle_revocation`] for those in progress.
+//! Nothing that ended comes back when a later list withdraws less.
+//! Absent on purpose: where the newest list comes from. Whoever runs plugins of one kind side by side brings it ([`Plugin::handle_newest`]).
 
-use crate::flight::RootStep;
+use std::sync::Arc;
+
+use crate::config::Revoked;
+use crate::delegation::behind::Behind;
+use crate::jwt::Claims;
 use crate::plugin::Plugin;
+use crate::rejection::Rejection;
+use crate::time::UnixSeconds;
 
-/// What is withdrawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Revocation {
-    /// All that is done for this subject.
-    Subject {
-        /// `iss` of its tokens.
-        issuer: String,
-        /// `sub` of its tokens.
-        subject: String,
-    },
-    /// All that this agent does, has passed on, or calls with.
-    Agent(String),
-    /// What was opened with this token.
-    Token {
-        /// `iss` of the token.
-        issuer: String,
-        /// `jti` of the token.
-        jti: String,
-    },
+/// The lists that count at one plugin.
+#[derive(Debug, Clone)]
+pub struct Revocations {
+    /// Of its own configuration. It always counts: a host may go back to a plugin that it still has, without a word.
+    own: Arc<Revoked>,
+    /// Of the newest configuration.
+    newest: Arc<Revoked>,
+}
+
+/// Says that a request under way is one that a list refuses; made by the lists only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation(Rejection);
+
+impl Revocation {
+    /// What a new request of the same kind is refused with.
+    pub(crate) const fn rejection(self) -> Rejection {
+        self.0
+    }
+}
+
+impl Revocations {
+    pub(crate) fn new(own: &Arc<Revoked>) -> Self {
+        Self { own: Arc::clone(own), newest: Arc::clone(own) }
+    }
+
+    fn lists(&self) -> impl Iterator<Item = &Revoked> {
+        let other = (!Arc::ptr_eq(&self.own, &self.newest)).then_some(&self.newest);
+        core::iter::once(&self.own).chain(other).map(Arc::as_ref)
+    }
+
+    /// Refuses a token whose `jti`, `sub` or `sid` is withdrawn at its issuer.
+    ///
+    /// # Errors
+    ///
+    /// The rejection that says which of them; [`Rejection::Token`] where a claim that decides has not its type.
+    pub(crate) fn refuse_token(&self, claims: &Claims, now: UnixSeconds) -> Result<(), Rejection> {
+        self.lists().try_for_each(|revoked| revoked.refuse_token(claims, now))
+    }
+
+    /// Refuses what a withdrawn actor does, has passed on or is the subject of.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ActorRevoked`]; [`Rejection::Token`] where a claim that decides has not its type.
+    pub(crate) fn refuse_actors(&self, behind: &Behind, now: UnixSeconds) -> Result<(), Rejection> {
+        self.lists().try_for_each(|revoked| revoked.refuse_actors(behind, now))
+    }
+
+    /// Both, for a request that was admitted before.
+    pub(crate) fn refuse(&self, behind: &Behind, now: UnixSeconds) -> Result<(), Rejection> {
+        if let Some(claims) = behind.issued() {
+            self.refuse_token(claims, now)?;
+        }
+        self.refuse_actors(behind, now)
+    }
+
+    pub(crate) fn find(&self, behind: &Behind, now: UnixSeconds) -> Option<Revocation> {
+        self.refuse(behind, now).err().map(Revocation)
+    }
 }
 
 impl Plugin {
-    /// Takes what is withdrawn: the step ends the streams it concerns.
-    pub fn handle_revocation(&mut self, revocation: Revocation) -> RootStep {
-        RootStep { revocations: vec![revocation], ..RootStep::default() }
+    /// What its own configuration withdraws, for older plugins of the same kind.
+    #[must_use]
+    pub fn revoked(&self) -> Arc<Revoked> {
+        Arc::clone(&self.config().revoked)
+    }
+
+    /// Takes what the newest configuration withdraws; true where that is another list, so that what is under way is to be held against it.
+    pub fn handle_newest(&mut self, newest: &Arc<Revoked>) -> bool {
+        let is_other = !Arc::ptr_eq(&self.revocations.newest, newest);
+        if is_other {
+            self.revocations.newest = Arc::clone(newest);
+        }
+        is_other
+    }
+
+    /// The lists that count now, to hold requests under way against.
+    #[must_use]
+    pub fn revocations(&self) -> Revocations {
+        self.revocations.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::config::StreamRules;
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::{Agent, AgentStatus, StreamRules};
     use crate::flow::Lease;
+    use crate::jwt::sample::claims;
+    use crate::profile::Profiles;
     use crate::record::Record;
     use crate::request::TransactionId;
-    use crate::revocation::Revocation;
     use crate::step::{RefusalContext, ResponsePlan, Shape};
-    use crate::time::UnixSeconds;
-    use serde_json::json;
 
-    fn plan() -> ResponsePlan {
+    const NOW: UnixSeconds = UnixSeconds::new(500);
+
+    fn list(entries: Value) -> Arc<Revoked> {
+        Arc::new(Revoked::of_entries("https://idp", &entries))
+    }
+
+    /// Issued at 100 for ann in session 3, and carried by a and then b.
+    fn behind() -> Behind {
+        Behind::token(
+            &claims(&json!({
+                "iss": "https://idp", "sub": "ann", "jti": "7", "sid": "3", "iat": 100, "client_id": "client",
+                "act": {"sub": "b", "act": {"sub": "a"}},
+            })),
+            &agent("acting"),
+        )
+    }
+
+    fn agent(id: &str) -> Arc<Agent> {
+        Arc::new(Agent {
+            id: id.to_owned(),
+            name: String::new(),
+            owner: None,
+            status: AgentStatus::Active,
+            profiles: Profiles::unclassified(),
+            audience: None,
+            spiffe_id: None,
+            dpop_keys: Vec::new(),
+            api_keys: Vec::new(),
+            client_ids: BTreeMap::new(),
+            credential: None,
+            issuer: None,
+            scopes: None,
+            resources: None,
+        })
+    }
+
+    fn plan(behind: Option<Behind>) -> ResponsePlan {
         let txn = TransactionId::new([1; 16]);
-        let members = json!({"issuer": "https://idp", "subject": "ann", "jti": "7", "agent": "b", "actor": "b", "chain": ["b", "a"]});
+        let members = json!({"issuer": "https://idp", "subject": "ann"});
         let refusal = RefusalContext {
             record: Record::of_members(&txn, &members),
             txn,
@@ -63,33 +168,86 @@ mod tests {
             observing: None,
         };
         let lease = Lease::new(StreamRules::default(), UnixSeconds::new(1), UnixSeconds::new(2));
-        ResponsePlan::plain(refusal, lease)
+        ResponsePlan::plain(refusal, lease.for_behind(behind))
+    }
+
+    fn newest(entries: Value) -> Revocations {
+        Revocations { newest: list(entries), ..Revocations::new(&list(json!([]))) }
     }
 
     #[test]
-    fn whoever_stands_behind_a_request_ends_it() {
-        let subject =
-            |issuer: &str, subject: &str| Revocation::Subject { issuer: issuer.into(), subject: subject.into() };
-        let token = |issuer: &str, jti: &str| Revocation::Token { issuer: issuer.into(), jti: jti.into() };
-        let agent = |id: &str| Revocation::Agent(id.into());
-        let plan = plan();
-        for ends in [subject("https://idp", "ann"), token("https://idp", "7"), agent("a"), agent("b")] {
-            let event = plan.handle_revocation(&ends).map(|event| event.to_json()).unwrap_or_default();
+    fn whoever_stands_behind_a_stream_ends_it() {
+        let plan = plan(Some(behind()));
+        for ends in [
+            json!({"sub": "ann"}),
+            json!({"jti": "7"}),
+            json!({"sid": "3"}),
+            json!({"actor": "a"}),
+            json!({"actor": "b"}),
+            json!({"actor": "client"}),
+            json!({"actor": "acting"}),
+            json!({"actor": "ann"}),
+            json!({"sub": "ann", "issued_before": 101}),
+            json!({"actor": "a", "issued_before": 101, "until": 501}),
+        ] {
+            let event = plan.handle_revocations(&newest(json!([ends])), NOW);
+            let event = event.map(|event| event.to_json()).unwrap_or_default();
             assert!(
                 event.contains("\"reason\":\"revoked\"") && event.contains("\"subject\":\"ann\""),
-                "{ends:?}: {event}"
+                "{ends}: {event}"
             );
         }
         for passes in [
-            subject("https://other", "ann"),
-            subject("https://idp", "bob"),
-            token("https://other", "7"),
-            token("https://idp", "8"),
-            agent("c"),
-            agent("ann"),
+            json!({"sub": "bob"}),
+            json!({"jti": "8"}),
+            json!({"sid": "7"}),
+            json!({"actor": "c"}),
+            json!({"actor": "7"}),
+            json!({"sub": "ann", "issued_before": 100}),
+            json!({"actor": "a", "until": 500}),
         ] {
-            assert!(plan.handle_revocation(&passes).is_none(), "{passes:?}");
+            assert!(plan.handle_revocations(&newest(json!([passes])), NOW).is_none(), "{passes}");
         }
+        let elsewhere = Arc::new(Revoked::of_entries("https://other", &json!([{"sub": "ann"}, {"jti": "7"}])));
+        let elsewhere = Revocations { own: Arc::default(), newest: elsewhere };
+        assert!(plan.handle_revocations(&elsewhere, NOW).is_none(), "one issuer withdraws nothing of another");
         assert!(plan.handle_time(UnixSeconds::new(u64::MAX)).is_none(), "nothing was said of its end");
+    }
+
+    #[test]
+    fn a_stream_of_nobody_is_ended_by_nobody() {
+        assert!(plan(None).handle_revocations(&newest(json!([{"sub": "ann"}])), NOW).is_none());
+    }
+
+    #[test]
+    fn an_agent_without_a_token_counts_from_its_admission() {
+        let plan = plan(Some(Behind::workload(
+            &Claims::of_workload("batch", "service"),
+            &agent("batch"),
+            UnixSeconds::new(400),
+        )));
+        for (before, ends) in [(400, false), (401, true)] {
+            let list = newest(json!([{"actor": "batch", "issued_before": before}]));
+            assert_eq!(plan.handle_revocations(&list, NOW).is_some(), ends, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_no_text_is_not_overlooked() {
+        let members = json!({"iss": "https://idp", "sub": "ann", "sid": 3, "iat": 100});
+        let plan = plan(Some(Behind::token(&claims(&members), &agent("acting"))));
+        assert!(plan.handle_revocations(&newest(json!([{"sid": "x"}])), NOW).is_some());
+        assert!(plan.handle_revocations(&newest(json!([{"sub": "x"}])), NOW).is_none());
+    }
+
+    #[test]
+    fn both_lists_count_and_the_newest_replaces_the_one_before() {
+        let refuses = |revocations: &Revocations| revocations.find(&behind(), NOW).map(Revocation::rejection);
+        let own = Revocations::new(&list(json!([{"jti": "7"}])));
+        assert_eq!(refuses(&own), Some(Rejection::TokenRevoked));
+        let both = Revocations { newest: list(json!([{"sub": "bob"}])), ..own };
+        assert_eq!(refuses(&both), Some(Rejection::TokenRevoked), "its own list goes on");
+        assert_eq!(refuses(&newest(json!([{"sid": "3"}]))), Some(Rejection::SessionRevoked));
+        assert_eq!(refuses(&newest(json!([]))), None, "a later list that withdraws less");
     }
 }

@@ -355,6 +355,11 @@ impl RefusalContext {
         self.observing = self.observing.take().filter(|observation| observation.observing.holds(now));
     }
 
+    /// Whether nothing is refused.
+    pub(crate) fn is_observed(&self, now: UnixSeconds) -> bool {
+        self.observing.as_ref().is_some_and(|observation| observation.observing.holds(now))
+    }
+
     /// Lets a request go on as it came; `would` is what it would have been refused with.
     pub(crate) fn observed(self, observation: Observation, would: Option<Rejection>) -> Step {
         let Observation { observing, strip } = observation;

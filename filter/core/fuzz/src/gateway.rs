@@ -314,7 +314,7 @@ impl Gateway {
     }
 
     fn root(&mut self, step: RootStep) {
-        let RootStep { calls, landings, events, revocations: _ } = step;
+        let RootStep { calls, landings, events } = step;
         events.iter().for_each(|event| unspoken(&self.issuers, &event.to_json()));
         for callout in &calls {
             assert!(callout.timeout.get() > 0, "the host would wait for ever");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::config::error::{ConfigError, Path};
 use crate::config::server::{self, Servers};
 use crate::config::{raw, text};
-use crate::delegation::chain::ActorChain;
+use crate::delegation::behind::Behind;
 use crate::jwt::Claims;
 use crate::limits::{ACTOR_ID_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, REVOKED_MAX};
 use crate::rejection::Rejection;
@@ -70,23 +70,41 @@ impl Revoked {
         Ok(())
     }
 
-    /// Refuses what a withdrawn actor does or has passed on, and what is done by one of `others`: the agent, the client, a subject that is no human.
+    /// Refuses what a withdrawn actor does or has passed on, and what is done by the agent, the client, or a subject that is no human.
     ///
     /// An actor is withdrawn in every namespace: history may refuse.
     ///
     /// # Errors
     ///
-    /// [`Rejection::ActorRevoked`].
-    pub(crate) fn refuse_actors<'a>(
-        &self,
-        issued_at: Option<UnixSeconds>,
-        chain: Option<&ActorChain>,
-        mut others: impl Iterator<Item = &'a str>,
-        now: UnixSeconds,
-    ) -> Result<(), Rejection> {
-        let withdrawn = |id: &str| self.actors.get(id).is_some_and(|bounds| bounds.hold(issued_at, now));
-        let in_chain = chain.is_some_and(|chain| chain.iter().any(|actor| withdrawn(actor.sub())));
-        if in_chain || others.any(withdrawn) { Err(Rejection::ActorRevoked) } else { Ok(()) }
+    /// [`Rejection::ActorRevoked`]; [`Rejection::Token`] where a claim that decides has not its type.
+    pub(crate) fn refuse_actors(&self, behind: &Behind, now: UnixSeconds) -> Result<(), Rejection> {
+        if self.actors.is_empty() {
+            return Ok(());
+        }
+        let since = behind.since()?;
+        let withdrawn = |id: &str| self.actors.get(id).is_some_and(|bounds| bounds.hold(since, now));
+        if behind.anybody(withdrawn)? { Err(Rejection::ActorRevoked) } else { Ok(()) }
+    }
+
+    /// A list without a document, each entry at `issuer`.
+    #[cfg(test)]
+    pub(crate) fn of_entries(issuer: &str, entries: &serde_json::Value) -> Self {
+        let mut revoked = Self::default();
+        for entry in entries.as_array().into_iter().flatten() {
+            let date = |name: &str| entry.get(name).and_then(serde_json::Value::as_u64).map(UnixSeconds::new);
+            let text = |name: &str| entry.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+            let bounds = Bounds { issued_before: date("issued_before"), until: date("until") };
+            if let Some(actor) = text("actor") {
+                revoked.actors.insert(actor, bounds);
+            }
+            let kinds = [("jti", &mut revoked.tokens), ("sub", &mut revoked.subjects), ("sid", &mut revoked.sessions)];
+            for (name, index) in kinds {
+                if let Some(value) = text(name) {
+                    index.entry(issuer.to_owned()).or_default().insert(value, bounds);
+                }
+            }
+        }
+        revoked
     }
 }
 

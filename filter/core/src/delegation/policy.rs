@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::config::observe::Rule;
 use crate::config::workloads::SERVICE;
 use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, ScopeSet, Verdict};
+use crate::delegation::behind::Behind;
 use crate::delegation::caller::{CallerEvidence, Sender};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::delegation::inbound::Inbound;
@@ -19,6 +20,7 @@ use crate::jwt::Claims;
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::rejection::Rejection;
+use crate::revocation::Revocations;
 use crate::time::UnixSeconds;
 
 /// Who asks, for whom, and as which agent: verified, in form, and allowed by the resource.
@@ -36,6 +38,7 @@ pub struct AuthorizedDelegation {
     authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
     basis: Basis,
+    behind: Behind,
     token_digest: [u8; 32],
 }
 
@@ -59,7 +62,7 @@ impl AuthorizedDelegation {
     pub fn authorize(
         token: &Inbound<'_>,
         accept: &Accept,
-        config: &Config,
+        (config, revocations): (&Config, &Revocations),
         sender: Sender<'_>,
         now: UnixSeconds,
         observed: &BTreeSet<Rule>,
@@ -67,9 +70,9 @@ impl AuthorizedDelegation {
         let claims = token.claims;
         // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
         let subject = claims.subject().map_err(Rejection::Token)?;
-        let client = claims.client_id().map_err(Rejection::Token)?;
+        let _ = claims.client_id().map_err(Rejection::Token)?;
         let _ = claims.jti().map_err(Rejection::Token)?;
-        config.revoked.refuse_token(claims, now)?;
+        revocations.refuse_token(claims, now)?;
         check_scopes(claims, accept)?;
         let subject_profiles = subject_profiles(claims, accept)?;
         check_subject_stands(subject, &subject_profiles, config)?;
@@ -78,9 +81,8 @@ impl AuthorizedDelegation {
             check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
-        let issued_at = claims.issued_at().map_err(Rejection::Token)?;
-        let others = [agent.id.as_str(), subject].into_iter().chain(client);
-        config.revoked.refuse_actors(issued_at, chain.as_ref(), others, now)?;
+        let behind = Behind::token(claims, &agent);
+        revocations.refuse_actors(&behind, now)?;
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
@@ -101,6 +103,7 @@ impl AuthorizedDelegation {
             caller,
             expires_at: token.expires_at,
             basis: token.basis.clone(),
+            behind,
             token_digest: token.digest,
         };
         // An agent further down its own chain would close a circle with this very step.
@@ -118,7 +121,7 @@ impl AuthorizedDelegation {
     pub(crate) fn of_workload(
         workload: Workload,
         accept: &Accept,
-        config: &Config,
+        revocations: &Revocations,
         now: UnixSeconds,
         observed: &BTreeSet<Rule>,
     ) -> Result<Self, Rejection> {
@@ -128,12 +131,13 @@ impl AuthorizedDelegation {
         if agent.status != AgentStatus::Active {
             return Err(Rejection::AgentInactive);
         }
-        config.revoked.refuse_actors(Some(now), None, core::iter::once(agent.id.as_str()), now)?;
+        let claims = Claims::of_workload(&agent.id, SERVICE);
+        let behind = Behind::workload(&claims, &agent, now);
+        revocations.refuse_actors(&behind, now)?;
         let subject_profiles = Profiles::new([SERVICE]).map_err(|_| Rejection::Internal("no profile of a service"))?;
         if !subject_profiles.all_in(&accept.subject_profiles) {
             return Err(Rejection::SubjectProfileRefused);
         }
-        let claims = Claims::of_workload(&agent.id, SERVICE);
         let (current, server) = (Some(agent.as_ref()), accept.server.as_ref());
         let facts = Facts { claims: &claims, subject: &agent.id, current, server, now, observed };
         let would_refuse = rules::judge(&accept.rules, facts)?;
@@ -151,6 +155,7 @@ impl AuthorizedDelegation {
             // There is no token that could end.
             expires_at: UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX),
             basis: Basis::Workload(mark),
+            behind,
             token_digest,
         })
     }
@@ -213,6 +218,11 @@ impl AuthorizedDelegation {
     /// What it rests on.
     pub(crate) fn basis(&self) -> &Basis {
         &self.basis
+    }
+
+    /// Everybody and everything behind it that can be withdrawn.
+    pub(crate) const fn behind(&self) -> &Behind {
+        &self.behind
     }
 
     /// Who acts now: the outermost actor, or the agent that came without a token.

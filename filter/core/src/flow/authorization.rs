@@ -18,8 +18,10 @@ use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
+use crate::revocation::{Revocation, Revocations};
 use crate::session::SESSION_ID;
-use crate::step::{Reply, Step};
+use crate::step::{RefusalContext, Reply, Step};
+use crate::time::UnixSeconds;
 
 /// An admitted request.
 #[derive(Debug)]
@@ -77,6 +79,16 @@ impl AwaitBody {
         admitted.arrived.context.refuse(Rejection::BodyTooLarge)
     }
 
+    /// Whether a list refuses what was admitted.
+    pub fn find_revocation(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Revocation> {
+        self.0.find_revocation(revocations, now)
+    }
+
+    /// Refuses what was withdrawn while the body came.
+    pub fn handle_revocation(self, revocation: Revocation) -> Reply {
+        self.0.arrived.context.reply(revocation.rejection())
+    }
+
     /// The configuration that admitted the request is gone. Not even what was observed goes on.
     pub fn handle_reconfigured(self) -> Reply {
         self.0.arrived.context.reply(Rejection::Reconfigured)
@@ -84,6 +96,14 @@ impl AwaitBody {
 }
 
 impl Admitted {
+    /// What is observed is not refused; it is on record when its wait is over.
+    pub(super) fn find_revocation(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Revocation> {
+        if self.arrived.context.is_observed(now) {
+            return None;
+        }
+        revocations.find(self.delegation.behind(), now)
+    }
+
     fn judge_head(&mut self) -> Result<Operation, Rejection> {
         let Arrived { arrival, resource, context, .. } = &mut self.arrived;
         arrival.judge_head(&resource.protocol, &self.delegation, context)
@@ -270,7 +290,11 @@ impl AwaitToken {
 }
 
 impl AwaitToken {
-    pub(super) fn handle_reconfigured(self) -> Reply {
-        self.admitted.arrived.context.reply(Rejection::Reconfigured)
+    pub(super) const fn admitted(&self) -> &Admitted {
+        &self.admitted
+    }
+
+    pub(super) fn refusal(self) -> RefusalContext {
+        self.admitted.arrived.context
     }
 }

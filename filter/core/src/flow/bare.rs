@@ -8,6 +8,7 @@ use crate::delegation::policy::AuthorizedDelegation;
 use crate::delegation::workload::Workload;
 use crate::digest::sha256;
 use crate::limits::{API_KEY_BYTES_MAX, API_KEY_BYTES_MIN};
+use crate::plugin::Plugin;
 use crate::record::Record;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
@@ -42,17 +43,17 @@ impl Bare {
     /// Decides who may act with nothing but this.
     pub(super) fn decide(
         &self,
-        config: &Config,
+        plugin: &Plugin,
         resource: &Resource,
         ambient: &Ambient<'_>,
         record: &mut Record,
     ) -> Result<AuthorizedDelegation, Rejection> {
         let accept = &resource.accept;
         let workloads = accept.workloads.as_ref().ok_or(Rejection::CredentialMissing)?;
-        let workload = Workload::know(workloads, &config.agents, self.key, self.uri_san.as_deref())?;
+        let workload = Workload::know(workloads, &plugin.config().agents, self.key, self.uri_san.as_deref())?;
         record.known(&workload);
         let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
-        AuthorizedDelegation::of_workload(workload, accept, config, ambient.now, &observed)
+        AuthorizedDelegation::of_workload(workload, accept, &plugin.revocations, ambient.now, &observed)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
 use crate::routing;
 use crate::signatures::checks::{Peer, Rationed};
-use crate::step::{DpopChallenge, Reply, Step};
+use crate::step::{DpopChallenge, RefusalContext, Step};
 use crate::time::UnixSeconds;
 
 /// What a request shows of who sends it.
@@ -145,8 +145,8 @@ impl AwaitKeys {
         admit_with(plugin, ambient, arrived, Wait::Over(None))
     }
 
-    pub(super) fn handle_reconfigured(self) -> Reply {
-        self.0.context.reply(Rejection::Reconfigured)
+    pub(super) fn refusal(self) -> RefusalContext {
+        self.0.context
     }
 }
 
@@ -215,7 +215,7 @@ fn decide(
     match shown {
         Shown::Token(shown) => decide_by_token(plugin, ambient, (shown, wait), resource, &mut context.record),
         Shown::Bare(bare) => {
-            let delegation = bare.decide(&plugin.config(), resource, ambient, &mut context.record)?;
+            let delegation = bare.decide(plugin, resource, ambient, &mut context.record)?;
             check_ceiling(&delegation, resource)?;
             Ok(delegation)
         }
@@ -275,7 +275,8 @@ fn decide_by_token(
     let sender = Sender { uri_san: shown.uri_san.as_deref(), key: key.as_ref() };
     let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
     let config = plugin.config();
-    let delegation = AuthorizedDelegation::authorize(&inbound, accept, &config, sender, ambient.now, &observed)?;
+    let lists = (config.as_ref(), &plugin.revocations);
+    let delegation = AuthorizedDelegation::authorize(&inbound, accept, lists, sender, ambient.now, &observed)?;
     check_ceiling(&delegation, resource)?;
     // A proof that nothing rests on proves nothing twice either, and takes no room.
     if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {

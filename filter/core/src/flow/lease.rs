@@ -3,15 +3,18 @@
 //! The end is told by an event; the adapter then resets the stream, so that the caller sees an answer that broke off and not one that is complete.
 
 use crate::config::StreamRules;
+use crate::delegation::behind::Behind;
 use crate::record::Event;
-use crate::revocation::Revocation;
+use crate::revocation::Revocations;
 use crate::step::ResponsePlan;
 use crate::time::UnixSeconds;
 
-/// Until when a request may go on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Until when a request may go on, and for whom it does.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lease {
     ends: Option<(UnixSeconds, EndReason)>,
+    /// None where nobody had to be let in, and where nothing is refused.
+    behind: Option<Behind>,
 }
 
 /// Why a stream was ended.
@@ -41,7 +44,13 @@ impl Lease {
     pub(crate) fn new(rules: StreamRules, now: UnixSeconds, expires_at: UnixSeconds) -> Self {
         let by_duration = rules.duration_max.map(|longest| (now.saturating_add(longest), EndReason::MaxDuration));
         let by_token = rules.end_with_token.then_some((expires_at, EndReason::TokenExpired));
-        Self { ends: by_duration.into_iter().chain(by_token).min_by_key(|(ends, _)| ends.get()) }
+        let ends = by_duration.into_iter().chain(by_token).min_by_key(|(ends, _)| ends.get());
+        Self { ends, behind: None }
+    }
+
+    /// The same for a request of somebody who can be withdrawn.
+    pub(crate) fn for_behind(self, behind: Option<Behind>) -> Self {
+        Self { behind, ..self }
     }
 }
 
@@ -52,10 +61,10 @@ impl ResponsePlan {
         (now >= ends).then(|| self.refusal.record.ended(reason))
     }
 
-    /// Whether the request is one that `revocation` ends.
-    pub fn handle_revocation(&self, revocation: &Revocation) -> Option<Event> {
-        let record = &self.refusal.record;
-        record.is_concerned_by(revocation).then(|| record.ended(EndReason::Revoked))
+    /// Whether the request is one that a new one of its kind would be refused for.
+    pub fn handle_revocations(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Event> {
+        let behind = self.lease.behind.as_ref()?;
+        revocations.find(behind, now).map(|_| self.refusal.record.ended(EndReason::Revoked))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::signatures::checks::Peer;
-use crate::step::{Reply, Step};
+use crate::step::{RefusalContext, Step};
 
 /// What is known of a token that `resource` may ask about.
 pub(super) enum Opaque {
@@ -79,8 +79,8 @@ impl AwaitIntrospection {
         admit_told(plugin, ambient, arrived, told)
     }
 
-    pub(super) fn handle_reconfigured(self) -> Reply {
-        self.arrived.context.reply(Rejection::Reconfigured)
+    pub(super) fn refusal(self) -> RefusalContext {
+        self.arrived.context
     }
 }
 

@@ -140,6 +140,7 @@ impl Released {
             edits.transaction(token);
         }
         let lease = Lease::new(resource.streams, ambient.now, admitted.delegation.expires_at());
+        let lease = lease.for_behind(Some(admitted.delegation.behind().clone()));
         let body_edit = edits.also(edit);
         let body = match judged {
             Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),

@@ -1,4 +1,4 @@
-//! What held before a wait must hold after it: the token, the sign-in, the key that signed, and what a server said.
+//! What held before a wait must hold after it: the token, the sign-in, the key that signed, what a server said, and that nothing of it is withdrawn.
 
 use crate::config::Accept;
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
@@ -21,6 +21,18 @@ pub(super) fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Amb
 }
 
 pub(super) fn still_stands(
+    delegation: &AuthorizedDelegation,
+    accept: &Accept,
+    token: Option<&Redacted<String>>,
+    plugin: &Plugin,
+    ambient: &Ambient<'_>,
+) -> Result<(), Rejection> {
+    still_valid(delegation, accept, token, plugin, ambient)?;
+    // What is withdrawn may be so by another configuration than the one that admitted it.
+    plugin.revocations.refuse(delegation.behind(), ambient.now)
+}
+
+fn still_valid(
     delegation: &AuthorizedDelegation,
     accept: &Accept,
     token: Option<&Redacted<String>>,

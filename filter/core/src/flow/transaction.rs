@@ -7,12 +7,13 @@ use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
 use crate::flow::Joined;
+use crate::flow::authorization::Admitted;
 use crate::flow::release::Released;
 use crate::flow::standing::still_holds;
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{Reply, Step};
+use crate::step::{RefusalContext, Step};
 
 /// Uses beyond the request that it is for: a transaction token tells of one transaction.
 const REUSE_MAX: Option<u32> = Some(0);
@@ -68,7 +69,11 @@ impl AwaitTransaction {
         }
     }
 
-    pub(super) fn handle_reconfigured(self) -> Reply {
-        self.released.admitted.arrived.context.reply(Rejection::Reconfigured)
+    pub(super) const fn admitted(&self) -> &Admitted {
+        &self.released.admitted
+    }
+
+    pub(super) fn refusal(self) -> RefusalContext {
+        self.released.admitted.arrived.context
     }
 }

@@ -101,14 +101,13 @@ impl Envoy {
         let Some(vm) = self.vm_mut(id) else { return Err(StartFailure::Load(String::new())) };
         let data = vm.store.data_mut();
         data.configuring = Some(plugin);
-        let root = match vm.roots.get(&root_key) {
-            Some(root) => *root,
-            None => {
-                let root = vm.store.data_mut().new_context(ContextKind::Root { plugin });
-                vm.roots.insert(root_key, root);
-                root
-            }
-        };
+        // A root that is still there for the same document serves on, and is told nothing.
+        if let Some(root) = vm.roots.get(&root_key).copied() {
+            vm.store.data_mut().configuring = None;
+            return Ok(Slot { vm: id, root, started_at });
+        }
+        let root = vm.store.data_mut().new_context(ContextKind::Root { plugin });
+        vm.roots.insert(root_key, root);
         let sizes = [settings.vm_configuration.len(), settings.configuration.len()]
             .map(|size| u32::try_from(size).unwrap_or(u32::MAX));
         let outcome = self.start_root(id, root, sizes);
