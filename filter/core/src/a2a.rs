@@ -18,7 +18,7 @@ use crate::routing::plain_path;
 use crate::rpc::RpcCall;
 
 use push::{Parameters, Pushes};
-use tasks::{InPath, Names};
+use tasks::{InPath, Names, Tenancy};
 
 /// The public card, beneath the resource as it is beneath an agent's own host (RFC 8615).
 const CARD_PATH: &str = "/.well-known/agent-card.json";
@@ -116,6 +116,8 @@ const ACTIONS: [Action; 11] = [
     },
 ];
 
+const MISREAD: Rejection = Rejection::Internal("a task that is not where its template has it");
+
 fn find_action(method: &str) -> Option<&'static Action> {
     ACTIONS.iter().find(|action| action.name == method || action.name_03 == method)
 }
@@ -171,7 +173,10 @@ impl Routes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Call {
     /// One JSON-RPC message, which names the method.
-    Rpc,
+    Rpc {
+        /// Where the resource binds tasks: what the query says of them.
+        tenancy: Option<Tenancy>,
+    },
     /// An action of the HTTP+JSON binding.
     Http {
         action: &'static str,
@@ -186,6 +191,7 @@ pub(crate) enum Call {
 pub(crate) struct Bound {
     names: Names,
     in_path: Option<InPath>,
+    tenancy: Tenancy,
     has_body: bool,
 }
 
@@ -238,6 +244,17 @@ pub(crate) fn check_version(head: &RequestHead<'_>) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Reads the head of a JSON-RPC message.
+///
+/// # Errors
+///
+/// [`Rejection::QueryRefused`] where tasks are bound, and one could be named there.
+pub(crate) fn find_rpc(policy: &A2aPolicy, head: &RequestHead<'_>) -> Result<Call, Rejection> {
+    let target = head.single_text(":path").ok().flatten().unwrap_or_default();
+    let tenancy = policy.tasks.as_ref().map(|_| Tenancy::read(target, false)).transpose()?;
+    Ok(Call::Rpc { tenancy })
+}
+
 /// Reads the HTTP+JSON binding beneath `prefix`.
 ///
 /// # Errors
@@ -267,16 +284,15 @@ pub(crate) fn find(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'
 
 /// What a request by `route` says of tasks in its target, `path` of which lies beneath the resource.
 fn find_bound(route: &Route, head: &RequestHead<'_>, path: &str) -> Result<Bound, Rejection> {
-    const MISREAD: Rejection = Rejection::Internal("a task that is not where its template has it");
     let target = head.single_text(":path").ok().flatten().ok_or(MISREAD)?;
-    tasks::check_query(target)?;
+    let tenancy = Tenancy::read(target, route.method == "GET")?;
     let values = route.path.matches(path, Case::Exact).unwrap_or_default();
     let in_path = match (route.names, values.first()) {
         (Names::Task, Some((_, shown))) => Some(InPath::find(target, plain_path(target)?, path, shown).ok_or(MISREAD)?),
         (Names::Task, None) => return Err(MISREAD),
         (Names::Nothing | Names::Message | Names::Unbindable, _) => None,
     };
-    Ok(Bound { names: route.names, in_path, has_body: !head.end_of_stream })
+    Ok(Bound { names: route.names, in_path, tenancy, has_body: !head.end_of_stream })
 }
 
 fn operation(policy: &A2aPolicy, method: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
@@ -289,7 +305,7 @@ impl Call {
     /// Whether the body decides as well.
     pub(crate) fn reads_body(&self) -> bool {
         match self {
-            Self::Rpc => true,
+            Self::Rpc { .. } => true,
             Self::Http { pushes, bound, .. } => {
                 *pushes != Pushes::Never || bound.as_ref().is_some_and(|bound| bound.has_body)
             }
@@ -308,7 +324,7 @@ impl Call {
     ) -> Result<Operation, Rejection> {
         match self {
             // A2A methods differ in nothing that is asked of anybody: the body decides before it is released.
-            Self::Rpc => {
+            Self::Rpc { .. } => {
                 let mut operation = Operation::new("(resource)", ScopeSet::default());
                 if policy.tasks.is_some() {
                     operation.edit.forget_length();
@@ -316,19 +332,7 @@ impl Call {
                 }
                 Ok(operation)
             }
-            Self::Http { action, bound, .. } => {
-                let mut operation = operation(policy, action, delegation)?;
-                if let (Some(tasks), Some(bound)) = (&policy.tasks, bound) {
-                    if let Some(in_path) = &bound.in_path {
-                        tasks.judge_path(in_path, delegation, &mut operation)?;
-                    }
-                    if bound.names == Names::Message {
-                        operation.edit.forget_length();
-                        operation.edit.ask_for_plain();
-                    }
-                }
-                Ok(operation)
-            }
+            Self::Http { action, bound, .. } => judge_http(policy, action, (bound.as_ref(), None), delegation),
         }
     }
 
@@ -343,15 +347,26 @@ impl Call {
         body: &[u8],
         delegation: &AuthorizedDelegation,
     ) -> Result<Operation, Rejection> {
-        let mut operation = self.judge_head(policy, delegation)?;
-        if let Self::Http { pushes, bound, .. } = self {
-            push::check(body, Parameters::Body, *pushes, &policy.push_targets)?;
-            if let (Some(tasks), Some(bound)) = (&policy.tasks, bound) {
-                tasks.judge_body(bound.names, body, delegation, &mut operation)?;
-            }
-        }
+        let Self::Http { action, pushes, bound } = self else {
+            return self.judge_head(policy, delegation);
+        };
+        let operation = judge_http(policy, action, (bound.as_ref(), Some(body)), delegation)?;
+        push::check(body, Parameters::Body, *pushes, &policy.push_targets)?;
         Ok(operation)
     }
+}
+
+fn judge_http(
+    policy: &A2aPolicy,
+    action: &str,
+    (bound, body): (Option<&Bound>, Option<&[u8]>),
+    delegation: &AuthorizedDelegation,
+) -> Result<Operation, Rejection> {
+    let mut operation = operation(policy, action, delegation)?;
+    if let Some(tasks) = &policy.tasks {
+        tasks.judge_http(bound.ok_or(MISREAD)?, body, delegation, &mut operation)?;
+    }
+    Ok(operation)
 }
 
 /// Judges a JSON-RPC call, read from `body`.
@@ -361,7 +376,7 @@ impl Call {
 /// [`Rejection::MethodNotMapped`], the unmet demand of the method, or [`Rejection::PushUrlRefused`].
 pub(crate) fn judge(
     policy: &A2aPolicy,
-    call: &RpcCall<'_>,
+    (tenancy, call): (Option<&Tenancy>, &RpcCall<'_>),
     body: &[u8],
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
@@ -370,7 +385,7 @@ pub(crate) fn judge(
         find_action(&call.method).map_or((Pushes::Never, Names::Unbindable), |action| (action.pushes, action.names));
     push::check(body, Parameters::Params, pushes, &policy.push_targets)?;
     if let Some(tasks) = &policy.tasks {
-        tasks.judge_call(names, call, delegation, &mut operation)?;
+        tasks.judge_call(names, (tenancy.ok_or(MISREAD)?, call), delegation, &mut operation)?;
     }
     Ok(operation)
 }

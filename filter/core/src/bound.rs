@@ -1,6 +1,7 @@
 //! Identifiers that serve only whom they were given to.
 //!
-//! What a client gets is the server's identifier behind a keyed digest of it, of what it names and of whom it is for: the resource, the subject, the acting agent.
+//! What a client gets is the server's identifier behind a keyed digest of it, of what it names and of whom it is for:
+//! the resource, the subject, the acting agent, and the tenant where one is named.
 //! Nothing is stored, so every worker and every proxy with the secret knows what any of them gave out.
 //! Absent on purpose: an end. A session or a task ends at its server, or for all with the secret.
 //! Absent too: secrecy. The server's identifier can be read in what the client gets, and is worth nothing without the digest.
@@ -25,6 +26,8 @@ pub(crate) enum Kind {
     Task,
     /// What an A2A agent calls the conversation that tasks belong to.
     Context,
+    /// A message of an A2A client. Bound the other way: the client has its own identifier, and the agent what is made of it.
+    Message,
 }
 
 impl Kind {
@@ -33,6 +36,7 @@ impl Kind {
             Self::Session => "actgate mcp session",
             Self::Task => "actgate a2a task",
             Self::Context => "actgate a2a context",
+            Self::Message => "actgate a2a message",
         }
     }
 }
@@ -44,19 +48,26 @@ pub(crate) struct Holder {
     resource: String,
     subject: String,
     agent: String,
+    /// Of an A2A agent that has several: its own tasks for each.
+    tenant: Option<String>,
 }
 
 impl Holder {
     pub(crate) fn new(secret: &Redacted<String>, resource: &str, delegation: &AuthorizedDelegation) -> Self {
         let (subject, agent) = (delegation.subject().to_owned(), delegation.agent().id.clone());
-        Self { secret: secret.clone(), resource: resource.to_owned(), subject, agent }
+        Self { secret: secret.clone(), resource: resource.to_owned(), subject, agent, tenant: None }
+    }
+
+    /// The same holder in a tenant, which is another holder; where none is named, that is one of its own.
+    pub(crate) fn in_tenant(self, tenant: Option<String>) -> Self {
+        Self { tenant, ..self }
     }
 
     /// One that no delegation stands behind.
     #[cfg(test)]
     pub(crate) fn of(secret: &str, resource: &str, subject: &str, agent: &str) -> Self {
         let [resource, subject, agent] = [resource, subject, agent].map(str::to_owned);
-        Self { secret: Redacted::new(secret.to_owned()), resource, subject, agent }
+        Self { secret: Redacted::new(secret.to_owned()), resource, subject, agent, tenant: None }
     }
 
     /// What the client gets in place of the server's `id`; `None` where that has no form that a client could send back.
@@ -76,11 +87,11 @@ impl Holder {
         hmac_sha256::HMAC::verify(self.input(kind, id), self.secret.expose().as_bytes(), &digest).then(|| id.to_owned())
     }
 
-    /// Each part with its length before it, so that no two holders have one input.
+    /// Each part with its length before it, so that no two holders have one input: with a tenant there is one part more.
     fn input(&self, kind: Kind, id: &str) -> Vec<u8> {
-        let parts = [kind.label(), &self.resource, &self.subject, &self.agent, id];
+        let parts = [kind.label(), &self.resource, &self.subject, &self.agent];
         let mut input = Vec::new();
-        for part in parts {
+        for part in parts.into_iter().chain(self.tenant.as_deref()).chain([id]) {
             input.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             input.extend_from_slice(part.as_bytes());
         }
@@ -113,11 +124,19 @@ mod tests {
             holder("secret", "r", "alice", "agen"),
             // The same letters, divided elsewhere.
             holder("secret", "r", "alicea", "gent"),
+            ours.clone().in_tenant(Some(String::new())),
+            ours.clone().in_tenant(Some("t".to_owned())),
         ] {
             assert_eq!(other.unbind(Kind::Session, &bound), None, "{other:?}");
         }
-        for other in [Kind::Task, Kind::Context] {
+        for other in [Kind::Task, Kind::Context, Kind::Message] {
             assert_eq!(ours.unbind(other, &bound), None, "{other:?}");
+        }
+        let of_one = ours.clone().in_tenant(Some("t".to_owned()));
+        let bound_there = of_one.bind(Kind::Task, b"1").unwrap_or_default();
+        assert_eq!(of_one.unbind(Kind::Task, &bound_there).as_deref(), Some("1"));
+        for other in [&ours, &ours.clone().in_tenant(Some("u".to_owned()))] {
+            assert_eq!(other.unbind(Kind::Task, &bound_there), None, "{other:?}");
         }
         let (digest, _) = bound.split_at(DIGEST_BYTES);
         for forged in ["session-1", "", digest, &format!("{digest}.session-2"), &format!("{digest}session-1")] {

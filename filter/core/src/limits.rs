@@ -142,6 +142,9 @@ pub const BOUND_ID_BYTES_MAX: usize = 1024;
 /// Most tasks that one A2A message may refer to: each costs a digest, and an answer that names one is looked up among them.
 pub const REFERENCED_TASKS_MAX: usize = 32;
 
+/// Longest name of a tenant of an A2A agent in bytes: it goes into every digest.
+pub const TENANT_BYTES_MAX: usize = 256;
+
 /// Most tools of one resource: the largest MCP servers list a few hundred.
 pub const TOOLS_PER_RESOURCE_MAX: usize = 512;
 

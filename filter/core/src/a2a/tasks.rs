@@ -25,9 +25,11 @@ mod events;
 mod handout;
 mod places;
 mod scanner;
+mod target;
 
 use core::ops::Range;
 
+use super::Bound;
 use crate::bound::{Holder, Kind};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
@@ -38,8 +40,10 @@ use crate::rejection::Rejection;
 use crate::rpc::RpcCall;
 
 pub(crate) use handout::Handout;
+pub(crate) use target::{InPath, Tenancy};
 
 use events::Events;
+use handout::Known;
 use scanner::{Passage, Scanner};
 
 /// What of an action's request names tasks.
@@ -62,37 +66,8 @@ pub(crate) struct TaskSecret {
     resource: String,
 }
 
-/// A task named by a path, and the target around it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InPath {
-    before: String,
-    shown: String,
-    after: String,
-}
-
-impl InPath {
-    /// Finds the task in `target`, whose path ends in `beneath`, which matched a template with a task.
-    pub(super) fn find(target: &str, path: &str, beneath: &str, shown: &str) -> Option<Self> {
-        const TASKS: &str = "/tasks/";
-        let within = beneath.find(TASKS)?.checked_add(TASKS.len())?;
-        let start = path.len().checked_sub(beneath.len())?.checked_add(within)?;
-        let (before, rest) = target.split_at_checked(start)?;
-        let after = rest.strip_prefix(shown)?;
-        Some(Self { before: before.to_owned(), shown: shown.to_owned(), after: after.to_owned() })
-    }
-}
-
-/// Parameters of a query that name nothing.
-const QUERY: [&str; 4] = ["historyLength", "tenant", "A2A-Version", "a2a-version"];
-
-/// Refuses a query in which some reader could find a task: what a path leaves open, servers read there.
-pub(super) fn check_query(target: &str) -> Result<(), Rejection> {
-    let Some((_, query)) = target.split_once('?') else { return Ok(()) };
-    let known = query.split('&').all(|pair| QUERY.contains(&pair.split_once('=').map_or(pair, |(name, _)| name)));
-    if known || query.is_empty() { Ok(()) } else { Err(Rejection::QueryRefused) }
-}
-
 /// Members of requests that name nothing, or that are judged by themselves.
+const IN_CALL: [&str; 4] = ["jsonrpc", "id", "method", "params"];
 const IN_MESSAGE_REQUEST: [&str; 4] = ["message", "configuration", "metadata", "tenant"];
 const IN_TASK_REQUEST: [&str; 4] = ["id", "historyLength", "metadata", "tenant"];
 const BESIDE_PATH: [&str; 2] = ["metadata", "tenant"];
@@ -114,8 +89,8 @@ impl TaskSecret {
         Self { secret, resource: resource.to_owned() }
     }
 
-    fn holder(&self, delegation: &AuthorizedDelegation) -> Holder {
-        Holder::new(&self.secret, &self.resource, delegation)
+    fn holder(&self, delegation: &AuthorizedDelegation, tenant: Option<String>) -> Holder {
+        Holder::new(&self.secret, &self.resource, delegation).in_tenant(tenant)
     }
 
     /// Judges a JSON-RPC call.
@@ -126,12 +101,14 @@ impl TaskSecret {
     pub(super) fn judge_call(
         &self,
         names: Names,
-        call: &RpcCall<'_>,
+        (tenancy, call): (&Tenancy, &RpcCall<'_>),
         delegation: &AuthorizedDelegation,
         operation: &mut Operation,
     ) -> Result<(), Rejection> {
-        let holder = self.holder(delegation);
-        let at = span::member(call.text, span::whole(call.text), "params").unwrap_or(0..0);
+        let whole = span::whole(call.text);
+        only(call.text, whole.clone(), &IN_CALL)?;
+        let at = span::member(call.text, whole, "params").unwrap_or(0..0);
+        let holder = self.holder(delegation, tenancy.decided(call.text, at.clone())?);
         let mut edits = Vec::new();
         let handout = match names {
             Names::Nothing => return Ok(()),
@@ -149,55 +126,54 @@ impl TaskSecret {
         Ok(())
     }
 
-    /// Judges a task that is named by a path.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::TaskUnknown`].
-    pub(super) fn judge_path(
-        &self,
-        task: &InPath,
-        delegation: &AuthorizedDelegation,
-        operation: &mut Operation,
-    ) -> Result<(), Rejection> {
-        let holder = self.holder(delegation);
-        let id = holder.unbind(Kind::Task, &task.shown).ok_or(Rejection::TaskUnknown)?;
-        // An agent's own id that is a step in a path would lead to something else than a task.
-        if id == "." || id == ".." {
-            return Err(Rejection::TaskUnknown);
-        }
-        operation.edit.headers.push((":path", [&task.before, &id, &task.after].map(String::as_str).concat()));
-        operation.hands_out(Handout::of_task(holder, id));
-        Ok(())
-    }
-
-    /// Judges the body of the HTTP+JSON binding, which is a message or says nothing of tasks.
+    /// Judges an action of the HTTP+JSON binding; `body` is none while it has not come.
     ///
     /// # Errors
     ///
     /// As [`Self::judge_call`].
-    pub(super) fn judge_body(
+    pub(super) fn judge_http(
         &self,
-        names: Names,
-        body: &[u8],
+        bound: &Bound,
+        body: Option<&[u8]>,
         delegation: &AuthorizedDelegation,
         operation: &mut Operation,
     ) -> Result<(), Rejection> {
-        if body.is_empty() && names != Names::Message {
-            return Ok(());
-        }
-        json::parse_outline(body, JSON_DEPTH_MAX, 1).map_err(|_| Rejection::BodyInvalid)?;
-        let text = core::str::from_utf8(body).map_err(|_| Rejection::BodyInvalid)?;
-        let at = span::whole(text);
-        match names {
-            Names::Nothing => Ok(()),
-            Names::Unbindable => Err(Rejection::MethodNotMapped),
-            Names::Task => only(text, at, &BESIDE_PATH),
-            Names::Message => {
-                let mut edits = Vec::new();
-                let handout = message(self.holder(delegation), text, at, &mut edits)?;
-                operation.edit.body = BodyEdit::texts_at(text, edits)?;
-                operation.hands_out(handout);
+        let text = match body {
+            None => None,
+            Some([]) if bound.names != Names::Message => Some(""),
+            Some(body) => {
+                json::parse_outline(body, JSON_DEPTH_MAX, 1).map_err(|_| Rejection::BodyInvalid)?;
+                Some(core::str::from_utf8(body).map_err(|_| Rejection::BodyInvalid)?)
+            }
+        };
+        let at = span::whole(text.unwrap_or_default());
+        let tenant = match text {
+            None if bound.has_body => bound.tenancy.presumed(),
+            None => bound.tenancy.decided("", 0..0)?,
+            Some(text) => bound.tenancy.decided(text, at.clone())?,
+        };
+        let holder = self.holder(delegation, tenant);
+        match (bound.names, &bound.in_path) {
+            (Names::Nothing, _) => Ok(()),
+            (Names::Unbindable, _) => Err(Rejection::MethodNotMapped),
+            (Names::Task, None) => Err(Rejection::Internal("a task that no path names")),
+            (Names::Task, Some(task)) => {
+                only(text.unwrap_or_default(), at, &BESIDE_PATH)?;
+                let id = known(&holder, Kind::Task, &task.shown).ok_or(Rejection::TaskUnknown)?;
+                let target = task.with(&id.id).ok_or(Rejection::TaskUnknown)?;
+                operation.edit.headers.push((":path", target));
+                operation.hands_out(Handout::of_task(holder, id));
+                Ok(())
+            }
+            (Names::Message, _) => {
+                operation.edit.forget_length();
+                operation.edit.ask_for_plain();
+                if let Some(text) = text {
+                    let mut edits = Vec::new();
+                    let handout = message(holder, text, at, &mut edits)?;
+                    operation.edit.body = BodyEdit::texts_at(text, edits)?;
+                    operation.hands_out(handout);
+                }
                 Ok(())
             }
         }
@@ -217,7 +193,9 @@ fn message(holder: Holder, text: &str, at: Range<usize>, edits: &mut Edits) -> R
     };
     let (task, context) = (of(Kind::Task, "taskId")?, of(Kind::Context, "contextId")?);
     let mut references = Vec::new();
-    if let Some(at) = span::member(text, at, "referenceTaskIds").filter(|at| text.get(at.clone()) != Some("null")) {
+    if let Some(at) =
+        span::member(text, at.clone(), "referenceTaskIds").filter(|at| text.get(at.clone()) != Some("null"))
+    {
         if text.as_bytes().get(at.start) != Some(&b'[') {
             return Err(Rejection::BodyInvalid);
         }
@@ -229,7 +207,8 @@ fn message(holder: Holder, text: &str, at: Range<usize>, edits: &mut Edits) -> R
             }
         }
     }
-    Ok(Handout::of_message(holder, task, references, context))
+    let sent = sent(&holder, text, at, edits)?;
+    Ok(Handout::of_message(holder, task, references, context).sent_as(sent))
 }
 
 /// Refuses what is no object, and one with a member that is not `known`: somebody could read a task there.
@@ -253,7 +232,7 @@ fn unbound(
     text: &str,
     at: Range<usize>,
     edits: &mut Edits,
-) -> Result<Option<String>, Rejection> {
+) -> Result<Option<Known>, Rejection> {
     let quoted = text.get(at.clone()).ok_or(Rejection::BodyInvalid)?;
     if quoted == "null" {
         return Ok(None);
@@ -264,9 +243,29 @@ fn unbound(
         return Ok(None);
     }
     let unknown = if kind == Kind::Context { Rejection::ContextUnknown } else { Rejection::TaskUnknown };
-    let id = holder.unbind(kind, &shown).ok_or(unknown)?;
+    let known = known(holder, kind, &shown).ok_or(unknown)?;
+    edits.push((at, known.id.clone()));
+    Ok(Some(known))
+}
+
+/// What the client knows as `shown`, if it was given to this holder.
+fn known(holder: &Holder, kind: Kind, shown: &str) -> Option<Known> {
+    let id = holder.unbind(kind, shown)?;
+    Some(Known { id, shown: Some(shown.to_owned()) })
+}
+
+/// Binds the id of the message at `at`, which its client made up; none where there is no message.
+///
+/// A2A 1.0 §3.3.1 lets agents know a message that comes again by its id, and answer with the task that it began.
+fn sent(holder: &Holder, text: &str, at: Range<usize>, edits: &mut Edits) -> Result<Option<Known>, Rejection> {
+    if at.is_empty() {
+        return Ok(None);
+    }
+    let at = span::member(text, at, "messageId").ok_or(Rejection::BodyInvalid)?;
+    let shown = text.get(at.clone()).and_then(span::text_at).ok_or(Rejection::BodyInvalid)?;
+    let id = holder.bind(Kind::Message, shown.as_bytes()).ok_or(Rejection::BodyInvalid)?;
     edits.push((at, id.clone()));
-    Ok(Some(id))
+    Ok(Some(Known { id, shown: Some(shown.into_owned()) }))
 }
 
 /// An answer on its way past, whose ids are bound.

@@ -53,6 +53,10 @@ const DECIDING: [&str; 11] = [
     "origin",
 ];
 
+/// Headers that would lead around the binding of tasks: by an event of another's stream, by another's request of the same key,
+/// and into the midst of an answer, where its own text reads as if the agent said it.
+const AROUND_TASKS: [&str; 5] = [LAST_EVENT_ID, "idempotency-key", "x-idempotency-key", "range", "if-range"];
+
 /// A request as far as its headers go, owned, so that it can wait.
 #[derive(Debug)]
 pub(super) struct Arrived {
@@ -191,13 +195,12 @@ fn stripped(config: &Config, resource: &Resource, arrival: &Arrival, head: &Requ
             || Some(read_as) == config.api_key_header.as_deref()
             || (resource.strip_cookies && read_as == "cookie")
             || arrival.strips(read_as)
-            || (read_as == LAST_EVENT_ID && binds_tasks(resource))
+            || (AROUND_TASKS.contains(&read_as) && binds_tasks(resource))
             || matches!(&resource.exchange, Exchange::Inject(injection) if injection.header() == read_as)
             || (read_as != name && (DECIDING.contains(&read_as) || read_as.starts_with(mcp::PARAMETER)))
     })
 }
 
-/// Where tasks are bound, a stream is taken up again by its task: an event's identifier may be of another's.
 fn binds_tasks(resource: &Resource) -> bool {
     matches!(&resource.protocol, Protocol::A2a(policy) if policy.tasks.is_some())
 }

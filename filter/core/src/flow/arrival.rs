@@ -90,7 +90,7 @@ impl Arrival {
                 a2a::check_version(head)?;
                 if a2a::is_rpc(&resource.path_prefix, head) {
                     json_by_post(head)?;
-                    return Ok(Self::A2a(Ok(a2a::Call::Rpc)));
+                    return a2a::find_rpc(policy, head).map(|call| Self::A2a(Ok(call)));
                 }
                 let found = a2a::find(policy, &resource.path_prefix, head);
                 if found.as_ref().is_ok_and(a2a::Call::reads_body) {
@@ -191,10 +191,10 @@ impl Arrival {
                 }
                 RpcMessage::Answer => Err(Rejection::BodyInvalid),
             },
-            (Self::A2a(Ok(a2a::Call::Rpc)), Protocol::A2a(policy)) => {
+            (Self::A2a(Ok(a2a::Call::Rpc { tenancy })), Protocol::A2a(policy)) => {
                 let call = RpcCall::parse(body)?;
                 context.calls(&call);
-                a2a::judge(policy, &call, body, delegation)
+                a2a::judge(policy, (tenancy.as_ref(), &call), body, delegation)
             }
             (Self::A2a(Ok(call)), Protocol::A2a(policy)) => {
                 if let a2a::Call::Http { action, .. } = call {

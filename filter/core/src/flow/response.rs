@@ -270,6 +270,11 @@ impl ResponsePlan {
 
     /// An answer that gives out nothing passes; so does one in which nobody could find a task.
     fn begin_tasks(&mut self, handout: Handout, head: &ResponseHead<'_>) -> ResponseStep {
+        let is_part = head.status == Some(206) || head.headers.iter().any(|(name, _)| *name == b"content-range");
+        // RFC 9110 §14: nobody asked for a part, and one may begin within what a caller wrote.
+        if is_part && !head.end_of_stream {
+            return ResponseStep::Reply(Box::new(self.refusal(Rejection::UpstreamAnswerRefused)));
+        }
         if head.end_of_stream || !head.status.is_some_and(|status| (200..300).contains(&status)) {
             return ResponseStep::Pass;
         }

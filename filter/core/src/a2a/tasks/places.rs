@@ -17,12 +17,16 @@ pub(super) enum Place {
     Status,
     /// The messages of a task.
     History,
-    /// A message between client and agent.
+    /// A message of the agent, which is the answer.
     Spoken,
+    /// A message of either side that a task tells again.
+    Told,
     References,
     TaskId,
     ReferredTaskId,
     ContextId,
+    ReferredContextId,
+    MessageId,
     /// Nothing in it is a place.
     Closed,
 }
@@ -40,15 +44,19 @@ impl Place {
         match (self, name) {
             (Self::Message, b"result") => Self::Result,
             (Self::Result, b"task") => Self::Task,
-            (Self::Result, b"message") | (Self::Status, b"message") => Self::Spoken,
+            (Self::Result, b"message") => Self::Spoken,
+            (Self::Status, b"message") => Self::Told,
             (Self::Result, b"statusUpdate" | b"artifactUpdate") => Self::Update,
             (Self::Result | Self::Task, b"id") | (Self::Result | Self::Update | Self::Spoken, b"taskId") => {
                 Self::TaskId
             }
             (Self::Result | Self::Task | Self::Update | Self::Spoken, b"contextId") => Self::ContextId,
+            (Self::Told, b"taskId") => Self::ReferredTaskId,
+            (Self::Told, b"contextId") => Self::ReferredContextId,
+            (Self::Result | Self::Spoken | Self::Told, b"messageId") => Self::MessageId,
             (Self::Result | Self::Task | Self::Update, b"status") => Self::Status,
             (Self::Result | Self::Task, b"history") => Self::History,
-            (Self::Result | Self::Spoken, b"referenceTaskIds") => Self::References,
+            (Self::Result | Self::Spoken | Self::Told, b"referenceTaskIds") => Self::References,
             _ => Self::Closed,
         }
     }
@@ -56,7 +64,7 @@ impl Place {
     /// An element of the array.
     pub(super) const fn element(self) -> Self {
         match self {
-            Self::History => Self::Spoken,
+            Self::History => Self::Told,
             Self::References => Self::ReferredTaskId,
             Self::Message
             | Self::Result
@@ -64,16 +72,22 @@ impl Place {
             | Self::Update
             | Self::Status
             | Self::Spoken
+            | Self::Told
             | Self::TaskId
             | Self::ReferredTaskId
             | Self::ContextId
+            | Self::ReferredContextId
+            | Self::MessageId
             | Self::Closed => Self::Closed,
         }
     }
 
     /// Whether places lie in an object that stands here.
     pub(super) const fn opens_object(self) -> bool {
-        matches!(self, Self::Message | Self::Result | Self::Task | Self::Update | Self::Status | Self::Spoken)
+        matches!(
+            self,
+            Self::Message | Self::Result | Self::Task | Self::Update | Self::Status | Self::Spoken | Self::Told
+        )
     }
 
     /// Whether places lie in an array that stands here.
@@ -82,11 +96,14 @@ impl Place {
     }
 
     /// What a text that stands here names, and whether it is said of what the answer is about, not merely referred to.
+    /// What a task tells again is referred to: its history may be of other tasks, and stand before its own id.
     pub(super) const fn names(self) -> Option<(Kind, bool)> {
         match self {
             Self::TaskId => Some((Kind::Task, true)),
             Self::ReferredTaskId => Some((Kind::Task, false)),
             Self::ContextId => Some((Kind::Context, true)),
+            Self::ReferredContextId => Some((Kind::Context, false)),
+            Self::MessageId => Some((Kind::Message, false)),
             Self::Message
             | Self::Result
             | Self::Task
@@ -94,6 +111,7 @@ impl Place {
             | Self::Status
             | Self::History
             | Self::Spoken
+            | Self::Told
             | Self::References
             | Self::Closed => None,
         }

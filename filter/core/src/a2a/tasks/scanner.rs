@@ -287,7 +287,7 @@ impl Scanner {
         let whole = if self.held.is_empty() { here.to_vec() } else { [&self.held, here].concat() };
         let id = core::str::from_utf8(&whole).ok().and_then(text_at);
         let bound = match (self.place.names(), id) {
-            (Some((kind, of_answer)), Some(id)) => handout.bind(kind, &id, of_answer),
+            (Some((kind, of_answer)), Some(id)) => handout.shown(kind, &id, of_answer),
             (Some(_) | None, _) => None,
         };
         match bound {

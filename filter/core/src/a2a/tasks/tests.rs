@@ -22,6 +22,10 @@ fn context(id: &str) -> String {
     bound(Kind::Context, id)
 }
 
+fn named(kind: Kind, id: &str) -> Known {
+    Known { id: id.to_owned(), shown: Some(bound(kind, id)) }
+}
+
 /// For a message that names nothing.
 fn begins() -> Handout {
     Handout::of_message(holder(), None, Vec::new(), None)
@@ -68,10 +72,10 @@ fn every_place_of_a_task_is_bound_in_both_versions() {
             ),
         ),
         (
-            r#"{ "history" : [ {"taskId":"t"}, {"referenceTaskIds":["t"],"parts":[{"data":{"taskId":"t"}}]} ], "id" : "t" }"#
+            r#"{ "id" : "t", "history" : [ {"taskId":"t"}, {"referenceTaskIds":["t"],"parts":[{"data":{"taskId":"t"}}]} ] }"#
                 .to_owned(),
             format!(
-                r#"{{ "history" : [ {{"taskId":"{t}"}}, {{"referenceTaskIds":["{t}"],"parts":[{{"data":{{"taskId":"t"}}}}]}} ], "id" : "{t}" }}"#
+                r#"{{ "id" : "{t}", "history" : [ {{"taskId":"{t}"}}, {{"referenceTaskIds":["{t}"],"parts":[{{"data":{{"taskId":"t"}}}}]}} ] }}"#
             ),
         ),
         (
@@ -88,8 +92,10 @@ fn every_place_of_a_task_is_bound_in_both_versions() {
             format!(r#"{{"message":{{"messageId":"m","taskId":"{t}","contextId":"{c}"}}}}"#),
         ),
         (
-            r#"{"statusUpdate":{"taskId":"t","status":{"message":{"contextId":"c"}}}}"#.to_owned(),
-            format!(r#"{{"statusUpdate":{{"taskId":"{t}","status":{{"message":{{"contextId":"{c}"}}}}}}}}"#),
+            r#"{"statusUpdate":{"taskId":"t","contextId":"c","status":{"message":{"contextId":"c"}}}}"#.to_owned(),
+            format!(
+                r#"{{"statusUpdate":{{"taskId":"{t}","contextId":"{c}","status":{{"message":{{"contextId":"{c}"}}}}}}}}"#
+            ),
         ),
         (
             r#"{"artifactUpdate":{"artifact":{"artifactId":"a","parts":[{"text":"}]\"{"}]},"taskId":"t"}}"#.to_owned(),
@@ -128,7 +134,7 @@ fn what_is_no_place_stays() {
 
 #[test]
 fn an_answer_gives_out_what_was_named_or_the_one_task_it_begins() {
-    let references = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    let references = |ids: &[&str]| ids.iter().map(|id| named(Kind::Task, id)).collect::<Vec<_>>();
     let (t, u) = (task("t"), task("u"));
     // Nothing was named: the first that the answer says of itself is the new one, and the only one.
     let text = r#"{"referenceTaskIds":["x"],"id":"t","history":[{"taskId":"x","referenceTaskIds":["x","t"]}]}"#;
@@ -138,7 +144,12 @@ fn an_answer_gives_out_what_was_named_or_the_one_task_it_begins() {
     assert_eq!(document(&begins(), text), want);
     assert_eq!(document(&begins(), r#"{"id":"t","id":"x"}"#), format!(r#"{{"id":"{t}","id":"x"}}"#));
     // One was gone on with: no other.
-    let goes_on = Handout::of_message(holder(), Some("t".to_owned()), references(&["u"]), Some("c".to_owned()));
+    let goes_on = Handout::of_message(
+        holder(),
+        Some(named(Kind::Task, "t")),
+        references(&["u"]),
+        Some(named(Kind::Context, "c")),
+    );
     let text = r#"{"task":{"id":"x","contextId":"d","history":[{"taskId":"t","contextId":"c","referenceTaskIds":["u","x"]}]}}"#;
     let want = format!(
         r#"{{"task":{{"id":"x","contextId":"d","history":[{{"taskId":"{t}","contextId":"{}","referenceTaskIds":["{u}","x"]}}]}}}}"#,
@@ -151,12 +162,93 @@ fn an_answer_gives_out_what_was_named_or_the_one_task_it_begins() {
     let want = format!(r#"{{"history":[{{"referenceTaskIds":["{u}","x"]}}],"id":"{t}","taskId":"x"}}"#);
     assert_eq!(document(&refers, text), want);
     // It was about one: no other, whatever the answer says it is about.
-    let about = Handout::of_task(holder(), "t".to_owned());
+    let about = Handout::of_task(holder(), named(Kind::Task, "t"));
     assert_eq!(
         document(&about, r#"{"id":"x","contextId":"c"}"#),
         format!(r#"{{"id":"x","contextId":"{}"}}"#, context("c"))
     );
     assert_eq!(document(&about, r#"{"id":"t","contextId":7}"#), format!(r#"{{"id":"{t}","contextId":7}}"#));
+}
+
+/// A history that stands before what the answer says of itself, as in an answer whose members are sorted, begins nothing.
+#[test]
+fn what_a_task_tells_again_is_not_what_the_answer_is_about() {
+    let (t, c) = (task("t"), context("c"));
+    for (before, after) in [
+        (
+            r#"{"history":[{"taskId":"x","contextId":"y"},{"taskId":"t"}],"id":"t","contextId":"c"}"#,
+            format!(
+                r#"{{"history":[{{"taskId":"x","contextId":"y"}},{{"taskId":"t"}}],"id":"{t}","contextId":"{c}"}}"#
+            ),
+        ),
+        (
+            r#"{"status":{"message":{"taskId":"x","contextId":"y"}},"taskId":"t","contextId":"c"}"#,
+            format!(r#"{{"status":{{"message":{{"taskId":"x","contextId":"y"}}}},"taskId":"{t}","contextId":"{c}"}}"#),
+        ),
+        (
+            r#"{"task":{"status":{"message":{"taskId":"x"}},"id":"t","history":[{"taskId":"t"}]}}"#,
+            format!(
+                r#"{{"task":{{"status":{{"message":{{"taskId":"x"}}}},"id":"{t}","history":[{{"taskId":"{t}"}}]}}}}"#
+            ),
+        ),
+    ] {
+        assert_eq!(document(&begins(), before), after);
+    }
+}
+
+#[test]
+fn a_client_sees_its_own_messages_as_it_named_them() {
+    let (m, n) = (bound(Kind::Message, "m"), bound(Kind::Message, "n"));
+    let sent = Known { id: m.clone(), shown: Some("m".to_owned()) };
+    let foreign = Holder::of("secret", "r", "bob", "agent").bind(Kind::Message, b"m").unwrap();
+    let text = |m: &str, n: &str| {
+        format!(
+            r#"{{"messageId":"{m}","status":{{"message":{{"messageId":"{n}"}}}},"history":[{{"messageId":"{foreign}"}},{{"messageId":"{m}"}},{{"messageId":"a"}}],"message":{{"messageId":"{n}"}}}}"#
+        )
+    };
+    assert_eq!(document(&begins().sent_as(Some(sent)), &text(&m, &n)), text("m", "n"));
+    assert_eq!(document(&begins(), &text(&m, &n)), text("m", "n"));
+    // Of another kind, or in no place of a message.
+    for text in [format!(r#"{{"messageId":"{}"}}"#, task("m")), format!(r#"{{"task":{{"messageId":"{m}"}}}}"#)] {
+        assert_eq!(document(&begins(), &text), text);
+    }
+}
+
+/// However often an answer repeats an id, it is made once.
+#[test]
+fn an_id_is_bound_once() {
+    let mut handout = begins();
+    for _ in 0..3 {
+        assert_eq!(handout.shown(Kind::Task, "t", true), Some(task("t")));
+    }
+    let marked = Known { id: "t".to_owned(), shown: Some("made before".to_owned()) };
+    let mut handout = Handout::of_task(holder(), marked);
+    assert_eq!(handout.shown(Kind::Task, "t", true).as_deref(), Some("made before"));
+}
+
+#[test]
+fn the_id_of_a_message_is_bound_inward() {
+    let sent = |message: &str| {
+        let text = format!(r#"{{"message":{message}}}"#);
+        let mut edits = Vec::new();
+        let read = super::message(holder(), &text, span::whole(&text), &mut edits);
+        read.map(|_| edits.into_iter().map(|(_, id)| id).collect::<Vec<_>>()).map_err(|rejection| rejection.code())
+    };
+    let longest = BOUND_ID_BYTES_MAX - 44;
+    let long = |length: usize| format!(r#"{{"messageId":"{}"}}"#, "m".repeat(length));
+    assert_eq!(sent(r#"{"messageId":"\u006d"}"#), Ok(vec![bound(Kind::Message, "m")]));
+    assert_eq!(sent(&long(longest)), Ok(vec![bound(Kind::Message, &"m".repeat(longest))]));
+    for wrong in [
+        &long(longest + 1),
+        "{}",
+        r#"{"messageId":null}"#,
+        r#"{"messageId":""}"#,
+        r#"{"messageId":7}"#,
+        r#"{"messageId":"a b"}"#,
+        r#"{"messageId":"\u00e9"}"#,
+    ] {
+        assert_eq!(sent(wrong), Err(Rejection::BodyInvalid.code()), "{wrong}");
+    }
 }
 
 #[test]
@@ -295,7 +387,7 @@ fn reference(handout: &mut Handout, value: &mut Value, place: places::Place) {
             }
         }
         Value::String(text) => {
-            let new = place.names().and_then(|(kind, of_answer)| handout.bind(kind, text, of_answer));
+            let new = place.names().and_then(|(kind, of_answer)| handout.shown(kind, text, of_answer));
             if let Some(new) = new {
                 *text = new;
             }
@@ -310,9 +402,11 @@ fn unbind_all(value: &mut Value) {
         Value::Object(members) => members.values_mut().for_each(unbind_all),
         Value::Array(items) => items.iter_mut().for_each(unbind_all),
         Value::String(text) => {
-            let id = [Kind::Task, Kind::Context].into_iter().find_map(|kind| holder().unbind(kind, text));
+            let id =
+                [Kind::Task, Kind::Context, Kind::Message].into_iter().find_map(|kind| holder().unbind(kind, text));
             if let Some(id) = id {
                 *text = id;
+                unbind_all(value);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -333,12 +427,14 @@ fn documents() -> impl Strategy<Value = Value> {
         "status",
         "history",
         "referenceTaskIds",
+        "messageId",
         "metadata",
         "parts",
         "x\"\\\u{e9}",
     ]);
     let leaf = prop_oneof![
         prop::sample::select(vec!["t", "u", "", "a/b", "a b", "\"\\", "{}[]:,", "\u{e9}\n"]).prop_map(Value::from),
+        Just(Value::from(bound(Kind::Message, "m"))),
         Just(json!(null)),
         Just(json!(true)),
         any::<i32>().prop_map(Value::from),
@@ -372,7 +468,8 @@ proptest! {
         let out = read(TaskAnswer::document(handout.clone()), &pieces);
         prop_assert_eq!(&out, &read(TaskAnswer::document(handout.clone()), &[text.as_bytes()]));
         let mut got: Value = serde_json::from_str(&out).unwrap();
-        let original = value.clone();
+        let mut original = value.clone();
+        unbind_all(&mut original);
         reference(&mut handout.clone(), &mut value, handout.root());
         prop_assert_eq!(&got, &value);
         unbind_all(&mut got);
