@@ -2,7 +2,11 @@
 //!
 //! Inward, every place of a request that names a task or a context holds a bound id of this very holder, and goes on as the agent's own id.
 //! The places are known because all others are refused: members and parameters that no version of the protocol has there, methods that list
-//! tasks, report on them to elsewhere, or are not the protocol's (a configuration with both does not load). `Last-Event-ID` does not go on.
+//! tasks, report on them to elsewhere, or are not the protocol's (a configuration with both does not load). Headers that name another's request or stream do not go on.
+//! What a holder is for includes the tenant that the request names (`target`), because agents may count the tasks of each anew.
+//!
+//! The `messageId` of a message goes on bound, and comes back as the client wrote it. Agents may know by it a message that comes again,
+//! and answer with the task that it began: another's, if the id went on as it came. A holder's own retries stay the same.
 //!
 //! Outward, an id is bound only where nobody else can be its holder. An agent that does not check whose a task is says what its request leads it to;
 //! so what a caller could name decides what an answer may give out:
@@ -10,16 +14,19 @@
 //! - A request about a task gives out that task and no other. References in its history are the agent's words and stay as they are.
 //! - A message that goes on with a task gives out that task, and those it refers to.
 //! - A message that names no task begins one. The first id that the answer says of itself is that one; a second is not given out.
-//!   A list of references begins nothing.
+//!   A list of references begins nothing, nor does a message that the answer tells again, in its history or its status.
+//!   The new task's id in one that stands before it goes on as the agent wrote it: nothing is held until it is known.
 //! - There are agents that go on with the task of a context. So contexts are bound as tasks are: a caller that could name another's context
 //!   would be given the task in it. A context that was made up by a client is refused therefore, as A2A 1.0 §3.4.1 lets an agent do.
 //! - A list of tasks would give everybody's to whoever asks, so there is none.
+//! - A part of an answer is none: it may begin within what the caller wrote, and read as what the agent says. None is asked for, and none passes.
 //!
 //! An id that is not given out goes on as the agent wrote it. That gives nobody anything, because no unbound id passes inward, and so nothing
 //! outward has to fail: errors, statuses other than 2xx, media that are no JSON, malformed documents, ids that are no text or too long to be bound.
 //! Only what is encoded though it was asked not to be is refused, because all that follows would fail without a word of why.
 //!
-//! Absent: ids in `metadata`, in parts and in artifacts, which mean what their writers agreed on; and what a task does at the agent.
+//! Absent: ids in `metadata`, in parts and in artifacts, which mean what their writers agreed on; what a task does at the agent;
+//! and agents that know a request that comes again by anything but its `messageId`.
 
 mod events;
 mod handout;
