@@ -6,6 +6,7 @@
 mod answers;
 mod bypass;
 mod client;
+mod client_certificate;
 mod configuration;
 mod credentials;
 mod discovery;

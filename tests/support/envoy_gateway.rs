@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use actgate::dev::certs::CertificateFiles;
 use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::issuer::server::{self, SharedIssuer};
 use actgate::dev::world::{Ports, World, streamward};
@@ -33,6 +34,8 @@ pub struct Options {
     pub behind: Option<u16>,
     /// For how long a replaced listener serves on; with it the listener is in a file that can be written anew, see [`crate::pushed`].
     pub pushed: Option<Duration>,
+    /// The cluster that shows a client certificate, and the first one; beside `pushed`, and changed by [`EnvoyGateway::push_client_certificate`].
+    pub client_certificate: Option<(&'static str, CertificateFiles)>,
     /// The path under which it knows the tools' route, where that is another than the gateway's.
     pub prefix_rewrite: Option<&'static str>,
     /// What stands for placeholders that only this bootstrap has.
@@ -47,6 +50,7 @@ impl Default for Options {
             wasm_log: LogLevel::Info,
             behind: None,
             pushed: None,
+            client_certificate: None,
             prefix_rewrite: None,
             further: Vec::new(),
         }
@@ -211,7 +215,7 @@ pub fn work_dir(world: &World) -> PathBuf {
 pub fn launch(world: &World, document: &Value, options: &Options, upstream: u16) -> Result<Launch, String> {
     let mut text = bootstrap(world, document, options, upstream)?;
     if options.pushed.is_some() {
-        text = pushed::split(world, &text)?;
+        text = pushed::split(world, &text, options.client_certificate.as_ref())?;
     }
     let mut launch = Launch::new(text)
         .concurrency(options.workers)

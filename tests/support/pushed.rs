@@ -1,4 +1,4 @@
-//! A listener and its certificate in files that Envoy watches, to be written anew while it runs.
+//! A listener, its certificate and one towards a server in files that Envoy watches, to be written anew while it runs.
 //!
 //! Envoy reads a file anew when another is moved over it, so that it never sees half of one.
 
@@ -17,6 +17,7 @@ use crate::envoy_gateway::{EnvoyGateway, Options, bootstrap, work_dir};
 const TAKEN_MAX: Duration = Duration::from_secs(20);
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+const UPSTREAM_TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
 fn folder(world: &World) -> PathBuf {
@@ -24,20 +25,53 @@ fn folder(world: &World) -> PathBuf {
 }
 
 /// The bootstrap without its listener, which goes into a file beside it, as its certificate does.
-pub(crate) fn split(world: &World, text: &str) -> Result<String, String> {
+///
+/// `client` is the cluster that shows a client certificate, and the first one.
+pub(crate) fn split(
+    world: &World,
+    text: &str,
+    client: Option<&(&'static str, CertificateFiles)>,
+) -> Result<String, String> {
     let dir = folder(world);
     fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
     let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     let port = port.map_err(|error| error.to_string())?.port();
     fs::write(dir.join("port"), port.to_string()).map_err(|error| error.to_string())?;
     let files = world.certificates.as_ref().ok_or("no certificates")?;
-    write(world, "sds.yaml", &secret(&files.gateway))?;
+    write(world, "sds.yaml", &secret("gateway", &files.gateway))?;
+    let shown = client.map(|(cluster, files)| show(world, text, cluster, files)).transpose()?;
+    let text = shown.as_deref().unwrap_or(text);
     let (before, listener, after) = parts(text)?;
     write(world, "lds.yaml", &listener_file(world, listener)?)?;
     let lds = dir.join("lds.yaml").display().to_string();
     Ok(format!(
         "node: {{id: gateway, cluster: gateway}}\ndynamic_resources:\n  \
          lds_config: {{resource_api_version: V3, path_config_source: {{path: \"{lds}\"}}}}\n{before}{after}"
+    ))
+}
+
+const CLIENT_SECRET: &str = "client-sds.yaml";
+
+/// The bootstrap with TLS towards `cluster`, and with a certificate from a file there. Connections last for a second, as none
+/// changes its certificate.
+fn show(world: &World, text: &str, cluster: &str, files: &CertificateFiles) -> Result<String, String> {
+    const LASTS: &str = "common_http_protocol_options: {idle_timeout: 30s";
+    write(world, CLIENT_SECRET, &secret("client", files))?;
+    let authority = &world.certificates.as_ref().ok_or("no certificates")?.authority;
+    let (before, rest) = text.split_once(&format!("      cluster_name: {cluster}\n")).ok_or("no such cluster")?;
+    let at = rest.find("port_value: ").and_then(|at| Some(at + rest.get(at..)?.find('\n')? + 1)).ok_or("no address")?;
+    let (address, after) = rest.split_at(at);
+    let lasting = before.rfind(LASTS).ok_or("no connection options")? + LASTS.len();
+    let (before, options) = before.split_at(lasting);
+    Ok(format!(
+        "{before}, max_connection_duration: 1s{options}      cluster_name: {cluster}\n{address}    transport_socket:\n      \
+         name: envoy.transport_sockets.tls\n      typed_config:\n        \"@type\": {UPSTREAM_TLS}\n        sni: localhost\n        \
+         common_tls_context:\n          tls_certificate_sds_secret_configs:\n          - name: client\n            sds_config: \
+         {{resource_api_version: V3, path_config_source: {{path: \"{}\"}}}}\n          validation_context:\n            \
+         trusted_ca: {{filename: \"{}\"}}\n            match_typed_subject_alt_names:\n            \
+         - {{san_type: DNS, matcher: {{exact: localhost}}}}\n{after}",
+        folder(world).join(CLIENT_SECRET).display(),
+        authority.display()
     ))
 }
 
@@ -73,9 +107,9 @@ fn listener_file(world: &World, listener: &str) -> Result<String, String> {
     Ok(format!("resources:\n{listener}"))
 }
 
-fn secret(files: &CertificateFiles) -> String {
+fn secret(name: &str, files: &CertificateFiles) -> String {
     format!(
-        "resources:\n- \"@type\": {SECRET}\n  name: gateway\n  tls_certificate:\n    certificate_chain: {{filename: \"{}\"}}\n    \
+        "resources:\n- \"@type\": {SECRET}\n  name: {name}\n  tls_certificate:\n    certificate_chain: {{filename: \"{}\"}}\n    \
          private_key: {{filename: \"{}\"}}\n",
         files.certificate.display(),
         files.key.display()
@@ -111,6 +145,11 @@ impl EnvoyGateway {
 
     /// Gives Envoy another certificate for its listener.
     pub fn push_certificate(&self, files: &CertificateFiles) {
-        write(&self.world, "sds.yaml", &secret(files)).expect("a writable folder");
+        write(&self.world, "sds.yaml", &secret("gateway", files)).expect("a writable folder");
+    }
+
+    /// Gives Envoy another certificate towards the server that asks for one.
+    pub fn push_client_certificate(&self, files: &CertificateFiles) {
+        write(&self.world, CLIENT_SECRET, &secret("client", files)).expect("a writable folder");
     }
 }
