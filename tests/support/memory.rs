@@ -1,4 +1,4 @@
-//! What a tool call takes of a VM's linear memory beyond what the VM has, in the shipped module in the emulated Envoy.
+//! What a tool call takes of a VM's linear memory beyond what the VM has, and of its fuel, in the shipped module in the emulated Envoy.
 //!
 //! The memory of a VM never shrinks, so that what it has after a call is the most it had in the middle of it.
 //! Absent: what the host holds of the same body.
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use actgate::dev::world::{Ports, World};
 use actgate_core::limits::{BODY_BYTES_MAX, JSON_MEMBERS_MAX};
-use envoy_harness::{Profile, profile};
-use serde_json::json;
+use envoy_harness::{Profile, Thread, profile};
+use serde_json::{Value, json};
 
 use crate::answer::UpstreamAnswer;
 use crate::case;
@@ -25,36 +25,53 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// The tool that the vectors call; it has a rule on one argument here.
 const TOOL: &str = "query_knowledge_base";
 
+/// The argument with the rule, and one without.
+const RULED: &str = "query";
+const FREE: &str = "other";
+
 /// The largest call that any configuration lets in.
 pub const LARGEST: usize = BODY_BYTES_MAX;
 
 /// What fills a call up to its size.
 pub const TEXTS: [(&str, Filling); 3] = [
-    ("a text", Filling { argument: "other", open: "\"", piece: |_| "x".to_owned(), close: "\"" }),
-    ("a text of escapes", Filling { argument: "other", open: "\"", piece: |_| "\\n".to_owned(), close: "\"" }),
-    (
-        "a text that a rule looks at",
-        Filling { argument: "query", open: "\"", piece: |_| "\\n".to_owned(), close: "\"" },
-    ),
+    ("a text", Filling { argument: FREE, open: "\"", piece: |_| "x".to_owned(), close: "\"" }),
+    ("a text of escapes", Filling { argument: FREE, open: "\"", piece: |_| "\\n".to_owned(), close: "\"" }),
+    ("a text that a rule looks at", Filling { argument: RULED, open: "\"", piece: |_| "\\n".to_owned(), close: "\"" }),
 ];
 
-/// The same of many small values. The largest call of them takes more instructions than the emulated host lets one call have.
-pub const MANY: [(&str, Filling); 3] = [
-    ("numbers", Filling { argument: "other", open: "[0", piece: |_| ",0".to_owned(), close: "]" }),
-    ("empty objects", Filling { argument: "other", open: "[0", piece: |_| ",{}".to_owned(), close: "]" }),
+/// The same of many small values, in an argument that a rule looks at. The emulated host lets one call have fewer instructions than the largest takes.
+pub const MANY: [(&str, Filling); 11] = [
+    ("numbers that no rule looks at", Filling { argument: FREE, open: "[0", piece: |_| ",0".to_owned(), close: "]" }),
+    ("numbers", Filling { argument: RULED, open: "[0", piece: |_| ",0".to_owned(), close: "]" }),
+    ("longer numbers", Filling { argument: RULED, open: "[0", piece: |_| ",-1234567.5".to_owned(), close: "]" }),
+    ("numbers with an exponent", Filling { argument: RULED, open: "[0", piece: |_| ",1e2".to_owned(), close: "]" }),
+    ("empty objects", Filling { argument: RULED, open: "[0", piece: |_| ",{}".to_owned(), close: "]" }),
+    ("empty arrays", Filling { argument: RULED, open: "[0", piece: |_| ",[]".to_owned(), close: "]" }),
+    ("words", Filling { argument: RULED, open: "[0", piece: |_| ",true".to_owned(), close: "]" }),
+    ("short texts", Filling { argument: RULED, open: "[0", piece: |_| ",\"\"".to_owned(), close: "]" }),
+    ("nested arrays", Filling { argument: RULED, open: "[0", piece: |_| ",[[[[[[[[]]]]]]]]".to_owned(), close: "]" }),
     (
-        "long names",
-        Filling { argument: "other", open: "{\"\":0", piece: |at| format!(",\"a{at:0255}\":0"), close: "}" },
+        "objects of one member",
+        Filling {
+            argument: RULED,
+            open: "[0",
+            piece: |at| if at < NAMES { ",{\"a\":0}".to_owned() } else { ",0".to_owned() },
+            close: "]",
+        },
     ),
+    ("long names", Filling { argument: RULED, open: "{\"\":0", piece: |at| format!(",\"a{at:0255}\":0"), close: "}" }),
 ];
 
 /// As many names as one document may have, as short as they can be: what tells two of them apart takes more than they do.
 pub const SHORT_NAMES: Filling = Filling {
-    argument: "other",
+    argument: RULED,
     open: "{\"\":0",
     piece: |at| if at < NAMES { format!(",\"{at:05}\":0") } else { " ".to_owned() },
     close: "}",
 };
+
+/// The same, beside the argument that a rule looks at: each is held against its name.
+pub const NAMES_BESIDE: Filling = Filling { argument: FREE, open: "0", piece: SHORT_NAMES.piece, close: "" };
 
 /// All but a few of the members that a document may have.
 const NAMES: usize = JSON_MEMBERS_MAX - 16;
@@ -69,6 +86,13 @@ pub struct Filling {
 }
 
 impl Filling {
+    /// A rule on `query` that lets it be.
+    fn rule(&self) -> Value {
+        // Of an array or an object a rule says only whether it is there.
+        let text = self.argument != RULED || self.open == "\"";
+        if text { json!({ "max_length": 1 << 24, "required": false }) } else { json!({ "required": true }) }
+    }
+
     /// A call of exactly so many bytes.
     fn call(&self, bytes: usize) -> Vec<u8> {
         let head = format!(
@@ -90,11 +114,20 @@ impl Filling {
     }
 }
 
-/// Bytes of memory for each byte of the body, for a call of `bytes`.
+/// What a call takes for each byte of its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// Bytes of memory that the VM has more than before.
+    pub memory: f64,
+    /// Instructions.
+    pub fuel: f64,
+}
+
+/// What a call of `bytes` takes.
 ///
 /// # Panics
 /// The call is refused.
-pub fn of_call(filling: &Filling, bytes: usize) -> f64 {
+pub fn of_call(filling: &Filling, bytes: usize) -> Taken {
     let world = World::repeatable(Ports::default());
     let cases = case::all();
     let case = cases.iter().find(|case| case.id == "cache-reuses").expect("the vector of a hot request");
@@ -102,16 +135,16 @@ pub fn of_call(filling: &Filling, bytes: usize) -> f64 {
     for resource in document["resources"].as_array_mut().expect("resources") {
         resource["max_body"] = json!("16MiB");
         if let Some(tool) = resource.pointer_mut(&format!("/mcp/tools/{TOOL}")) {
-            tool["arguments"] = json!({ "/query": { "max_length": 1 << 24, "required": false } });
+            tool["arguments"] = json!({ "/query": filling.rule() });
         }
     }
     let host = Profile { buffer_limit: 64 << 20, ..profile::V1_40 };
     let mut inner = HarnessGateway::start(&world, &document, host, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
     inner.envoy.advance(WARM_UP);
-    let mut weighed = Weighed { inner, sent: 0, body: filling.call(bytes), grown: 0 };
+    let mut weighed = Weighed { inner, sent: 0, body: filling.call(bytes), grown: 0, fuel: 0 };
     run::run(&world, case, &mut weighed).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(weighed.sent, 2, "the large call was sent");
-    weighed.grown as f64 / bytes as f64
+    Taken { memory: weighed.grown as f64 / bytes as f64, fuel: weighed.fuel as f64 / bytes as f64 }
 }
 
 /// Sends the large body in place of that of the second request, and weighs what it took.
@@ -120,6 +153,7 @@ struct Weighed {
     sent: usize,
     body: Vec<u8>,
     grown: usize,
+    fuel: u64,
 }
 
 impl Gateway for Weighed {
@@ -156,9 +190,12 @@ impl Gateway for Weighed {
         if self.sent == 1 {
             return self.inner.send(request);
         }
+        let worker = Thread::Worker(0);
         let before = self.inner.envoy.memory_bytes(0);
+        let fuel = self.inner.envoy.thread_fuel(worker);
         let observation = self.inner.send(&Request { body: Some(std::mem::take(&mut self.body)), ..request.clone() });
         self.grown = self.inner.envoy.memory_bytes(0) - before;
+        self.fuel = self.inner.envoy.thread_fuel(worker) - fuel;
         observation
     }
 }

@@ -6,7 +6,9 @@
 //! Memory is bounded by a small multiple of the input's length, which the caller bounds.
 //! Errors carry no part of the input.
 
+mod passed;
 mod reader;
+mod scalar;
 pub(crate) mod span;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
+use crate::value_rules::looks_like;
 use crate::words::past_plain;
 
 /// Why bytes are not a document the gateway reads.
@@ -116,9 +119,16 @@ pub fn parse_wanted(bytes: &[u8], depth_max: usize, wanted: &Wanted) -> Result<V
     read(bytes, depth_max, Keep::Wanted(wanted))
 }
 
-/// The same of a document that is text already, as [`text`] gives it or as a part of what was accepted.
+/// The same of a document that is text already, as [`text`] gives it.
 pub(crate) fn parse_wanted_text(text: &str, depth_max: usize, wanted: &Wanted) -> Result<Value, JsonError> {
     read_text(text, depth_max, Keep::Wanted(wanted))
+}
+
+/// The same of the value that begins at `at` in a document that was accepted as [`parse_wanted_text`] accepts it.
+///
+/// What is not wanted is not checked again, and of other names only those are kept that look like a wanted one.
+pub(crate) fn wanted_at(text: &str, at: usize, wanted: &Wanted) -> Result<Value, JsonError> {
+    reader::read_accepted(text, at, JSON_DEPTH_CEILING, JSON_MEMBERS_MAX, Keep::Wanted(wanted))
 }
 
 /// The text of a document.
@@ -161,6 +171,14 @@ impl<'k> Keep<'k> {
             Self::All => Some(self),
             Self::Levels(levels) => levels.checked_sub(1).map(Self::Levels),
             Self::Wanted(wanted) => wanted.inside(name).map(Self::Wanted),
+        }
+    }
+
+    /// Whether a name is one that is kept, or one that some reader takes for it.
+    fn counts(self, name: &str) -> bool {
+        match self {
+            Self::All | Self::Levels(_) => true,
+            Self::Wanted(wanted) => wanted.inside(name).is_some() || looks_like(wanted.names(), name),
         }
     }
 

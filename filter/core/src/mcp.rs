@@ -16,7 +16,6 @@ use serde_json::{Map, Value};
 use crate::config::{Called, McpPolicy, ScopeSet, Tool, Verdict};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
-use crate::limits::JSON_DEPTH_MAX;
 use crate::mcp::listing::Listing;
 use crate::operation::{BodyEdit, Operation, check_needs};
 use crate::record::plain;
@@ -148,11 +147,10 @@ fn check_call(
         return Ok(());
     }
     refuse_look_alikes(&call.params, &["arguments"])?;
-    let at = member_of_params(call.text, "arguments");
-    let arguments = match at.as_ref().and_then(|at| call.text.get(at.clone())) {
+    let at = start_in_params(call.text, "arguments");
+    let arguments = match at {
         None => Value::Object(Map::new()),
-        Some(text) => json::parse_wanted_text(text, JSON_DEPTH_MAX, called.arguments.wanted())
-            .map_err(|_| Rejection::BodyInvalid)?,
+        Some(at) => json::wanted_at(call.text, at, called.arguments.wanted()).map_err(|_| Rejection::BodyInvalid)?,
     };
     let Value::Object(arguments) = arguments else {
         return Err(Rejection::BodyInvalid);
@@ -160,12 +158,17 @@ fn check_call(
     if !called.arguments.hold(&arguments, delegation.claims()) {
         return Err(Rejection::ArgumentRefused);
     }
-    hints.mirror(&called.mirrored, call.text, at)
+    hints.mirror(&called.mirrored, call.text, at.map(|at| at..call.text.len()))
 }
 
 fn member_of_params(text: &str, name: &str) -> Option<Range<usize>> {
-    let params = span::member(text, span::whole(text), "params")?;
-    span::member(text, params, name)
+    let params = span::member_start(text, span::whole(text).start, "params")?;
+    span::member(text, params..text.len(), name)
+}
+
+fn start_in_params(text: &str, name: &str) -> Option<usize> {
+    let params = span::member_start(text, span::whole(text).start, "params")?;
+    span::member_start(text, params, name)
 }
 
 fn resource(policy: &McpPolicy, uri: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {

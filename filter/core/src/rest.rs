@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::config::{PathPrefix, RestOperation, RestPolicy};
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::json;
+use crate::json::{self, span};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::operation::{Operation, check_needs};
 use crate::rejection::Rejection;
@@ -156,7 +156,10 @@ impl Target {
     /// [`Rejection::BodyInvalid`] for anything but one strict JSON object, [`Rejection::ArgumentRefused`] for a broken rule.
     pub(crate) fn judge_body(&self, body: &[u8], delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
         let rules = &self.operation.body_rules;
-        let document = json::parse_wanted(body, JSON_DEPTH_MAX, rules.wanted()).map_err(|_| Rejection::BodyInvalid)?;
+        let text = json::text(body).map_err(|_| Rejection::BodyInvalid)?;
+        json::parse_outline_text(text, JSON_DEPTH_MAX, 0).map_err(|_| Rejection::BodyInvalid)?;
+        let at = span::whole(text).start;
+        let document = json::wanted_at(text, at, rules.wanted()).map_err(|_| Rejection::BodyInvalid)?;
         let Value::Object(document) = document else {
             return Err(Rejection::BodyInvalid);
         };

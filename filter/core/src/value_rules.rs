@@ -219,6 +219,15 @@ pub(crate) fn folded(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
+/// Whether some parser takes `name` for one of the others.
+pub(crate) fn looks_like<'n>(mut others: impl Iterator<Item = &'n str>, name: &str) -> bool {
+    if name.is_ascii() {
+        return others.any(|other| alike(other, name));
+    }
+    let name = folded(name);
+    others.any(|other| folded(other) == name)
+}
+
 /// Whether some parser takes the two for the same name.
 pub(crate) fn alike(one: &str, other: &str) -> bool {
     if one.is_ascii() && other.is_ascii() {

@@ -1,5 +1,7 @@
 //! Bytes looked at eight at a time: a token has a thousand, and what the wasm target brings for them takes each by itself.
 
+use core::cmp::Ordering;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -34,6 +36,34 @@ pub(crate) fn past_plain(bytes: &[u8], at: usize) -> usize {
     at.saturating_add(plain.saturating_mul(8)).saturating_add(more)
 }
 
+/// The first place from `at` on with a bracket or a brace of JSON, or with a quote.
+pub(crate) fn past_unbracketed(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let (words, tail) = rest.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| brackets(u64::from_le_bytes(**word)) == 0).count();
+    let next = words.get(plain).map_or_else(|| padded(tail, b' '), |word| u64::from_le_bytes(*word));
+    let more = match brackets(next) {
+        0 => tail.len(),
+        brackets => first(brackets),
+    };
+    at.saturating_add(plain.saturating_mul(8)).saturating_add(more)
+}
+
+/// The high bits of brackets, braces and quotes among eight bytes, and maybe of others that stand above one of those.
+const fn brackets(word: u64) -> u64 {
+    // A brace is a bracket with one bit more.
+    const BIT: u64 = u64::from_le_bytes([0x20; 8]);
+    const OPENING: u64 = u64::from_le_bytes([b'{'; 8]);
+    const CLOSING: u64 = u64::from_le_bytes([b'}'; 8]);
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    let braced = word | BIT;
+    let opening = (braced ^ OPENING).wrapping_sub(ONES);
+    let closing = (braced ^ CLOSING).wrapping_sub(ONES);
+    let quote = (word ^ QUOTES).wrapping_sub(ONES);
+    // As for what interrupts a text.
+    (opening | closing | quote) & !word & HIGH
+}
+
 /// The high bits of the quotes, backslashes and control characters among eight bytes, and maybe of others that stand above one of those.
 const fn interrupts(word: u64) -> u64 {
     const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
@@ -57,6 +87,26 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
         && ones.iter().zip(others).all(|(one, other)| u64::from_le_bytes(*one) == u64::from_le_bytes(*other))
         && padded(one_tail, 0) == padded(other_tail, 0)
+}
+
+/// The order of the two, by their bytes. Not for secrets that must be compared in constant time.
+pub(crate) fn order(one: &[u8], other: &[u8]) -> Ordering {
+    let ((ones, one_tail), (others, other_tail)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let alike = ones.iter().zip(others).take_while(|(one, other)| one == other).count();
+    match (ones.get(alike), others.get(alike)) {
+        (Some(one), Some(other)) => u64::from_be_bytes(*one).cmp(&u64::from_be_bytes(*other)),
+        (Some(one), None) => ends(one, other_tail),
+        (None, Some(other)) => ends(one_tail, other),
+        (None, None) => ends(one_tail, other_tail),
+    }
+}
+
+/// The order of two ends of at most eight bytes.
+fn ends(one: &[u8], other: &[u8]) -> Ordering {
+    let word =
+        |end: &[u8]| end.first_chunk().map_or_else(|| padded(end, 0).swap_bytes(), |word| u64::from_be_bytes(*word));
+    // What is filled up with zeros may be the same as what has them.
+    word(one).cmp(&word(other)).then(one.len().cmp(&other.len()))
 }
 
 /// Whether `byte` is among `bytes`.
@@ -105,8 +155,34 @@ mod tests {
                     let special = matches!(byte, b'"' | b'\\' | 0..0x20);
                     assert_eq!(past_plain(&bytes, 0), if special { at } else { length }, "{byte} at {at} of {length}");
                     assert_eq!(past_plain(&bytes, at), if special { at } else { length }, "{byte} at {at} of {length}");
+                    let bracket = matches!(byte, b'"' | b'[' | b']' | b'{' | b'}');
+                    assert_eq!(past_unbracketed(&bytes, 0), if bracket { at } else { length }, "{byte} at {at}");
                     assert_eq!(visible(&bytes), matches!(byte, b' '..=b'~'), "{byte} at {at} of {length}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_ordered_as_their_bytes_are() {
+        let text: Vec<u8> = (0..20).collect();
+        let mut texts = Vec::new();
+        for length in 0..20 {
+            let one = text.get(..length).unwrap_or_default();
+            texts.push(one.to_vec());
+            for at in 0..length {
+                for change in [0x01, 0x80, 0xff] {
+                    let mut other = one.to_vec();
+                    other.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= change);
+                    texts.push(other);
+                }
+            }
+            texts.push([one, &[0]].concat());
+            texts.push([one, &[0, 0]].concat());
+        }
+        for one in &texts {
+            for other in &texts {
+                assert_eq!(order(one, other), one.cmp(other), "{one:?} {other:?}");
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::words::past_plain;
+use crate::words::{past_plain, past_unbracketed};
 
 /// A member of an object: its name as it is read, and where its value stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,23 @@ pub(crate) fn elements(text: &str, at: Range<usize>) -> Elements<'_> {
 /// The value of the member `name` of the object at `at`.
 pub(crate) fn member(text: &str, at: Range<usize>, name: &str) -> Option<Range<usize>> {
     members(text, at).find(|member| member.name == name).map(|member| member.value)
+}
+
+/// Where the value of the member `name` of the object at `start` begins. Nothing from there on is looked at.
+pub(crate) fn member_start(text: &str, start: usize, name: &str) -> Option<usize> {
+    let mut members = members(text, start..text.len());
+    while let Some((found, start)) = members.next_name() {
+        if found == name {
+            return Some(start);
+        }
+        members.0.take(start)?;
+    }
+    None
+}
+
+/// Where the value that begins at `at` ends.
+pub(super) fn past_value(text: &str, at: usize) -> usize {
+    Cursor { bytes: text.as_bytes() }.past_value(at)
 }
 
 /// Where the value of the whole document stands.
@@ -80,16 +97,24 @@ impl<'t> Inside<'t> {
     }
 }
 
-impl<'t> Iterator for Members<'t> {
-    type Item = Member<'t>;
-
-    fn next(&mut self) -> Option<Member<'t>> {
+impl<'t> Members<'t> {
+    /// The next name, and where its value begins.
+    fn next_name(&mut self) -> Option<(Cow<'t, str>, usize)> {
         let inside = &mut self.0;
         let start = inside.next_start()?;
         let name = inside.take(start)?;
         let start = inside.cursor().past(name.end, |byte| byte == b':' || is_space(byte));
-        let value = inside.take(start)?;
         let name = inside.text.get(name).and_then(text_at)?;
+        Some((name, start))
+    }
+}
+
+impl<'t> Iterator for Members<'t> {
+    type Item = Member<'t>;
+
+    fn next(&mut self) -> Option<Member<'t>> {
+        let (name, start) = self.next_name()?;
+        let value = self.0.take(start)?;
         Some(Member { name, value })
     }
 }
@@ -147,6 +172,14 @@ impl Cursor<'_> {
         }
     }
 
+    /// The next place from `at` on that counts inside of a container. Often that is `at` itself.
+    fn past_plain_run(self, at: usize) -> usize {
+        match self.bytes.get(at) {
+            Some(b'"' | b'[' | b']' | b'{' | b'}') => at,
+            _ => past_unbracketed(self.bytes, at),
+        }
+    }
+
     /// The end of the value that begins at `at`.
     fn past_value(self, at: usize) -> usize {
         let mut depth: usize = 0;
@@ -167,7 +200,7 @@ impl Cursor<'_> {
                 Some(_) if depth == 0 => {
                     return self.past(at, |byte| !is_space(byte) && !matches!(byte, b',' | b':' | b']' | b'}'));
                 }
-                Some(_) => self.past(at, |byte| !matches!(byte, b'"' | b'{' | b'}' | b'[' | b']')),
+                Some(_) => self.past_plain_run(at.saturating_add(1)),
             };
             if depth == 0 {
                 return at;

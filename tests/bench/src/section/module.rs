@@ -33,7 +33,7 @@ pub(crate) fn run(bench: &mut Bench) {
     bench.report.add("start_ms_beyond_noop", Spread::of(&more), Target::Golden);
     // The worst of what the arguments may be.
     for (key, bytes) in [("body_memory_1m", 1 << 20), ("body_memory_max", memory::LARGEST)] {
-        let taken: Vec<f64> = memory::TEXTS.iter().map(|(_, filling)| memory::of_call(filling, bytes)).collect();
+        let taken: Vec<f64> = memory::TEXTS.iter().map(|(_, filling)| memory::of_call(filling, bytes).memory).collect();
         bench.report.add(key, Spread::single(Spread::of(&taken).most), Target::AtMost(2.0));
     }
 }

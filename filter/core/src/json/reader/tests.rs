@@ -262,9 +262,149 @@ proptest! {
 
 #[test]
 fn a_number_is_finite_wherever_it_stands() {
-    for digits in [300, 301, 309, 310, 400] {
-        for number in ["9".repeat(digits), format!("-{}", "9".repeat(digits)), format!("{}.5", "9".repeat(digits))] {
+    for digits in [200, 201, 300, 309, 310, 400] {
+        for number in [
+            "9".repeat(digits),
+            format!("-{}", "9".repeat(digits)),
+            format!("{}.5", "9".repeat(digits)),
+            format!("{}e99", "9".repeat(digits)),
+            format!("{}e109", "9".repeat(digits)),
+        ] {
             same(&format!("[{number}]")).unwrap();
+        }
+    }
+}
+/// Rules hold of what is kept of a document in place of it, and of what is found in one that was read before.
+mod kept_for_rules {
+    use super::*;
+    use crate::json::{parse, parse_wanted, wanted_at};
+    use crate::jwt::Claims;
+    use crate::value_rules::{MemberPointer, MemberRules, Rule};
+
+    const POINTERS: [&str; 8] = ["/a", "/b/a", "/a~1b", "/~0", "/", "/c/d/a", "/é", "/b"];
+
+    const NAMES: [&str; 12] = [
+        "\"a\"",
+        "\"\\u0061\"",
+        "\"b\"",
+        "\"B\"",
+        "\"a/b\"",
+        "\"a\\/b\"",
+        "\"~\"",
+        "\"\"",
+        "\"c\"",
+        "\"d\"",
+        "\"é\"",
+        "\"\\u00e9\"",
+    ];
+
+    const VALUES: [&str; 24] = [
+        "1",
+        "1.0",
+        "1e2",
+        "100",
+        "-0",
+        "0",
+        "-0.0",
+        "1E-2",
+        "18446744073709551615",
+        "18446744073709551616",
+        "123456789012345678901234567890",
+        "9007199254740993",
+        "true",
+        "null",
+        "\"x\"",
+        "\"\\u0078\"",
+        "\"\\ud83d\\ude00\"",
+        "\"u1\"",
+        "\"..\"",
+        "\"1\"",
+        "[]",
+        "[1,{\"a\":1}]",
+        "{}",
+        "[[{\"a\":\"]}\"}]]",
+    ];
+
+    fn value() -> impl Strategy<Value = String> {
+        let scalar = prop::sample::select(VALUES.as_slice()).prop_map(ToOwned::to_owned);
+        scalar.prop_recursive(3, 24, 5, object)
+    }
+
+    fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+        let member =
+            (prop::sample::select(NAMES.as_slice()), value, prop::sample::select(["", " ", "\n\t"].as_slice()));
+        prop::collection::vec(member, 0..5).prop_map(|members| {
+            let members: Vec<String> = members
+                .into_iter()
+                .map(|(name, value, space)| format!("{space}{name}{space}:{space}{value}{space}"))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        })
+    }
+
+    fn rule() -> impl Strategy<Value = Rule> {
+        let values: Vec<Value> = VALUES.iter().take(20).map(|text| serde_json::from_str(text).unwrap()).collect();
+        let number =
+            || prop::sample::select(["1", "1.0", "100", "0", "-0.0", "18446744073709551615", "1e20"].as_slice());
+        let number = move || prop::option::of(number().prop_map(|text| serde_json::from_str::<Number>(text).unwrap()));
+        prop_oneof![
+            Just(Rule { absent: true, ..Rule::default() }),
+            Just(Rule { required: true, ..Rule::default() }),
+            prop::collection::vec(prop::sample::select(values), 1..4)
+                .prop_map(|values| Rule { one_of: Some(values), ..Rule::default() }),
+            (number(), number()).prop_map(|(min, max)| Rule { min, max, ..Rule::default() }),
+            Just(Rule { length_max: Some(1), ..Rule::default() }),
+            Just(Rule { prefix: Some("x".to_owned()), ..Rule::default() }),
+            Just(Rule { equals_claim: Some("/sub".to_owned()), ..Rule::default() }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn rules_decide_as_on_the_whole_document(
+            text in object(value()),
+            rules in prop::collection::vec((prop::sample::select(POINTERS.as_slice()), rule()), 1..4),
+        ) {
+            let claims = Claims::parse(br#"{"sub":"u1"}"#).unwrap();
+            let rules = rules.into_iter().map(|(at, rule)| (MemberPointer::parse(at).unwrap(), rule)).collect();
+            let rules = MemberRules::new(rules);
+            let holds = |document: Value| rules.hold(document.as_object().unwrap(), &claims);
+            let whole = parse(text.as_bytes(), 16);
+            let kept = parse_wanted(text.as_bytes(), 16, rules.wanted());
+            prop_assert_eq!(whole.as_ref().err(), kept.as_ref().err());
+            // What stands before and after in a document that was accepted is no part of it.
+            let inside = format!("[ {text}, {{\"a\":1}}]");
+            prop_assert_eq!(parse(inside.as_bytes(), 16).is_ok(), whole.is_ok());
+            if let (Ok(whole), Ok(kept)) = (whole, kept) {
+                let want = holds(whole);
+                prop_assert_eq!(holds(kept), want, "{}", text);
+                prop_assert_eq!(holds(wanted_at(&inside, 1, rules.wanted()).unwrap()), want, "{}", text);
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_told_apart_however_many_and_however_written() {
+    let wanted = Wanted::default();
+    for count in [1, 2, 8, 9, 40] {
+        for length in [0, 1, 7, 8, 9, 300] {
+            for escaped in [false, true] {
+                let name = |at: usize| {
+                    let first = if escaped && at.is_multiple_of(2) { "\\u0061" } else { "a" };
+                    format!("\"{first}{}{at:02}\":0", "x".repeat(length))
+                };
+                let names: Vec<String> = (0..count).map(name).collect();
+                let read = |names: &str| read(&format!("{{{names}}}"), 2, 100, Keep::Wanted(&wanted));
+                assert!(read(&names.join(",")).is_ok(), "{count} {length} {escaped}");
+                let again = format!("\"a{}{:02}\":0", "x".repeat(length), count / 2);
+                let both = format!("{},{again}", names.join(","));
+                assert_eq!(read(&both), Err(JsonError::DuplicateName), "{count} {length} {escaped}");
+                // It was the first fault, whatever came after it.
+                assert_eq!(read(&format!("{both},{{")), Err(JsonError::DuplicateName), "{count} {length} {escaped}");
+            }
         }
     }
 }
