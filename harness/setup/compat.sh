@@ -12,9 +12,16 @@ cd "$root"
 failed=()
 for version in "${versions[@]}"; do
     "$root/harness/setup/envoy.sh" "$version"
+    envoy=$root/target/envoy/$version/envoy
     say "Envoy $version; log: target/setup/compat-$version.log"
-    ACTGATE_ENVOY=$root/target/envoy/$version/envoy \
-        cargo test --locked --no-fail-fast -p actgate-tests --test envoy --test differential \
+    skip=()
+    # What joins several MCP servers behind one endpoint is younger than some of them.
+    if ! grep -aq envoy.extensions.filters.http.mcp_router.v3.McpRouter "$envoy"; then
+        skip=(-- --skip router::)
+        say "Envoy $version has no mcp_router: its tests are left out"
+    fi
+    ACTGATE_ENVOY=$envoy \
+        cargo test --locked --no-fail-fast -p actgate-tests --test envoy --test differential "${skip[@]}" \
         >"$state/compat-$version.log" 2>&1 </dev/null || failed+=("$version")
     grep -E '^test result|^test .* FAILED$' "$state/compat-$version.log" >&2 || tail -n 20 "$state/compat-$version.log" >&2
 done
