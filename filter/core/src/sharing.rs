@@ -321,12 +321,7 @@ impl Sharing {
     }
 
     fn read(&mut self, item: Item, found: &Versioned, now: UnixSeconds) -> Read {
-        if slot::is_vacant(&found.bytes) {
-            return Read::Free;
-        }
-        let opened = self.seal.as_ref().and_then(|seal| seal.open(item.slot, &found.bytes));
-        let Some(record) = opened.and_then(|plain| Record::decode(&plain)) else {
-            self.tally(item.slot, Looked::Unreadable);
+        let Some(record) = self.open_slot(item.slot, found, Record::decode) else {
             return Read::Free;
         };
         if record.of == item.of {
@@ -337,11 +332,26 @@ impl Sharing {
     }
 
     fn write(&self, item: Item, version: u32, record: &Record, ambient: &mut Ambient<'_>) -> bool {
-        let Some(seal) = &self.seal else {
-            return false;
-        };
-        let sealed = record.encode().and_then(|plain| seal.seal(item.slot, &plain, ambient.draw));
-        sealed.is_some_and(|sealed| ambient.shared.set(&item.slot.name(), &sealed, version))
+        record.encode().is_some_and(|plain| self.seal_slot(item.slot, version, &plain, ambient))
+    }
+
+    /// What was sealed for that slot and is of the form that `decode` reads; what does not open counts as not there.
+    fn open_slot<T>(&mut self, slot: Slot, found: &Versioned, decode: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        if slot::is_vacant(&found.bytes) {
+            return None;
+        }
+        let opened = self.seal.as_ref().and_then(|seal| seal.open(slot, &found.bytes));
+        let read = opened.and_then(|plain| decode(&plain));
+        if read.is_none() {
+            self.tally(slot, Looked::Unreadable);
+        }
+        read
+    }
+
+    /// Seals `plain` into that slot, if nobody wrote to it since that version.
+    fn seal_slot(&self, slot: Slot, version: u32, plain: &[u8], ambient: &mut Ambient<'_>) -> bool {
+        let sealed = self.seal.as_ref().and_then(|seal| seal.seal(slot, plain, ambient.draw));
+        sealed.is_some_and(|sealed| ambient.shared.set(&slot.name(), &sealed, version))
     }
 }
 

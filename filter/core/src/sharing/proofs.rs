@@ -11,8 +11,8 @@ use crate::dpop::{DpopError, ProvenKey};
 use crate::limits::{SHARED_PROOFS_PER_AGENT_MAX, SHARED_PROOFS_PER_SLOT_MAX, SHARED_WRITES_MAX};
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::sharing::slot::{self, Slot};
-use crate::sharing::{Looked, Sharing, Versioned};
+use crate::sharing::slot::Slot;
+use crate::sharing::{Looked, Sharing};
 use crate::time::UnixSeconds;
 
 /// Of 32 bytes of a digest, what tells two proofs apart; half a digest is still out of reach.
@@ -51,6 +51,12 @@ impl Used {
         let ends = UnixSeconds::new(u64::from_be_bytes(*ends));
         Some((Self { proof: *proof, agent: *agent, ends }, bytes))
     }
+}
+
+fn encode(all: &[Used]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    all.iter().for_each(|used| used.encode(&mut bytes));
+    bytes
 }
 
 /// All used proofs of a slot; `None` where the bytes are no list of them.
@@ -99,31 +105,14 @@ impl Sharing {
             let Some(found) = self.get(slot, ambient.shared) else {
                 return Ok(());
             };
-            let all = add(self.used_proofs(slot, &found), used, ambient.now)?;
-            if self.note(slot, found.version, &all, ambient) {
+            let known = self.open_slot(slot, &found, decode).unwrap_or_default();
+            let all = encode(&add(known, used, ambient.now)?);
+            if self.seal_slot(slot, found.version, &all, ambient) {
                 return Ok(());
             }
             self.tally(slot, Looked::Lost);
         }
         Err(Rejection::Overloaded)
-    }
-
-    fn used_proofs(&mut self, slot: Slot, found: &Versioned) -> Vec<Used> {
-        if slot::is_vacant(&found.bytes) {
-            return Vec::new();
-        }
-        let opened = self.seal.as_ref().and_then(|seal| seal.open(slot, &found.bytes));
-        opened.and_then(|plain| decode(&plain)).unwrap_or_else(|| {
-            self.tally(slot, Looked::Unreadable);
-            Vec::new()
-        })
-    }
-
-    fn note(&self, slot: Slot, version: u32, all: &[Used], ambient: &mut Ambient<'_>) -> bool {
-        let mut plain = Vec::new();
-        all.iter().for_each(|used| used.encode(&mut plain));
-        let sealed = self.seal.as_ref().and_then(|seal| seal.seal(slot, &plain, ambient.draw));
-        sealed.is_some_and(|sealed| ambient.shared.set(&slot.name(), &sealed, version))
     }
 }
 
@@ -146,16 +135,11 @@ mod tests {
 
     #[test]
     fn a_slot_comes_back_as_it_was_up_to_its_largest() {
-        let written = |all: &[Used]| {
-            let mut bytes = Vec::new();
-            all.iter().for_each(|used| used.encode(&mut bytes));
-            bytes
-        };
         for count in [0, 1, SHARED_PROOFS_PER_SLOT_MAX] {
             let all = full_of(7, count);
-            assert_eq!(decode(&written(&all)), Some(all));
+            assert_eq!(decode(&encode(&all)), Some(all));
         }
-        assert_eq!(decode(&written(&full_of(7, SHARED_PROOFS_PER_SLOT_MAX + 1))), None);
+        assert_eq!(decode(&encode(&full_of(7, SHARED_PROOFS_PER_SLOT_MAX + 1))), None);
         assert_eq!(decode(&[1, 2, 3]), None);
     }
 

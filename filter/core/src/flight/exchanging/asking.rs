@@ -9,7 +9,7 @@ use crate::dpop::GivenNonces;
 use crate::exchange::answer::Hop;
 use crate::exchange::calls::With;
 use crate::exchange::request::ExchangeRequest;
-use crate::flight::{FlightId, RootStep};
+use crate::flight::{Callout, FlightId, RootStep};
 use crate::limits::EXCHANGE_ATTEMPTS_MAX;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
@@ -97,13 +97,8 @@ pub(super) fn ask_for_grant(
 ) -> Next {
     let Attempt { id, request, manner } = attempt;
     let with = With { nth: manner.for_grant.nth, nonces };
-    match grant_of(request).and_then(|grant| request.ask_for_grant(grant, with, id, ambient)) {
-        Ok(call) => {
-            step.calls.push(call);
-            Next::Wait(Progress::AskedForGrant { attempts })
-        }
-        Err(rejection) => Next::Land(Err((Hop::for_grant(&request.exchange.kind), rejection))),
-    }
+    let call = grant_of(request).and_then(|grant| request.ask_for_grant(grant, with, id, ambient));
+    wait_for(call, Progress::AskedForGrant { attempts }, Hop::for_grant(&request.exchange.kind), step)
 }
 
 pub(super) fn ask_for_token(
@@ -114,13 +109,8 @@ pub(super) fn ask_for_token(
     step: &mut RootStep,
 ) -> Next {
     let Attempt { id, request, manner } = attempt;
-    match request.ask_for_token(With { nth: manner.for_token.nth, nonces }, id, ambient) {
-        Ok(call) => {
-            step.calls.push(call);
-            Next::Wait(Progress::AskedForToken { attempts, grant_jti: None })
-        }
-        Err(rejection) => Next::Land(Err((Hop::for_token(&request.exchange.kind), rejection))),
-    }
+    let call = request.ask_for_token(With { nth: manner.for_token.nth, nonces }, id, ambient);
+    wait_for(call, Progress::AskedForToken { attempts, grant_jti: None }, Hop::for_token(&request.exchange.kind), step)
 }
 
 /// Spends a grant, which is gone then.
@@ -132,12 +122,23 @@ pub(super) fn spend_grant(
     step: &mut RootStep,
 ) -> Next {
     let Attempt { id, request, manner } = attempt;
-    match request.spend_grant(grant, With { nth: manner.for_token.nth, nonces }, id, ambient) {
+    let call = request.spend_grant(grant, With { nth: manner.for_token.nth, nonces }, id, ambient);
+    wait_for(
+        call,
+        Progress::AskedForToken { attempts: 1, grant_jti: Some(jti) },
+        Hop::for_token(&request.exchange.kind),
+        step,
+    )
+}
+
+/// Makes the call, and lands where it cannot be made.
+fn wait_for(call: Result<Callout, Rejection>, asked: Progress, hop: Hop, step: &mut RootStep) -> Next {
+    match call {
         Ok(call) => {
             step.calls.push(call);
-            Next::Wait(Progress::AskedForToken { attempts: 1, grant_jti: Some(jti) })
+            Next::Wait(asked)
         }
-        Err(rejection) => Next::Land(Err((Hop::for_token(&request.exchange.kind), rejection))),
+        Err(rejection) => Next::Land(Err((hop, rejection))),
     }
 }
 
