@@ -6,12 +6,8 @@ use std::path::Path;
 
 use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate_core::config::Config;
+use actgate_tests::document::{marked, read};
 use serde_json::Value;
-
-fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 /// The section of the README under that heading.
 fn section(heading: &str) -> String {
@@ -37,9 +33,7 @@ fn same(documented: &BTreeSet<String>, existing: &BTreeSet<String>) {
 fn configurations() -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for document in ["README.md", "envoy-config/README.md"] {
-        let text = read(document);
-        let blocks = text.split("<!-- configuration -->\n```json\n").skip(1);
-        found.extend(blocks.filter_map(|rest| Some((document.to_owned(), rest.split_once("\n```")?.0.to_owned()))));
+        found.extend(marked(&read(document), "configuration").into_iter().map(|block| (document.to_owned(), block)));
     }
     assert!(found.iter().any(|(document, _)| document == "README.md"), "the README shows no configuration");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
@@ -66,14 +60,11 @@ fn every_documented_configuration_loads_without_a_warning() {
 fn loads_at(mark: &str, at_least: usize, place: impl Fn(&mut Value) -> &mut Value) {
     let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
     let (_, whole) = configurations().into_iter().next().expect("a configuration");
-    let readme = read("README.md");
-    let opening = format!("<!-- {mark} -->\n```json\n");
-    let marked = readme.split(&opening).skip(1);
-    let parts: Vec<&str> = marked.filter_map(|rest| Some(rest.split_once("\n```")?.0)).collect();
+    let parts = marked(&read("README.md"), mark);
     assert!(parts.len() >= at_least, "{mark}: {parts:?}");
     for part in parts {
         let mut document: Value = serde_json::from_str(&whole).unwrap();
-        *place(&mut document) = serde_json::from_str(part).unwrap();
+        *place(&mut document) = serde_json::from_str(&part).unwrap();
         let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
         assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{part}");
     }

@@ -3,17 +3,11 @@
 //! Absent on purpose: Istio and Envoy Gateway themselves. Whether they make of their own resources what the manifests say they do,
 //! nothing here can tell; what they insert as it stands is taken from the manifests and tried.
 
-use std::path::Path;
-
 use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate::envoy::{Binary, Launch};
+use actgate_tests::document::{marked, read};
 use actgate_tests::envoy_gateway::{Options, bootstrap, module, new_world, work_dir};
 use serde_json::{Value, json};
-
-fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 fn documents(file: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
@@ -74,10 +68,8 @@ fn loads(filter: &Value, clusters: Vec<Value>) {
 /// Asserts that the filter is the shipped bootstrap's but for its file, its configuration and the variable it reads,
 /// and that its configuration is the first of the README but for the names of its clusters, which are all `cluster`.
 fn is_the_shipped_one(filter: &Value, cluster: &str) {
-    let readme = read("README.md");
-    let documented =
-        readme.split("<!-- configuration -->\n```json\n").nth(1).and_then(|rest| rest.split("\n```").next());
-    let mut documented: Value = serde_json::from_str(documented.expect("a configuration")).expect("JSON");
+    let documented = marked(&read("README.md"), "configuration");
+    let mut documented: Value = serde_json::from_str(documented.first().expect("a configuration")).expect("JSON");
     for server in documented["authorization_servers"].as_object_mut().expect("servers").values_mut() {
         server["cluster"] = json!(cluster);
     }

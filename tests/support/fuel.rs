@@ -9,11 +9,11 @@ use std::time::Duration;
 use actgate::dev::world::{Ports, World};
 use envoy_harness::{Profile, Thread, profile};
 
-use crate::answer::UpstreamAnswer;
 use crate::case::{self, Case};
-use crate::gateway::{Gateway, Observation, Request};
+use crate::gateway::Gateway as _;
 use crate::harness_gateway::HarnessGateway;
 use crate::run;
+use crate::watched::Watched;
 
 /// 2026-11-24T00:00:00Z, as for the vectors.
 const NOW: u64 = 1_795_478_400;
@@ -90,61 +90,24 @@ fn cost_of_steps(case: &Case, name: &str) -> Vec<Cost> {
     if name != FIRST {
         inner.envoy.advance(WARM_UP);
     }
-    let mut metered = Metered { inner, costs: Vec::new() };
-    run::run(&world, case, &mut metered).unwrap_or_else(|error| panic!("{error}"));
-    metered.costs
-}
-
-/// Reads the worker's meters before and after each request.
-struct Metered {
-    inner: HarnessGateway,
-    costs: Vec<Cost>,
-}
-
-impl Metered {
-    fn read(&self) -> Cost {
-        let (envoy, worker) = (&self.inner.envoy, Thread::Worker(0));
-        Cost { fuel: envoy.thread_fuel(worker), host_calls: envoy.thread_host_calls(worker) }
-    }
-}
-
-impl Gateway for Metered {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn now(&self) -> u64 {
-        self.inner.now()
-    }
-
-    fn advance(&mut self, seconds: u64) -> bool {
-        self.inner.advance(seconds)
-    }
-
-    fn order(&mut self, issuer: &str, word: &str) {
-        self.inner.order(issuer, word);
-    }
-
-    fn behave(&mut self) {
-        self.inner.behave();
-    }
-
-    fn upstream_answers(&mut self, status: u16) {
-        self.inner.upstream_answers(status);
-    }
-
-    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
-        self.inner.upstream_says(answer);
-    }
-
-    fn send(&mut self, request: &Request) -> Observation {
-        let before = self.read();
-        let observation = self.inner.send(request);
-        let after = self.read();
-        self.costs.push(Cost {
+    let mut costs = Vec::new();
+    let mut metered = Watched::new(inner, |inner, request| {
+        let before = read(inner);
+        let observation = inner.send(request);
+        let after = read(inner);
+        costs.push(Cost {
             fuel: after.fuel.saturating_sub(before.fuel),
             host_calls: after.host_calls.saturating_sub(before.host_calls),
         });
         observation
-    }
+    });
+    run::run(&world, case, &mut metered).unwrap_or_else(|error| panic!("{error}"));
+    drop(metered);
+    costs
+}
+
+/// The worker's meters.
+fn read(gateway: &HarnessGateway) -> Cost {
+    let worker = Thread::Worker(0);
+    Cost { fuel: gateway.envoy.thread_fuel(worker), host_calls: gateway.envoy.thread_host_calls(worker) }
 }

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod case;
 pub mod core_gateway;
+pub mod document;
 pub mod envoy_gateway;
 pub mod fuel;
 pub mod gateway;
@@ -22,3 +23,4 @@ pub mod store;
 pub mod tls_client;
 pub mod token;
 pub mod upstream;
+pub mod watched;

@@ -10,11 +10,11 @@ use actgate_core::limits::{BODY_BYTES_MAX, JSON_MEMBERS_MAX};
 use envoy_harness::{Profile, Thread, profile};
 use serde_json::{Value, json};
 
-use crate::answer::UpstreamAnswer;
 use crate::case;
-use crate::gateway::{Gateway, Observation, Request};
+use crate::gateway::{Gateway as _, Request};
 use crate::harness_gateway::HarnessGateway;
 use crate::run;
+use crate::watched::Watched;
 
 /// 2026-11-24T00:00:00Z, as for the vectors.
 const NOW: u64 = 1_795_478_400;
@@ -141,61 +141,32 @@ pub fn of_call(filling: &Filling, bytes: usize) -> Taken {
     let host = Profile { buffer_limit: 64 << 20, ..profile::V1_40 };
     let mut inner = HarnessGateway::start(&world, &document, host, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
     inner.envoy.advance(WARM_UP);
-    let mut weighed = Weighed { inner, sent: 0, body: filling.call(bytes), grown: 0, fuel: 0 };
-    run::run(&world, case, &mut weighed).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(weighed.sent, 2, "the large call was sent");
-    Taken { memory: weighed.grown as f64 / bytes as f64, fuel: weighed.fuel as f64 / bytes as f64 }
-}
-
-/// Sends the large body in place of that of the second request, and weighs what it took.
-struct Weighed {
-    inner: HarnessGateway,
-    sent: usize,
-    body: Vec<u8>,
-    grown: usize,
-    fuel: u64,
-}
-
-impl Gateway for Weighed {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn now(&self) -> u64 {
-        self.inner.now()
-    }
-
-    fn advance(&mut self, seconds: u64) -> bool {
-        self.inner.advance(seconds)
-    }
-
-    fn order(&mut self, issuer: &str, word: &str) {
-        self.inner.order(issuer, word);
-    }
-
-    fn behave(&mut self) {
-        self.inner.behave();
-    }
-
-    fn upstream_answers(&mut self, status: u16) {
-        self.inner.upstream_answers(status);
-    }
-
-    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
-        self.inner.upstream_says(answer);
-    }
-
-    fn send(&mut self, request: &Request) -> Observation {
-        self.sent += 1;
-        if self.sent == 1 {
-            return self.inner.send(request);
+    let mut sent = 0;
+    let mut taken = None;
+    // The second request is sent with the large body, and weighed.
+    let mut weighed = Watched::new(inner, |inner, request| {
+        sent += 1;
+        if sent == 1 {
+            return inner.send(request);
         }
-        let worker = Thread::Worker(0);
-        let before = self.inner.envoy.memory_bytes(0);
-        let fuel = self.inner.envoy.thread_fuel(worker);
-        let observation = self.inner.send(&Request { body: Some(std::mem::take(&mut self.body)), ..request.clone() });
-        self.grown = self.inner.envoy.memory_bytes(0) - before;
-        self.fuel = self.inner.envoy.thread_fuel(worker) - fuel;
+        let request = Request { body: Some(filling.call(bytes)), ..request.clone() };
+        let (memory, fuel) = weigh(inner);
+        let observation = inner.send(&request);
+        let (memory_after, fuel_after) = weigh(inner);
+        let for_each = |more: f64| more / bytes as f64;
+        taken = Some(Taken {
+            memory: for_each((memory_after - memory) as f64),
+            fuel: for_each((fuel_after - fuel) as f64),
+        });
         observation
-    }
+    });
+    run::run(&world, case, &mut weighed).unwrap_or_else(|error| panic!("{error}"));
+    drop(weighed);
+    assert_eq!(sent, 2, "the large call was sent");
+    taken.expect("the large call was weighed")
+}
+
+/// Bytes of memory that the worker's VM has, and instructions that it has run.
+fn weigh(gateway: &mut HarnessGateway) -> (usize, u64) {
+    (gateway.envoy.memory_bytes(0), gateway.envoy.thread_fuel(Thread::Worker(0)))
 }
