@@ -121,19 +121,22 @@ const PLAIN: [(&str, Misbehaviour); 19] = [
 const MANGLED: [(&str, Misbehaviour); 2] =
     [("duplicate-keys", Misbehaviour::DuplicateKeys), ("deep-nesting", Misbehaviour::DeepNesting)];
 
+/// How each word that takes a value is written in usage texts, beside an example of it.
+pub(super) const WITH_A_VALUE: [(&str, &str); 7] = [
+    ("slow=MS", "slow=1"),
+    ("status=CODE", "status=503"),
+    ("huge=MIB", "huge=1"),
+    ("nonce=TEXT", "nonce=x"),
+    ("nonce-bytes=N", "nonce-bytes=1"),
+    ("claim:/POINTER=JSON", "claim:/sub=\"x\""),
+    ("member:/POINTER=JSON", "member:/sub=\"x\""),
+];
+
 impl Misbehaviour {
     /// Every word, for usage texts.
     pub fn words() -> Vec<&'static str> {
         let plain = PLAIN.iter().chain(&MANGLED).map(|(word, _)| *word);
-        let more = [
-            "slow=MS",
-            "status=CODE",
-            "huge=MIB",
-            "nonce=TEXT",
-            "nonce-bytes=N",
-            "claim:/POINTER=JSON",
-            "member:/POINTER=JSON",
-        ];
+        let more = WITH_A_VALUE.iter().map(|(usage, _)| *usage);
         plain.chain(ERRORS).chain(more).collect()
     }
 }
