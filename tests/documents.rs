@@ -6,7 +6,7 @@ use std::path::Path;
 
 use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate_core::config::Config;
-use actgate_tests::document::{marked, read};
+use actgate_tests::document::{configurations, marked, read};
 use serde_json::Value;
 
 /// The section of the README under that heading.
@@ -27,23 +27,6 @@ fn same(documented: &BTreeSet<String>, existing: &BTreeSet<String>) {
     let missing: Vec<_> = existing.difference(documented).collect();
     let invented: Vec<_> = documented.difference(existing).collect();
     assert!(missing.is_empty() && invented.is_empty(), "missing {missing:?}, invented {invented:?}");
-}
-
-/// Every configuration in the documents, with the place it is from.
-fn configurations() -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for document in ["README.md", "envoy-config/README.md"] {
-        found.extend(marked(&read(document), "configuration").into_iter().map(|block| (document.to_owned(), block)));
-    }
-    assert!(found.iter().any(|(document, _)| document == "README.md"), "the README shows no configuration");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|kind| kind == "json") {
-            found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
-        }
-    }
-    found
 }
 
 #[test]

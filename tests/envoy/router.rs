@@ -1,52 +1,15 @@
 //! Several MCP servers behind one endpoint: Envoy's `mcp_router` between two filters of ours.
 
-use std::collections::BTreeMap;
-
-use actgate::dev::issuer::config::{Connection, ResourcePolicy, Role};
-use actgate::dev::world::{World, streamward};
+use actgate::dev::world::streamward;
 use actgate_core::config::Config;
 use actgate_tests::answer::UpstreamAnswer;
-use actgate_tests::envoy_gateway::{EnvoyGateway, Options, new_world};
+use actgate_tests::envoy_gateway::EnvoyGateway;
+use actgate_tests::routed::{self, ERP_RESOURCE, ERP_SCOPE};
 use actgate_tests::tls_client::{self, Answer};
 use actgate_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 use crate::client::{assert_no_trap, code, header, token};
-
-const ERP_RESOURCE: &str = "https://streamward.com/erp/mcp";
-const ERP_SCOPE: &str = "ERP:payments.read";
-
-/// One more resource at the database's authorization server, and the agent's way to it.
-fn with_erp(mut world: World) -> World {
-    for issuer in &mut world.issuers {
-        match &mut issuer.role {
-            Role::IdentityProvider(policy) => {
-                let resources = policy.resource_servers.entry(streamward::RAS_AURORADB_ISSUER.to_owned()).or_default();
-                resources.push(ERP_RESOURCE.to_owned());
-                policy.connections.push(Connection {
-                    client: streamward::KNOWLEDGE_AGENT.to_owned(),
-                    audience: streamward::RAS_AURORADB_ISSUER.to_owned(),
-                    resource: ERP_RESOURCE.to_owned(),
-                    scopes: vec![ERP_SCOPE.to_owned()],
-                    client_id_at_audience: None,
-                });
-            }
-            Role::ResourceServer(policy) if issuer.name == streamward::RAS_AURORADB => {
-                let scopes = vec![ERP_SCOPE.to_owned()];
-                let user_scopes = [(streamward::DEMO_USER_ID.to_owned(), scopes)].into();
-                let rights = ResourcePolicy { user_scopes, client_scopes: BTreeMap::new() };
-                policy.resources.insert(ERP_RESOURCE.to_owned(), rights);
-            }
-            Role::ResourceServer(_) => {}
-        }
-    }
-    world
-}
-
-fn document(name: &str) -> String {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config/mcp-router");
-    std::fs::read_to_string(folder.join(name)).expect("a document")
-}
 
 fn post(gateway: &EnvoyGateway, bearer: &str, session: Option<&str>, message: &Value) -> Answer {
     post_bytes(gateway, "gateway.streamward.com", "/mcp", bearer, session, message.to_string().as_bytes())
@@ -85,19 +48,7 @@ fn call(tool: &str, id: u32) -> Value {
 
 fn start() -> EnvoyGateway {
     let upstream = Upstream::start().expect("an upstream");
-    let options = Options {
-        bootstrap: "mcp-router.yaml",
-        behind: Some(upstream.port()),
-        further: vec![
-            ("ACTGATE_FRONT_JSON", document("front.json")),
-            ("ACTGATE_BACK_JSON", document("back.json")),
-            ("ERP_SERVER_HOST", "127.0.0.1".to_owned()),
-            ("ERP_SERVER_PORT", upstream.port().to_string()),
-        ],
-        ..Options::default()
-    };
-    let gateway = EnvoyGateway::start(with_erp(new_world()), &json!({}), &options);
-    let mut gateway = gateway.unwrap_or_else(|error| panic!("{error}"));
+    let mut gateway = routed::start(upstream.port());
     gateway.upstream = upstream;
     gateway
 }
@@ -206,7 +157,7 @@ fn what_the_router_makes_of_a_call_is_judged_again() {
 fn the_documents_of_the_two_filters_load_and_only_the_back_one_asks_for_no_proof() {
     let pem = actgate::dev::keys::SigningKey::generate(actgate::dev::keys::Algorithm::Es256, "k1").to_pem();
     let warnings = |name: &str| {
-        let config = Config::from_json(document(name).as_bytes(), &|_| Some(pem.clone()));
+        let config = Config::from_json(routed::document(name).as_bytes(), &|_| Some(pem.clone()));
         config.unwrap_or_else(|error| panic!("{name}: {error}")).warnings
     };
     assert_eq!(warnings("front.json"), Vec::<String>::new());

@@ -16,7 +16,7 @@ await step("connect", async () => {
   await client.connect(transport);
   return { version: transport.protocolVersion, session: transport.sessionId !== undefined };
 });
-await step("list", async () => (await client.listTools()).tools.map(({ name }) => name));
+await step("list", async () => (await client.listTools()).tools.map(({ name }) => name).sort());
 await step("call", async () => said(await client.callTool({ name: "echo", arguments: { message: "grüße" } })));
 await step("stream", async () => {
   const progress = [];
@@ -60,18 +60,19 @@ await step("cancel", async () => {
 });
 await step("refused tool", async () => said(await client.callTool({ name: "get-env", arguments: {} })));
 await step("refused method", async () => await client.listPrompts());
+const { sessionId } = transport;
 await step("end", async () => {
   await transport.terminateSession();
   await until(() => exchanges.some(({ method }) => method === "DELETE"));
   return exchanges.filter(({ method }) => method === "DELETE").map(({ status }) => status);
 });
-// MCP 2025-11-25, "Session Management": a terminated session is answered 404.
-await step("after the end", async () => {
+const ping = async (session) => {
   const body = JSON.stringify({ jsonrpc: "2.0", id: 9, method: "ping" });
-  const answer = await fetch(url, { method: "POST", body, headers: { ...headers, "content-type": "application/json", accept: "application/json, text/event-stream", "mcp-session-id": "0ff1ce00-0000-4000-8000-000000000000", "mcp-protocol-version": "2025-11-25" } });
-  await answer.text();
-  return answer.status;
-});
+  const answer = await fetch(url, { method: "POST", body, headers: { ...headers, "content-type": "application/json", accept: "application/json, text/event-stream", "mcp-session-id": session, "mcp-protocol-version": transport.protocolVersion } });
+  return { status: answer.status, said: (await answer.json()).error.message };
+};
+await step("after the end", () => ping(sessionId));
+await step("never begun", () => ping("0ff1ce00-0000-4000-8000-000000000000"));
 await pause(10);
 await client.close();
 finish();

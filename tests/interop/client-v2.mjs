@@ -11,7 +11,7 @@ await step("connect", async () => {
   await client.connect(transport);
   return client.getNegotiatedProtocolVersion();
 });
-await step("list", async () => (await client.listTools()).tools.map(({ name }) => name));
+await step("list", async () => (await client.listTools()).tools.map(({ name }) => name).sort());
 await step("call", async () => said(await client.callTool({ name: "echo", arguments: { message: "grüße" } })));
 await step("tool error", async () => (await client.callTool({ name: "fail", arguments: {} })).isError);
 await step("stream", async () => {

@@ -80,10 +80,16 @@ impl Drop for Server {
 
 /// A gateway in front of `server`, which knows the tools' route as `path`.
 pub(crate) fn gateway(server: &Server, path: Option<&'static str>, edit: impl FnOnce(&mut Value)) -> EnvoyGateway {
+    gateway_of(server, Options { prefix_rewrite: path, ..Options::default() }, edit)
+}
+
+/// The same as `options` have it.
+pub(crate) fn gateway_of(server: &Server, options: Options, edit: impl FnOnce(&mut Value)) -> EnvoyGateway {
     let world = new_world();
     let mut document = world.filter_config(Default::default());
+    document["allow_on_headers_stop_iteration"] = json!(options.bootstrap == "envoy.yaml");
     edit(&mut document);
-    let options = Options { behind: Some(server.port), prefix_rewrite: path, ..Options::default() };
+    let options = Options { behind: Some(server.port), ..options };
     EnvoyGateway::start(world, &document, &options).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -1,4 +1,4 @@
-// An MCP server on the official SDK 2.x: 2026-07-28, and the older revisions without sessions.
+// An MCP server on the official SDK 2.x: 2026-07-28, and the older revisions without sessions. Its arguments name further tools.
 
 import "./serve.mjs";
 import { createServer } from "node:http";
@@ -15,6 +15,7 @@ function build() {
   server.registerTool("echo", { inputSchema: z.object({ message: z.string() }) }, ({ message }) => text(message));
   server.registerTool("fail", {}, () => ({ ...text("no"), isError: true }));
   server.registerTool("cancelled", {}, () => text(String(cancelled)));
+  for (const name of process.argv.slice(2)) server.registerTool(name, { inputSchema: z.object({ about: z.string().optional() }) }, () => text(`${name} was called`));
   server.registerTool("change", {}, () => {
     handler.notify.toolsChanged();
     return text("told");

@@ -17,3 +17,24 @@ pub fn marked(document: &str, mark: &str) -> Vec<String> {
     let blocks = document.split(&opening).skip(1);
     blocks.filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
 }
+
+/// Every configuration that is shipped, in the documents or beside them, with the place it is from; the first of the README first.
+///
+/// # Panics
+/// There is none, or one cannot be read.
+pub fn configurations() -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for document in ["README.md", "envoy-config/README.md"] {
+        found.extend(marked(&read(document), "configuration").into_iter().map(|block| (document.to_owned(), block)));
+    }
+    assert!(found.iter().any(|(document, _)| document == "README.md"), "the README shows no configuration");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config");
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|kind| kind == "json") {
+            let text = std::fs::read_to_string(&path).expect("a file");
+            found.push((path.display().to_string(), text));
+        }
+    }
+    found
+}

@@ -18,6 +18,7 @@ pub mod proof;
 pub mod pushed;
 pub mod recording;
 pub mod reference;
+pub mod routed;
 pub mod run;
 pub mod store;
 pub mod tls_client;

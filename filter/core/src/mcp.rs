@@ -23,7 +23,7 @@ use crate::rejection::Rejection;
 use crate::rpc::{RpcCall, refuse_look_alikes};
 
 pub(crate) use events::EventFilter;
-pub(crate) use hints::{Hints, PARAMETER, VERSIONS, is_routing, version_asked_for};
+pub(crate) use hints::{Hints, PARAMETER, Revision, VERSIONS, is_routing, version_asked_for};
 
 const TOOLS_CALL: &str = "tools/call";
 const PROMPTS_GET: &str = "prompts/get";

@@ -4,11 +4,12 @@
 //! There is no step that forwards an undecided request but `Observed`, which takes a configuration that says so for a time, and no way to write a header after the request was released.
 
 mod challenge;
+mod shape;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::a2a::PublicCard;
 use crate::bound::Holder;
@@ -21,7 +22,6 @@ use crate::exchange::transaction;
 use crate::flight::FlightId;
 use crate::flow::{Answer, AwaitBody, CheckBody, Joined, Lease};
 use crate::injection::Injection;
-use crate::mcp;
 use crate::operation::RequestEdit;
 use crate::record::Record;
 use crate::redacted::Redacted;
@@ -31,6 +31,7 @@ use crate::rpc::RpcId;
 use crate::time::Seconds;
 use crate::time::UnixSeconds;
 
+pub(crate) use self::shape::Shape;
 pub use crate::operation::BodyEdit;
 
 /// The header that carries the transaction id, upstream and in replies.
@@ -295,22 +296,6 @@ pub struct Reply {
     pub record: Record,
 }
 
-/// In whose terms a refusal is said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// `{"error", "code", "txn"}`: before a resource is known, and where it has no envelope of its own for errors.
-    OAuth,
-    /// A JSON-RPC error object, as A2A writes it.
-    Rpc,
-    /// The error object of A2A's HTTP+JSON binding (A2A 1.0 §11.6, AIP-193).
-    Status,
-    /// The same as MCP writes it: without an id where there is none, and with the versions where they are the matter.
-    Mcp {
-        /// What the client asked for, where it looks like a version.
-        version: Option<String>,
-    },
-}
-
 /// What a refusal needs to know of the request to answer in its own terms.
 #[derive(Debug, Clone)]
 pub(crate) struct RefusalContext {
@@ -404,9 +389,9 @@ impl RefusalContext {
             headers.push(("allow", self.allow.clone().into_owned()));
         }
         Reply {
-            status: rejection.status(),
+            status: self.shape.status(rejection),
             headers,
-            body: self.body(rejection).into_bytes(),
+            body: self.shape.body(rejection, &self.txn, self.rpc_id.as_ref()).into_bytes(),
             details: rejection.code(),
             record: self.record.refused(rejection),
         }
@@ -428,73 +413,5 @@ impl RefusalContext {
             details: "metadata",
             record: self.record.told(),
         }))
-    }
-
-    fn body(&self, rejection: Rejection) -> String {
-        let code = rejection.code();
-        let txn = self.txn.as_str();
-        let mut error = json!({
-            "code": rejection.rpc_code(),
-            "message": code,
-            "data": { "code": code, "txn": txn },
-        });
-        let id = self.rpc_id.as_ref().map(RpcId::value);
-        // A2A 1.0 §5.4: an error of the protocol's own is told by its reason.
-        let (reason, domain) = if rejection == Rejection::TaskUnknown {
-            ("TASK_NOT_FOUND".to_owned(), "a2a-protocol.org")
-        } else {
-            (code.to_ascii_uppercase(), "actgate")
-        };
-        let body = match &self.shape {
-            Shape::Rpc => {
-                // A2A 1.0 §5.4: VersionNotSupportedError.
-                if rejection == Rejection::ProtocolVersionUnsupported
-                    && let Some(number) = error.get_mut("code")
-                {
-                    *number = json!(-32_009);
-                }
-                json!({ "jsonrpc": "2.0", "id": id, "error": error })
-            }
-            Shape::Status => json!({ "error": {
-                "code": rejection.status(),
-                "status": status_word(rejection.status()),
-                "message": code,
-                "details": [{
-                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                    "reason": reason,
-                    "domain": domain,
-                    "metadata": { "code": code, "txn": txn },
-                }],
-            } }),
-            Shape::Mcp { version } => {
-                if rejection == Rejection::ProtocolVersionUnsupported
-                    && let Some(Value::Object(data)) = error.get_mut("data")
-                {
-                    data.insert("supported".into(), json!(mcp::VERSIONS));
-                    data.insert("requested".into(), json!(version));
-                }
-                match id {
-                    Some(id) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
-                    None => json!({ "jsonrpc": "2.0", "error": error }),
-                }
-            }
-            Shape::OAuth => {
-                let error = rejection.oauth_error().word().unwrap_or("access_denied");
-                json!({ "error": error, "code": code, "txn": txn })
-            }
-        };
-        body.to_string()
-    }
-}
-
-/// The canonical code of AIP-193 for an HTTP status.
-fn status_word(status: u16) -> &'static str {
-    match status {
-        401 => "UNAUTHENTICATED",
-        403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
-        503 => "UNAVAILABLE",
-        500..=599 => "INTERNAL",
-        _ => "INVALID_ARGUMENT",
     }
 }

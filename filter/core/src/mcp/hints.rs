@@ -24,11 +24,22 @@ pub(crate) const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25"
 
 /// A protocol revision known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Revision {
+pub(crate) enum Revision {
     /// Before routing headers, or not said (then 2025-03-26).
     Sessions,
     /// 2026-07-28: stateless, routing headers required.
     Routed,
+}
+
+impl Revision {
+    /// By what `MCP-Protocol-Version` says; `None` for a revision that is not known.
+    pub(crate) fn of(version: Option<&str>) -> Option<Self> {
+        match version {
+            None | Some("2025-03-26" | "2025-06-18" | "2025-11-25") => Some(Self::Sessions),
+            Some("2026-07-28") => Some(Self::Routed),
+            Some(_) => None,
+        }
+    }
 }
 
 /// The version that a client asked for, where it looks like one: it is repeated in the refusal.
@@ -60,11 +71,7 @@ impl Hints {
             head.single_text(name).map(|value| value.map(str::to_owned)).map_err(|_| Rejection::HeaderMismatch)
         };
         let version = text("mcp-protocol-version")?;
-        let revision = match version.as_deref() {
-            None | Some("2025-03-26" | "2025-06-18" | "2025-11-25") => Revision::Sessions,
-            Some("2026-07-28") => Revision::Routed,
-            Some(_) => return Err(Rejection::ProtocolVersionUnsupported),
-        };
+        let revision = Revision::of(version.as_deref()).ok_or(Rejection::ProtocolVersionUnsupported)?;
         let parameters = head.headers.iter().filter_map(|(name, value)| {
             let name = core::str::from_utf8(name).ok()?.strip_prefix(PARAMETER)?;
             let value = core::str::from_utf8(value).ok().filter(|value| value.is_ascii());
