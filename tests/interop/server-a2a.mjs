@@ -1,10 +1,10 @@
-// An A2A agent on the official SDK: JSON-RPC, 1.0 and 0.3.
+// An A2A agent on the official SDK, in both bindings; its arguments are the version its card names and the URL it is known by.
 
 import "./serve.mjs";
 import express from "express";
 import { AgentCard, TaskState } from "@a2a-js/sdk";
 import { AgentEvent, DefaultRequestHandler } from "@a2a-js/sdk/server";
-import { jsonRpcHandler, UserBuilder } from "@a2a-js/sdk/server/express";
+import { agentCardHandler, jsonRpcHandler, restHandler, UserBuilder } from "@a2a-js/sdk/server/express";
 import { InMemoryTaskStore } from "@a2a-js/sdk/server";
 
 const pause = (millis) => new Promise((done) => setTimeout(done, millis));
@@ -30,17 +30,24 @@ const executor = {
   },
 };
 
+const [, , protocolVersion, url] = process.argv;
 const card = AgentCard.fromJSON({
   name: "interop",
   description: "an agent",
   version: "1",
-  supportedInterfaces: ["1.0", "0.3"].map((protocolVersion) => ({ url: "http://127.0.0.1/", protocolBinding: "JSONRPC", protocolVersion })),
+  supportedInterfaces: ["JSONRPC", "HTTP+JSON"].map((protocolBinding) => ({ url, protocolBinding, protocolVersion })),
   capabilities: { streaming: true },
   defaultInputModes: ["text/plain"],
   defaultOutputModes: ["text/plain"],
   skills: [],
 });
 const requestHandler = new DefaultRequestHandler(card, new InMemoryTaskStore(), executor);
+const options = { requestHandler, userBuilder: UserBuilder.noAuthentication, legacyCompat: { enabled: true } };
 const app = express();
-app.use("/agents/knowledge", jsonRpcHandler({ requestHandler, userBuilder: UserBuilder.noAuthentication, legacyCompat: { enabled: true } }));
+const { pathname } = new URL(url);
+app.use(`${pathname}/.well-known/agent-card.json`, agentCardHandler({ agentCardProvider: requestHandler, legacyCompat: options.legacyCompat }));
+// Each reads bodies in its own way, so JSON-RPC gets only what is for the URL itself.
+const rpc = jsonRpcHandler(options);
+app.use(pathname, (request, response, next) => (request.path === "/" ? rpc(request, response, next) : next()));
+app.use(pathname, restHandler(options));
 app.listen();
