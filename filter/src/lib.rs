@@ -2,12 +2,13 @@
 //!
 //! Nothing is decided here. A callback gathers what the core asks for, hands it over and performs the one step that comes back.
 //! While a request is undecided every callback answers `Pause`; a header is never written after its request was released.
-//! `unsafe` lives in the module `host` alone.
+//! `unsafe` lives in the modules `host` and `memory` alone.
 
 mod answer;
 mod calls;
 mod entry;
 mod host;
+mod memory;
 mod metrics;
 mod newest;
 mod perform;

@@ -149,7 +149,7 @@ impl Worker {
             Some(entropy) => entropy,
             none => none.insert(Entropy::seeded(host::random().ok()?, host::random().ok()?)),
         };
-        let mut draw = || entropy.draw(host::random().ok());
+        let mut draw = || entropy.draw(|| host::random().ok());
         let native = self.native.try_borrow().ok()?;
         let signatures: &dyn Signatures = match native.as_ref() {
             Some(native) => native,

@@ -22,12 +22,13 @@ const NOW: u64 = 1_795_478_400;
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// What [`of`] can be asked: name, vector, step.
-const SCENARIOS: [(&str, &str, usize); 17] = [
+const SCENARIOS: [(&str, &str, usize); 18] = [
     (FIRST, "blueprint-request", 0),
     ("cold", "blueprint-request", 0),
     ("cold_longest_chain", "chain-at-the-ceiling", 0),
     ("cold_headers_first", "early-tool-by-header", 0),
     ("cold_largest_body", "body-largest", 0),
+    ("hot_get", "rest-least-privilege", 1),
     ("hot_mcp", "cache-reuses", 1),
     ("hot_mcp_proven", "prove-allowed", 1),
     (SIGNED_HERE, "prove-allowed", 1),

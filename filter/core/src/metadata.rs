@@ -4,22 +4,10 @@
 //! It is told by GET and HEAD under the one path that RFC 9728 §3.1 makes of the resource's identifier; a plain path is that of a resource at the root.
 
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 use crate::config::{Metadata, Resource};
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
-use crate::routing;
-
-/// The resource whose document `head` asks for.
-pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Option<Arc<Resource>> {
-    if resources.iter().all(|resource| resource.metadata.is_none()) {
-        return None;
-    }
-    let (host, path) = routing::place(head)?;
-    let named = |metadata: &Metadata| metadata.host == host && metadata.path == path;
-    resources.iter().find(|resource| resource.metadata.as_ref().is_some_and(named)).cloned()
-}
 
 /// The document, where it is asked for as it may be.
 ///

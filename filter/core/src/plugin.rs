@@ -23,6 +23,7 @@ use crate::jwt::known::KnownTokens;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
 use crate::revocation::Revocations;
+use crate::routing::Routes;
 use crate::sharing::{SharedData, Sharing};
 use crate::signatures::checks::SignatureChecks;
 
@@ -30,6 +31,7 @@ use crate::signatures::checks::SignatureChecks;
 #[derive(Debug)]
 pub struct Plugin {
     config: Arc<Config>,
+    pub(crate) routes: Routes,
     pub(crate) revocations: Revocations,
     pub(crate) keys: KeyStore,
     pub(crate) discovered: Discovered,
@@ -69,6 +71,7 @@ impl Plugin {
         let discovered = Discovered::new(&config);
         Self {
             revocations: Revocations::new(&config.revoked),
+            routes: Routes::of(&config.resources),
             config: Arc::new(config),
             keys,
             discovered,

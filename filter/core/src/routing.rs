@@ -2,44 +2,85 @@
 //!
 //! A path that another parser could read differently (escapes, empty or dot segments, parameters) matches nothing and is refused by name.
 //! A request that matches no resource is refused, never passed.
+//! What is looked through for a request is what its host has, however many others there are.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Resource;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 
-/// Finds the resource of `head` among `resources`.
-///
-/// # Errors
-///
-/// [`Rejection::PathAmbiguous`] or [`Rejection::ResourceUnknown`].
-pub(crate) fn find(resources: &[Arc<Resource>], head: &RequestHead<'_>) -> Result<Arc<Resource>, Rejection> {
-    let authority = pseudo(head, ":authority")?;
-    let target = pseudo(head, ":path")?;
-    let host = host_of(authority);
-    let path = plain_path(target)?;
-    let longest = |matches: &dyn Fn(&Resource) -> bool| {
-        let there =
-            resources.iter().filter(|resource| resource.hosts.iter().any(|named| *named == host) && matches(resource));
-        there.max_by_key(|resource| resource.path_prefix.as_str().len())
-    };
-    let found = longest(&|resource| resource.path_prefix.matches(path)).ok_or(Rejection::ResourceUnknown)?;
-    // A server that does not tell cases apart would serve another resource than the one whose rules were applied.
-    let alike = longest(&|resource| resource.path_prefix.matches_in_any_case(path));
-    let length = |resource: &Resource| resource.path_prefix.as_str().len();
-    if alike.is_some_and(|other| length(other) > length(found)) {
-        return Err(Rejection::PathAmbiguous);
-    }
-    Ok(Arc::clone(found))
+/// The resources of a configuration, by where they are found.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    /// By host, the longest prefix first.
+    resources: BTreeMap<String, Vec<Arc<Resource>>>,
+    /// By the host and the path of their metadata (RFC 9728), which no two share.
+    documents: BTreeMap<String, BTreeMap<String, Arc<Resource>>>,
 }
 
-/// Host and path of a request as they are compared everywhere; `None` where they cannot be read.
-pub(crate) fn place<'a>(head: &RequestHead<'a>) -> Option<(Cow<'a, str>, &'a str)> {
-    let host = host_of(pseudo(head, ":authority").ok()?);
-    let path = plain_path(pseudo(head, ":path").ok()?).ok()?;
-    Some((host, path))
+impl Routes {
+    pub(crate) fn of(resources: &[Arc<Resource>]) -> Self {
+        let mut routes = Self::default();
+        for resource in resources {
+            for host in &resource.hosts {
+                routes.resources.entry(host.clone()).or_default().push(Arc::clone(resource));
+            }
+            if let Some(metadata) = &resource.metadata {
+                let documents = routes.documents.entry(metadata.host.clone()).or_default();
+                documents.insert(metadata.path.clone(), Arc::clone(resource));
+            }
+        }
+        for of_host in routes.resources.values_mut() {
+            of_host.sort_by_key(|resource| core::cmp::Reverse(prefix_bytes(resource)));
+        }
+        routes
+    }
+
+    /// The resource whose document lies at `place`.
+    pub(crate) fn document(&self, place: &Place<'_>) -> Option<&Arc<Resource>> {
+        self.documents.get(&*place.host)?.get(place.path)
+    }
+
+    /// The resource that serves `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ResourceUnknown`], or [`Rejection::PathAmbiguous`] where a server that does not tell cases apart would serve another one
+    /// than that whose rules were applied.
+    pub(crate) fn find(&self, place: &Place<'_>) -> Result<&Arc<Resource>, Rejection> {
+        let of_host = self.resources.get(&*place.host).map(Vec::as_slice).unwrap_or_default();
+        let found = of_host.iter().find(|resource| resource.path_prefix.matches(place.path));
+        let found = found.ok_or(Rejection::ResourceUnknown)?;
+        let mut longer = of_host.iter().take_while(|other| prefix_bytes(other) > prefix_bytes(found));
+        if longer.any(|other| other.path_prefix.matches_in_any_case(place.path)) {
+            return Err(Rejection::PathAmbiguous);
+        }
+        Ok(found)
+    }
+}
+
+fn prefix_bytes(resource: &Resource) -> usize {
+    resource.path_prefix.as_str().len()
+}
+
+/// Where a request goes, as it is compared everywhere.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    host: Cow<'a, str>,
+    path: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// # Errors
+    ///
+    /// [`Rejection::ResourceUnknown`] without one host and one path, [`Rejection::PathAmbiguous`] for a path that is not read alike everywhere.
+    pub(crate) fn of(head: &RequestHead<'a>) -> Result<Self, Rejection> {
+        let (authority, target) = (pseudo(head, ":authority")?, pseudo(head, ":path")?);
+        Ok(Self { host: host_of(authority), path: plain_path(target)? })
+    }
 }
 
 fn pseudo<'a>(head: &RequestHead<'a>, name: &str) -> Result<&'a str, Rejection> {

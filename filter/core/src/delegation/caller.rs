@@ -9,7 +9,6 @@ use crate::config::{Agent, CallerProof};
 use crate::delegation::workload::Mark;
 use crate::dpop::ProvenKey;
 use crate::rejection::Rejection;
-use crate::words;
 
 /// What a request shows of who sends it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,9 +79,7 @@ impl CallerEvidence {
 
 fn by_certificate(agent: &Agent, sender: Sender<'_>) -> Finding {
     match (agent.spiffe_id.as_deref(), sender.uri_san) {
-        (Some(registered), Some(shown)) if words::same(registered.as_bytes(), shown.as_bytes()) => {
-            Finding::Proven(shown.to_owned())
-        }
+        (Some(registered), Some(shown)) if registered == shown => Finding::Proven(shown.to_owned()),
         (Some(_), Some(_)) => Finding::SomebodyElse,
         (None, _) | (_, None) => Finding::Nothing,
     }

@@ -29,7 +29,7 @@ pub struct AuthorizedDelegation {
     claims: Claims,
     subject: String,
     subject_profiles: Profiles,
-    chain: Option<ActorChain>,
+    chain: Option<Arc<ActorChain>>,
     agent: Arc<Agent>,
     caller: CallerEvidence,
     permission: Permission,
@@ -80,7 +80,7 @@ impl AuthorizedDelegation {
         if let Some(chain) = &chain {
             check_actors(chain, claims, subject, accept, config)?;
         }
-        let agent = acting_agent(accept, &config.agents, chain.as_ref())?;
+        let agent = acting_agent(accept, &config.agents, chain.as_deref())?;
         let behind = Behind::token(claims, &agent);
         revocations.refuse_actors(&behind, now)?;
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
@@ -177,7 +177,7 @@ impl AuthorizedDelegation {
 
     /// The inbound chain; `None` only where the resource does not require delegation.
     pub fn chain(&self) -> Option<&ActorChain> {
-        self.chain.as_ref()
+        self.chain.as_deref()
     }
 
     /// The registered agent on whose behalf the gateway exchanges.
@@ -261,10 +261,10 @@ impl AuthorizedDelegation {
     /// OAuth actor profile: the same presenter continues the chain, another one is put on top of it.
     pub fn chain_to_issue(&self) -> ActorChain {
         match &self.chain {
-            Some(chain) if chain.current().actor().sub() == self.agent.id => chain.clone(),
+            Some(chain) if chain.current().actor().sub() == self.agent.id => chain.as_ref().clone(),
             Some(_) | None => {
                 let actor = Actor::known(&self.agent.id, &self.agent.profiles);
-                ActorChain::beneath(self.chain.as_ref(), actor)
+                ActorChain::beneath(self.chain.as_deref(), actor)
             }
         }
     }
@@ -298,11 +298,10 @@ fn check_subject_stands(subject: &str, profiles: &Profiles, config: &Config) -> 
     if is_human || config.agents.by_id(subject).is_none_or(stands) { Ok(()) } else { Err(Rejection::ActorInactive) }
 }
 
-fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<ActorChain>, Rejection> {
-    match claims.act() {
-        Some(act) => ActorChain::parse(act, rules.actors_max).map(Some),
+fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<Arc<ActorChain>>, Rejection> {
+    match claims.chain(rules.actors_max)? {
         None if rules.required => Err(Rejection::DelegationRequired),
-        None => Ok(None),
+        chain => Ok(chain),
     }
 }
 

@@ -15,10 +15,11 @@ use crate::record::{Record, Source};
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
+use crate::routing::Place;
 use crate::session::{LAST_EVENT_ID, SESSION_ID};
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
 use crate::time::UnixSeconds;
-use crate::{mcp, metadata, routing};
+use crate::{mcp, metadata};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -88,17 +89,16 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         metadata_url: None,
         observing: None,
     };
-    if let Some(resource) = metadata::find(&plugin.config().resources, head) {
-        context.record.at_resource(&resource);
-        context.allow = Cow::Borrowed("GET, HEAD");
-        return match metadata::document(&resource, head) {
-            Ok(document) => context.tell(&document),
-            Err(rejection) => context.refuse(rejection),
-        };
+    let place = match Place::of(head) {
+        Ok(place) => place,
+        Err(rejection) => return context.refuse(rejection),
+    };
+    if let Some(resource) = plugin.routes.document(&place) {
+        return tell_document(resource, head, context);
     }
     let config = plugin.config();
-    let resource = match routing::find(&config.resources, head) {
-        Ok(resource) => resource,
+    let resource = match plugin.routes.find(&place) {
+        Ok(resource) => Arc::clone(resource),
         Err(rejection) => return context.refuse(rejection),
     };
     context.record.at_resource(&resource);
@@ -134,6 +134,16 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
             };
             credential::admit(plugin, ambient, arrived)
         }
+        Err(rejection) => context.refuse(rejection),
+    }
+}
+
+/// How a client finds out how to get a token for the resource.
+fn tell_document(resource: &Arc<Resource>, head: &RequestHead<'_>, mut context: RefusalContext) -> Step {
+    context.record.at_resource(resource);
+    context.allow = Cow::Borrowed("GET, HEAD");
+    match metadata::document(resource, head) {
+        Ok(document) => context.tell(&document),
         Err(rejection) => context.refuse(rejection),
     }
 }

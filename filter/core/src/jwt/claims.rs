@@ -5,14 +5,18 @@
 //! `null` is a wrong type: a member that is there says something.
 
 use core::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Number, Value, json};
 
 use super::JwtError;
 use crate::config::scope::{ScopeError, ScopeSet};
+use crate::delegation::chain::ActorChain;
 use crate::json;
-use crate::limits::{AUDIENCES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, SCOPES_MAX, TOKEN_JSON_DEPTH_MAX};
+use crate::limits::{
+    ACTORS_MAX, AUDIENCES_MAX, CLAIM_TEXT_BYTES_MAX, NUMERIC_DATE_SECONDS_MAX, SCOPES_MAX, TOKEN_JSON_DEPTH_MAX,
+};
+use crate::rejection::Rejection;
 use crate::time::UnixSeconds;
 use crate::words;
 
@@ -60,9 +64,23 @@ impl ClaimFault {
 
 /// The claims of one token: a JSON object without repeated names.
 ///
-/// Several may hold one token's claims: copies are shared.
-#[derive(Clone, PartialEq)]
-pub struct Claims(Arc<Value>);
+/// Several may hold one token's claims: copies are shared, and so is what was read of them.
+#[derive(Clone)]
+pub struct Claims(Arc<Told>);
+
+struct Told {
+    value: Value,
+    /// Read once: a token that is known comes again and again.
+    scopes: OnceLock<Result<ScopeSet, JwtError>>,
+    /// As far as it is a chain that some place could take.
+    chain: OnceLock<Option<Arc<ActorChain>>>,
+}
+
+impl PartialEq for Claims {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.value == other.0.value
+    }
+}
 
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,29 +91,33 @@ impl fmt::Debug for Claims {
 impl Claims {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, JwtError> {
         let claims = json::parse(bytes, TOKEN_JSON_DEPTH_MAX).map_err(JwtError::ClaimsJson)?;
-        if claims.is_object() { Ok(Self(Arc::new(claims))) } else { Err(JwtError::ClaimsNotObject) }
+        if claims.is_object() { Ok(Self::of(claims)) } else { Err(JwtError::ClaimsNotObject) }
     }
 
     /// What a server said of a token: members of strict JSON within the same depth.
     pub(crate) fn told(members: Map<String, Value>) -> Self {
-        Self(Arc::new(Value::Object(members)))
+        Self::of(Value::Object(members))
     }
 
     /// What the gateway itself says of an agent that came without a token: nobody signed it, and it never travels.
     pub(crate) fn of_workload(id: &str, profile: &str) -> Self {
-        Self(Arc::new(json!({ "sub": id, "sub_profile": profile })))
+        Self::of(json!({ "sub": id, "sub_profile": profile }))
+    }
+
+    fn of(value: Value) -> Self {
+        Self(Arc::new(Told { value, scopes: OnceLock::new(), chain: OnceLock::new() }))
     }
 
     /// A claim as it stands, of whatever type.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.0.value.get(name)
     }
 
     /// The value at a JSON pointer (RFC 6901), of whatever type.
     #[must_use]
     pub fn pointer(&self, pointer: &str) -> Option<&Value> {
-        self.0.pointer(pointer)
+        self.0.value.pointer(pointer)
     }
 
     /// A claim that is text, neither empty nor too long, and without control characters.
@@ -151,6 +173,10 @@ impl Claims {
     /// A token without either allows nothing, which is the empty set.
     /// When both are there they must allow the same: whoever reads only one of them must not see another token.
     pub fn scopes(&self) -> Result<ScopeSet, JwtError> {
+        self.0.scopes.get_or_init(|| self.read_scopes()).clone()
+    }
+
+    fn read_scopes(&self) -> Result<ScopeSet, JwtError> {
         let text = |value: &Value| {
             let text = value.as_str().ok_or(ClaimFault::WrongType)?;
             ScopeSet::parse(text).map_err(scope_fault)
@@ -170,6 +196,23 @@ impl Claims {
     #[must_use]
     pub fn act(&self) -> Option<&Value> {
         self.value("act")
+    }
+
+    /// The chain of `act`; `None` where nobody acts.
+    ///
+    /// # Errors
+    ///
+    /// As [`ActorChain::parse`] with the same bound.
+    pub(crate) fn chain(&self, actors_max: usize) -> Result<Option<Arc<ActorChain>>, Rejection> {
+        let Some(act) = self.act() else {
+            return Ok(None);
+        };
+        match self.0.chain.get_or_init(|| ActorChain::parse(act, ACTORS_MAX).ok().map(Arc::new)) {
+            Some(chain) if chain.depth() <= actors_max => Ok(Some(Arc::clone(chain))),
+            Some(_) => Err(Rejection::ChainTooLong),
+            // Which of its faults comes first depends on how far it is looked at.
+            None => ActorChain::parse(act, actors_max).map(|chain| Some(Arc::new(chain))),
+        }
     }
 
     /// `exp`.
@@ -201,7 +244,7 @@ impl Claims {
     /// All claims.
     #[must_use]
     pub fn object(&self) -> Option<&Map<String, Value>> {
-        self.0.as_object()
+        self.0.value.as_object()
     }
 }
 

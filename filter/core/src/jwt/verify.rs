@@ -15,7 +15,6 @@ use crate::jwks::{KeySet, PublicKey};
 use crate::limits::{KEY_TRIES_MAX, TYP_BYTES_MAX};
 use crate::signatures::Signatures;
 use crate::time::{Seconds, UnixSeconds};
-use crate::words;
 
 /// The values of `typ` that a token may have.
 ///
@@ -228,7 +227,7 @@ pub(crate) fn claims_stand(claims: &Claims, rules: &TokenRules<'_>, now: UnixSec
 
 fn check_issuer(claims: &Claims, rules: &TokenRules<'_>) -> Result<(), JwtError> {
     let issuer = claims.issuer()?;
-    if !words::same(issuer.as_bytes(), rules.issuer.as_bytes()) {
+    if issuer != rules.issuer {
         return Err(JwtError::IssuerMismatch);
     }
     Ok(())

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::config::Agent;
-use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::delegation::workload::Workload;
 use crate::jwt::Claims;
@@ -56,7 +55,7 @@ impl Delegation {
             Self::Unknown => Who::default(),
             Self::Verified(claims) => {
                 // An `act` that is no chain names nobody.
-                let has_chain = claims.act().is_some_and(|act| ActorChain::parse(act, ACTORS_MAX).is_ok());
+                let has_chain = claims.chain(ACTORS_MAX).is_ok_and(|chain| chain.is_some());
                 Who::of(claims, has_chain)
             }
             Self::Known(agent, known_by) => {
