@@ -34,7 +34,7 @@ impl Drop for Root {
 
 /// Finds out which signatures the host computes, and says so once.
 fn try_host(config: &Config) -> Native {
-    if config.agents.iter().any(|agent| agent.credential.is_some()) {
+    if config.reads_environment {
         let said = "actgate: keys and secrets in environment variables are those of the process: they change when it is started anew";
         host::log(Level::Info, said);
     }

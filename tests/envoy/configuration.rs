@@ -1,5 +1,7 @@
 //! A configuration with a mistake stops Envoy where it is loaded, and the message says which member and why.
 
+use std::collections::BTreeMap;
+
 use actgate::dev::world::World;
 use actgate::envoy::Binary;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options, launch, new_world, work_dir};
@@ -67,4 +69,30 @@ fn warnings_are_logged_and_envoy_serves() {
     });
     assert!(warned, "{logs}");
     assert_serves(&gateway, "warned");
+}
+
+/// Whether a real Envoy with the world's configuration, its keys written out, says after `edit` that something is read from the environment.
+fn says_that_the_environment_stays(edit: impl FnOnce(&mut Value)) -> bool {
+    let world = new_world();
+    let mut document = world.filter_config(Default::default());
+    let environment: BTreeMap<String, String> = world.environment().into_iter().collect();
+    for agent in document["agents"].as_object_mut().expect("an object").values_mut() {
+        if let Some(key) = agent.pointer_mut("/credential/private_key_jwt/key") {
+            *key = json!({"insecure_inline": environment[key["env"].as_str().expect("a variable")]});
+        }
+    }
+    edit(&mut document);
+    let gateway = EnvoyGateway::start(world, &document, &Options::default()).unwrap_or_else(|error| panic!("{error}"));
+    let logs = gateway.envoy.logs();
+    assert!(logs.contains("actgate: the host verifies"), "{logs}");
+    logs.lines().any(|line| line.contains("keys and secrets in environment variables are those of the process"))
+}
+
+#[test]
+fn whatever_is_read_from_the_environment_is_told_to_stay() {
+    assert!(!says_that_the_environment_stays(|_| {}));
+    // No key of an agent's: a secret that only resources and workers use.
+    assert!(says_that_the_environment_stays(|document| {
+        document["resources"][1]["mcp"]["session_secret"] = json!({"env": "CORP_KNOWLEDGE_KEY"});
+    }));
 }

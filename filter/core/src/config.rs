@@ -107,6 +107,8 @@ pub struct Config {
     pub digest: [u8; 32],
     /// SHA-256 of what the document names and the environment holds. It is never shown: a short secret could be guessed by it.
     pub environment: Redacted<[u8; 32]>,
+    /// Whether the environment was read: what it held then counts until the process is started anew.
+    pub reads_environment: bool,
 }
 
 impl Config {
@@ -157,6 +159,7 @@ impl Config {
             sharing,
             warnings,
             digest: sha256(document),
+            reads_environment: read.was_read(),
             environment: Redacted::new(read.digest()),
         })
     }
@@ -179,6 +182,10 @@ impl<'a> Environment<'a> {
             read.insert(name.to_owned(), sha256(value.as_bytes()));
         }
         Some(value)
+    }
+
+    fn was_read(&self) -> bool {
+        self.read.try_borrow().is_ok_and(|read| !read.is_empty())
     }
 
     /// Of names and values, in the order of the names.

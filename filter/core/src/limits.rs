@@ -85,6 +85,12 @@ pub const CONFIG_JSON_DEPTH_MAX: usize = 16;
 /// Most characters of a configured value that an error quotes: a log line should stay a line.
 pub const CONFIG_FOUND_CHARS_MAX: usize = 80;
 
+/// Longest name of an environment variable in bytes that an error repeats: what is longer may be the secret itself.
+pub const VARIABLE_SHOWN_BYTES_MAX: usize = 40;
+
+/// Longest word of such a name in bytes, between underscores: 16 bytes of randomness have 32 digits and no underscore.
+pub const VARIABLE_WORD_BYTES_MAX: usize = 16;
+
 /// Longest name of a server or a resource in bytes: it labels metrics and stands in every log line.
 pub const NAME_BYTES_MAX: usize = 64;
 

@@ -286,5 +286,6 @@ pub fn config(options: Options) -> Config {
         warnings: read.warnings.clone(),
         digest: read.digest,
         environment: read.environment.clone(),
+        reads_environment: read.reads_environment,
     }
 }

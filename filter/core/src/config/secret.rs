@@ -4,7 +4,7 @@
 
 use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::raw;
-use crate::limits::CONFIG_TEXT_BYTES_MAX;
+use crate::limits::{CONFIG_TEXT_BYTES_MAX, VARIABLE_SHOWN_BYTES_MAX, VARIABLE_WORD_BYTES_MAX};
 use crate::redacted::Redacted;
 
 /// What a secret is, in the words of errors.
@@ -59,10 +59,21 @@ fn look_up(
         ));
     }
     env(name).map(Redacted::new).ok_or_else(|| {
+        let variable = if is_told(name) { format!("environment variable {}", quoted(name)) } else { UNTOLD.to_owned() };
         path.wrong(
-            format!("environment variable {} is not set in the VM", quoted(name)),
+            format!("{variable} is not set in the VM"),
             wanted.content,
             "add it to vm_config.environment_variables.host_env_keys",
         )
     })
+}
+
+/// Stands for the name of a variable that may be the secret itself: `openssl rand -hex 32` prints nothing but letters and digits.
+const UNTOLD: &str = "the environment variable of this name (not repeated, as it may be the secret itself)";
+
+/// Whether a variable's name is one by its looks: a few short words in capitals, where a secret is one long word.
+fn is_told(name: &str) -> bool {
+    name.len() <= VARIABLE_SHOWN_BYTES_MAX
+        && name.split('_').all(|word| word.len() <= VARIABLE_WORD_BYTES_MAX)
+        && !name.bytes().any(|byte| byte.is_ascii_lowercase())
 }

@@ -8,7 +8,7 @@ use actgate_core::config::{
 use actgate_core::time::{Millis, Seconds, UnixSeconds};
 use serde_json::json;
 
-use crate::document::{Edit, edited, good, read};
+use crate::document::{Edit, edited, good, private_key, read};
 
 fn resource(config: &Config, name: &str) -> std::sync::Arc<Resource> {
     config.resources.iter().find(|resource| resource.name == name).unwrap().clone()
@@ -32,6 +32,16 @@ fn other_secrets_under_the_same_names_are_another_configuration_for_what_is_shar
     assert_eq!(with("a"), with("a"));
     assert_eq!(with("a").0, with("b").0);
     assert_ne!(with("a").1, with("b").1);
+}
+
+#[test]
+fn what_reads_the_environment_says_so() {
+    let inline = json!({ "insecure_inline": private_key() });
+    let inline = || Edit::Set("/agents/wlp2/credential/private_key_jwt/key", inline.clone());
+    let shared = Edit::Set("/sharing", json!({ "secret": { "env": "SECRET_AT_THE_BOUND" } }));
+    for (edits, want) in [(vec![], true), (vec![inline()], false), (vec![inline(), shared], true)] {
+        assert_eq!(read(&edited(&edits)).unwrap().reads_environment, want, "{edits:?}");
+    }
 }
 
 #[test]

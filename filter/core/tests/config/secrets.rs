@@ -63,3 +63,26 @@ fn inline_key_sets_are_not_repeated() {
     assert!(message.starts_with("authorization_servers.knowledge.jwks.keys[0]: "), "{message}");
     assert!(!message.contains("hunter2"), "{message}");
 }
+
+#[test]
+fn a_secret_in_place_of_its_variables_name_is_not_repeated() {
+    let hex = "c0ffee5eed0123456789abcdef0123456789abcdef0123456789abcdef012345";
+    for (name, told) in [
+        ("CORP_KNOWLEDGE_KEY", true),
+        ("KEY_2_OF_2", true),
+        ("A23456789_123456789_123456789_123456789_", true),
+        ("A23456789_123456789_123456789_123456789_B", false),
+        ("A234567890123456", true),
+        ("A2345678901234567", false),
+        (hex, false),
+        (&hex[..32], false),
+        (&hex[..32].to_uppercase(), false),
+        ("correcthorse", false),
+        ("s3cr3tOfEightLetters", false),
+    ] {
+        let secret = json!({ "secret": { "env": name } });
+        let message = read(&edited(&[Edit::Set("/sharing", secret)])).unwrap_err().to_string();
+        assert!(message.starts_with("sharing.secret.env: ") && message.contains("is not set in the VM"), "{message}");
+        assert_eq!(message.contains(name), told, "{message}");
+    }
+}
