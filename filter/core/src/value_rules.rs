@@ -9,6 +9,30 @@ use serde_json::{Map, Number, Value};
 use crate::json::Wanted;
 use crate::jwt::Claims;
 
+/// What a value is, in the words of JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// `string`
+    String,
+    /// `number`
+    Number,
+    /// `integer`: without fraction and exponent, which not every reader takes for a whole number.
+    Integer,
+    /// `boolean`
+    Boolean,
+}
+
+impl ValueType {
+    fn is_of(self, found: &Value) -> bool {
+        match self {
+            Self::String => found.is_string(),
+            Self::Number => found.is_number(),
+            Self::Integer => found.as_number().is_some_and(|number| number.as_i128().is_some()),
+            Self::Boolean => found.is_boolean(),
+        }
+    }
+}
+
 /// What one value must be.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rule {
@@ -16,12 +40,16 @@ pub struct Rule {
     pub required: bool,
     /// It must not be there, null included.
     pub absent: bool,
+    /// It is of this type.
+    pub value_type: Option<ValueType>,
     /// It is one of these: texts, numbers, booleans or null.
     pub one_of: Option<Vec<Value>>,
     /// It is a number not below this.
     pub min: Option<Number>,
     /// It is a number not above this.
     pub max: Option<Number>,
+    /// It is a text of at least so many characters.
+    pub length_min: Option<usize>,
     /// It is a text of at most so many characters.
     pub length_max: Option<usize>,
     /// It is a text that begins so, and takes no step back with `..`.
@@ -35,9 +63,11 @@ impl Rule {
     #[must_use]
     pub fn constrains(&self) -> bool {
         self.absent
+            || self.value_type.is_some()
             || self.one_of.is_some()
             || self.min.is_some()
             || self.max.is_some()
+            || self.length_min.is_some()
             || self.length_max.is_some()
             || self.prefix.is_some()
             || self.equals_claim.is_some()
@@ -48,11 +78,14 @@ impl Rule {
         let Some(found) = found else {
             return !self.required;
         };
+        let length = || found.as_str().map(|text| text.chars().count());
         !self.absent
+            && self.value_type.is_none_or(|wanted| wanted.is_of(found))
             && self.one_of.as_ref().is_none_or(|values| values.iter().any(|value| equal(value, found)))
             && self.min.as_ref().is_none_or(|min| at_most(Some(min), found.as_number()))
             && self.max.as_ref().is_none_or(|max| at_most(found.as_number(), Some(max)))
-            && self.length_max.is_none_or(|max| found.as_str().is_some_and(|text| text.chars().count() <= max))
+            && self.length_min.is_none_or(|min| length().is_some_and(|length| length >= min))
+            && self.length_max.is_none_or(|max| length().is_some_and(|length| length <= max))
             && self.prefix.as_ref().is_none_or(|prefix| found.as_str().is_some_and(|text| begins(text, prefix)))
             && self.equals_claim.as_ref().is_none_or(|pointer| {
                 let claim = claims.pointer(pointer).and_then(Value::as_str);
@@ -62,13 +95,15 @@ impl Rule {
 
     /// As [`Self::holds`] for a value that came as text, as in a path or a query: a number is one written as JSON writes it.
     pub(crate) fn holds_for_text(&self, found: Option<&str>, claims: &Claims) -> bool {
-        let typed = self.min.is_some() || self.max.is_some();
+        let number = matches!(self.value_type, Some(ValueType::Number | ValueType::Integer));
+        let boolean = self.value_type == Some(ValueType::Boolean);
+        let typed = number || boolean || self.min.is_some() || self.max.is_some();
         let one_of_others = self.one_of.as_ref().is_some_and(|values| !values.iter().all(Value::is_string));
         let read = |text: &str| match text.parse::<Number>() {
             Ok(number) if (typed || one_of_others) && number.to_string() == text => Value::Number(number),
             Ok(_) | Err(_) => match text {
-                "true" if one_of_others => Value::Bool(true),
-                "false" if one_of_others => Value::Bool(false),
+                "true" if boolean || one_of_others => Value::Bool(true),
+                "false" if boolean || one_of_others => Value::Bool(false),
                 text => Value::String(text.to_owned()),
             },
         };
@@ -299,7 +334,24 @@ mod tests {
     }
 
     #[test]
+    fn a_type_is_that_of_the_value_as_it_is_written() {
+        for (value_type, good, bad) in [
+            (ValueType::String, vec!["\"\"", "\"1\""], vec!["1", "true", "null", "[]", "{}"]),
+            (ValueType::Number, vec!["1", "-1.5", "1e3"], vec!["\"1\"", "true", "null", "[1]"]),
+            (ValueType::Integer, vec!["0", "-3", "18446744073709551615"], vec!["1.0", "1e3", "1.5", "\"1\"", "true"]),
+            (ValueType::Boolean, vec!["true", "false"], vec!["\"true\"", "0", "1", "null"]),
+        ] {
+            let rule = Rule { value_type: Some(value_type), ..Rule::default() };
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            good.iter().for_each(|text| assert!(holds(&rule, &read(text)), "{value_type:?} {text}"));
+            bad.iter().for_each(|text| assert!(!holds(&rule, &read(text)), "{value_type:?} {text}"));
+        }
+    }
+
+    #[test]
     fn texts_are_bounded_by_length_beginning_and_claim() {
+        let rule = Rule { length_min: Some(2), ..Rule::default() };
+        assert!(holds(&rule, &json!("\u{e9}\u{e9}")) && !holds(&rule, &json!("\u{e9}")) && !holds(&rule, &json!(12)));
         let rule = Rule { length_max: Some(2), ..Rule::default() };
         assert!(holds(&rule, &json!("\u{e9}\u{e9}")) && !holds(&rule, &json!("abc")) && !holds(&rule, &json!(1)));
         let rule = Rule { prefix: Some("/a/".into()), ..Rule::default() };
@@ -349,6 +401,16 @@ mod tests {
         }
         let rule = Rule { one_of: Some(vec![json!("5")]), ..Rule::default() };
         assert!(rule.holds_for_text(Some("5"), &claims));
+        for (value_type, good, bad) in [
+            (ValueType::String, vec!["", "5", "true"], vec![]),
+            (ValueType::Number, vec!["5", "-1.5"], vec!["", "x", "05", "true"]),
+            (ValueType::Integer, vec!["5", "-1"], vec!["", "5.0", "5e0", "+5", "true", "export"]),
+            (ValueType::Boolean, vec!["true", "false"], vec!["", "True", "1"]),
+        ] {
+            let rule = Rule { value_type: Some(value_type), ..Rule::default() };
+            good.iter().for_each(|text| assert!(rule.holds_for_text(Some(text), &claims), "{value_type:?} {text}"));
+            bad.iter().for_each(|text| assert!(!rule.holds_for_text(Some(text), &claims), "{value_type:?} {text}"));
+        }
     }
 
     fn member_rules(rules: &[(&str, Rule)]) -> MemberRules {

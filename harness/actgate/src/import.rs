@@ -3,9 +3,12 @@
 //! Guaranteed: every operation of the document is in the result, so that no template is taken for another that was left out;
 //! what cannot be said in a configuration is an error that names its place, and all of them come at once.
 //! Of alternative security requirements the one with the fewest scopes is taken, the first of several, and each such choice is told.
+//! So is each keyword of a schema that no rule can say.
 //! Absent on purpose: rules on bodies, and references out of the document.
 
-use std::collections::BTreeMap;
+mod schema;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -14,6 +17,9 @@ const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "op
 
 /// References within one value: a document that needs more goes in a circle.
 const REFERENCES_MAX: usize = 8;
+
+/// Schemas that hold together of one parameter, by `allOf` and references: a document that needs more goes in a circle.
+const SCHEMAS_MAX: usize = 32;
 
 /// What became of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,13 +104,12 @@ impl<'d> Reader<'d> {
         let mut path_rules = Map::new();
         for (name, parameter) in self.parameters(place, shared, &operation["parameters"]) {
             let required = parameter["required"] == true;
-            let style = parameter["style"].as_str().unwrap_or_default();
-            let schema = self.resolved(&parameter["schema"], &format!("{place}.parameters.{name}.schema"));
-            let mut rule = schema.map(rule_of).unwrap_or_default();
+            let place = format!("{place}.parameters.{name}");
+            let mut rule = match parameter["in"].as_str() {
+                Some("query" | "path") => self.rule(&place, parameter),
+                _ => Map::new(),
+            };
             match parameter["in"].as_str() {
-                Some("query") if style == "deepObject" => {
-                    self.errors.push(format!("{place}.parameters.{name}: an object in brackets has no fixed names"));
-                }
                 Some("query") => {
                     // A rule asks for its value unless it says otherwise; without one, only a needed parameter is asked for.
                     if rule.is_empty() == required {
@@ -125,6 +130,59 @@ impl<'d> Reader<'d> {
             }
         }
         configured
+    }
+
+    /// What a rule can say of a parameter; what it cannot is told.
+    fn rule(&mut self, place: &str, parameter: &'d Value) -> Map<String, Value> {
+        let schema = self.together(&format!("{place}.schema"), &parameter["schema"]);
+        let spreads = schema.get("type").is_some_and(|kind| kind == "object") && parameter["explode"] != false;
+        match parameter["style"].as_str() {
+            Some("deepObject") => self.errors.push(format!("{place}: an object in brackets has no fixed names")),
+            // OpenAPI 3.0 §4.7.12: in a query, `form` and spread out unless it says otherwise.
+            None | Some("form") if spreads && parameter["in"] == "query" => {
+                self.errors.push(format!(
+                    "{place}: an object is spread into parameters of its members: declare each as a parameter"
+                ));
+            }
+            _ => {}
+        }
+        let mut said = schema::said(&schema);
+        said.left_out.extend(parameter.get("content").map(|_| "content".to_owned()));
+        if !said.left_out.is_empty() {
+            let left_out: Vec<String> = said.left_out.into_iter().collect();
+            self.notes
+                .push(format!("{place}: no rule says {}, so the server alone looks at that", left_out.join(", ")));
+        }
+        said.rule
+    }
+
+    /// The keywords of a schema and of those that hold beside it, by reference and `allOf`.
+    fn together(&mut self, place: &str, schema: &'d Value) -> Map<String, Value> {
+        let mut keywords: Map<String, Value> = Map::new();
+        let mut twice = BTreeSet::new();
+        let mut open = vec![schema];
+        for _schema in 0..SCHEMAS_MAX {
+            let Some(schema) = open.pop() else {
+                twice.into_iter().for_each(|keyword: &String| {
+                    self.notes.push(format!("{place}: {keyword} is said twice, and the rule has only one of them"));
+                });
+                return keywords;
+            };
+            if schema.get("$ref").is_some() {
+                open.extend(self.resolved(schema, place));
+            }
+            open.extend(schema["allOf"].as_array().into_iter().flatten());
+            let own = schema.as_object().into_iter().flatten();
+            for (keyword, value) in own.filter(|(keyword, _)| !matches!(keyword.as_str(), "$ref" | "allOf")) {
+                if keywords.get(keyword).is_some_and(|known| known != value) {
+                    twice.insert(keyword);
+                } else {
+                    keywords.insert(keyword.clone(), value.clone());
+                }
+            }
+        }
+        self.errors.push(format!("{place}: more than {SCHEMAS_MAX} schemas that hold together"));
+        keywords
     }
 
     /// The parameters of path item and operation by name and place; the operation's own come last and win.
@@ -186,14 +244,6 @@ fn scopes_of_requirement(requirement: &Value) -> Vec<String> {
     scopes
 }
 
-/// What of a schema a rule can say about one value.
-fn rule_of(schema: &Value) -> Map<String, Value> {
-    let members =
-        [("const", "const"), ("enum", "enum"), ("minimum", "min"), ("maximum", "max"), ("maxLength", "max_length")];
-    let said = members.iter().filter_map(|(theirs, ours)| Some(((*ours).to_owned(), schema.get(*theirs)?.clone())));
-    said.collect()
-}
-
 /// As the filter reads templates: whole segments, each plain or one parameter, perhaps with a verb.
 fn check_template(path: &str) -> Result<(), &'static str> {
     let segments = path.strip_prefix('/').ok_or("does not begin with /")?.split('/');
@@ -248,7 +298,7 @@ mod tests {
                 "read_latest_incident_tickets": {
                     "method": "GET", "path": "/incidents", "scopes": ["ServiceNow:read"],
                     "query": {
-                        "limit": { "min": 1, "max": 50, "required": false },
+                        "limit": { "type": "integer", "min": 1, "max": 50, "required": false },
                         "state": { "enum": ["open", "resolved"], "required": false },
                     },
                 },
@@ -302,6 +352,36 @@ mod tests {
     }
 
     #[test]
+    fn what_no_rule_says_is_told() {
+        let schemas = json!({
+            "kind": { "type": "string", "enum": ["x"], "pattern": "^x$" },
+            "short": { "maxLength": 5, "description": "short" },
+        });
+        let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+        let parameters = json!([
+            { "name": "both", "in": "query", "schema": { "allOf": [reference("kind"), reference("short")], "maxLength": 4 } },
+            { "name": "beside", "in": "query", "schema": { "$ref": "#/components/schemas/short", "minLength": 2 } },
+            { "name": "json", "in": "query", "content": { "application/json": {} } },
+            { "name": "X-Kind", "in": "header", "schema": reference("kind") },
+        ]);
+        let operation = json!({ "operationId": "a", "security": [{ "o": ["s"] }], "parameters": parameters });
+        let mut document = with_operation("/a", operation);
+        document["components"] = json!({ "schemas": schemas });
+        let imported = openapi(&document.to_string(), &[]).expect("it can be expressed");
+        let short = json!({ "min_length": 2, "max_length": 5, "required": false });
+        let both = json!({ "enum": ["x"], "max_length": 4, "required": false });
+        assert_eq!(imported.rest["operations"]["a"]["query"], json!({ "beside": short, "both": both, "json": {} }));
+        assert_eq!(
+            imported.notes,
+            [
+                "paths./a.get.parameters.both.schema: maxLength is said twice, and the rule has only one of them",
+                "paths./a.get.parameters.both: no rule says pattern, so the server alone looks at that",
+                "paths./a.get.parameters.json: no rule says content, so the server alone looks at that",
+            ]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_expressed_is_named() {
         let good = json!({ "operationId": "a", "security": [{ "o": ["s"] }] });
         let with = |member: &str, value: Value| {
@@ -322,6 +402,23 @@ mod tests {
                     with("parameters", json!([{ "name": "f", "in": "query", "style": "deepObject" }])),
                 ),
                 "paths./a.get.parameters.f: an object in brackets",
+            ),
+            (
+                with_operation(
+                    "/a",
+                    with("parameters", json!([{ "name": "f", "in": "query", "schema": { "type": "object" } }])),
+                ),
+                "paths./a.get.parameters.f: an object is spread",
+            ),
+            (
+                with_operation(
+                    "/a",
+                    with(
+                        "parameters",
+                        json!([{ "name": "f", "in": "query", "schema": { "allOf": [{ "$ref": "#/paths/~1a/get/parameters/0/schema" }] } }]),
+                    ),
+                ),
+                "paths./a.get.parameters.f.schema: more than 32 schemas",
             ),
             (
                 with_operation("/a", with("parameters", json!([{ "$ref": "other.json#/x" }]))),

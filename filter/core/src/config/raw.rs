@@ -363,10 +363,12 @@ pub(super) struct RestOperation {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
+    pub(super) r#type: Option<String>,
     pub(super) r#const: Option<Value>,
     pub(super) r#enum: Option<Vec<Value>>,
     pub(super) min: Option<Value>,
     pub(super) max: Option<Value>,
+    pub(super) min_length: Option<u64>,
     pub(super) max_length: Option<u64>,
     pub(super) prefix: Option<String>,
     pub(super) equals_claim: Option<String>,

@@ -9,7 +9,15 @@ use serde_json::{Number, Value};
 use crate::config::error::{ConfigError, Path};
 use crate::config::{raw, text};
 use crate::limits::{CONFIG_TEXT_BYTES_MAX, POINTER_BYTES_MAX, RULE_VALUES_MAX, RULES_MAX};
-use crate::value_rules::{MemberPointer, MemberRules, Rule};
+use crate::value_rules::{MemberPointer, MemberRules, Rule, ValueType};
+
+/// The types, in the words of JSON Schema.
+const TYPES: [(&str, ValueType); 4] = [
+    ("string", ValueType::String),
+    ("number", ValueType::Number),
+    ("integer", ValueType::Integer),
+    ("boolean", ValueType::Boolean),
+];
 
 /// Checks rules on members of a JSON document, by JSON pointer.
 pub(super) fn members(path: &Path<'_>, raw: Option<&BTreeMap<String, raw::Rule>>) -> Result<MemberRules, ConfigError> {
@@ -39,9 +47,11 @@ pub(super) fn rule(path: &Path<'_>, raw: &raw::Rule) -> Result<Rule, ConfigError
     let rule = Rule {
         required: false,
         absent: raw.absent.unwrap_or(false),
+        value_type: value_type(&path.field("type"), raw)?,
         one_of: one_of(path, raw)?,
         min: number(&path.field("min"), raw.min.as_ref())?,
         max: number(&path.field("max"), raw.max.as_ref())?,
+        length_min: length(&path.field("min_length"), raw.min_length)?,
         length_max: length(&path.field("max_length"), raw.max_length)?,
         prefix: text_part(&path.field("prefix"), raw.prefix.as_deref())?,
         equals_claim: claim(&path.field("equals_claim"), raw.equals_claim.as_deref())?,
@@ -66,6 +76,25 @@ pub(super) fn rule(path: &Path<'_>, raw: &raw::Rule) -> Result<Rule, ConfigError
     }
     let required = raw.required.unwrap_or_else(|| rule.constrains());
     Ok(Rule { required, ..rule })
+}
+
+/// A type beside what only values of another type can be would let nothing pass.
+fn value_type(path: &Path<'_>, raw: &raw::Rule) -> Result<Option<ValueType>, ConfigError> {
+    let Some(word) = raw.r#type.as_deref() else { return Ok(None) };
+    let found =
+        text::word(path, Some(word), None, &TYPES, "as JSON Schema names them; a list or an object has no rule")?;
+    let of_numbers = raw.min.is_some() || raw.max.is_some();
+    let of_texts =
+        raw.min_length.is_some() || raw.max_length.is_some() || raw.prefix.is_some() || raw.equals_claim.is_some();
+    let fits = match found {
+        ValueType::String => !of_numbers,
+        ValueType::Number | ValueType::Integer => !of_texts,
+        ValueType::Boolean => !of_numbers && !of_texts,
+    };
+    if fits {
+        return Ok(Some(found));
+    }
+    Err(path.found(word, "the type that the other members are about", "no value is both"))
 }
 
 fn one_of(path: &Path<'_>, raw: &raw::Rule) -> Result<Option<Vec<Value>>, ConfigError> {

@@ -28,6 +28,7 @@ fn operations_that_load() {
             "one": { "method": "GET", "path": "/a/{id}", "scopes": ["s"], "path_rules": { "id": { "enum": ["1", "2"] } } },
             "me": { "method": "GET", "path": "/a/me", "scopes": ["s"], "query": { "*": {}, "x": {}, "y": { "required": true } } },
             "stop": { "method": "POST", "path": "/a/{id}:stop", "scopes": ["s"], "body_rules": { "/x": { "const": null } } },
+            "typed": { "method": "GET", "path": "/b/{id}", "scopes": ["s"], "path_rules": { "id": { "type": "integer", "min": 1 } } },
             "put": { "method": "PUT", "path": "/a/{other}", "scopes": ["s"], "demands": ["human"], "max_reuse": 1 },
         }),
     ] {
@@ -82,6 +83,22 @@ fn operations_that_do_not_load() {
         (
             told_with("body_rules", json!({ "/a": { "max": "5" } })),
             "resources[0].rest.operations.op.body_rules./a.max: found something else; want a number: it is compared with numbers",
+        ),
+        (
+            told_with("body_rules", json!({ "/a": { "type": "array" } })),
+            "resources[0].rest.operations.op.body_rules./a.type: found \"array\"; want \"string\", \"number\", \"integer\" or \"boolean\": as JSON Schema names them; a list or an object has no rule",
+        ),
+        (
+            told_with("body_rules", json!({ "/a": { "type": "string", "max": 5 } })),
+            "resources[0].rest.operations.op.body_rules./a.type: found \"string\"; want the type that the other members are about: no value is both",
+        ),
+        (
+            told_with("body_rules", json!({ "/a": { "type": "integer", "max_length": 5 } })),
+            "resources[0].rest.operations.op.body_rules./a.type: found \"integer\"; want the type that the other members are about: no value is both",
+        ),
+        (
+            told_with("body_rules", json!({ "/a": { "type": "boolean", "equals_claim": "/sub" } })),
+            "resources[0].rest.operations.op.body_rules./a.type: found \"boolean\"; want the type that the other members are about: no value is both",
         ),
         (
             told_with("body_rules", json!({ "/a": { "enum": [] } })),
