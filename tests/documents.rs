@@ -1,13 +1,13 @@
 //! What the documents say, held against the code: configurations that load, fields and codes that exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate_core::config::Config;
-use actgate_tests::document::{configurations, marked, read};
-use serde_json::Value;
+use actgate_tests::document::{blocks, configurations, marked, read};
+use serde_json::{Value, json};
 
 /// The section of the README under that heading.
 fn section(heading: &str) -> String {
@@ -39,33 +39,110 @@ fn every_documented_configuration_loads_without_a_warning() {
     }
 }
 
-/// Asserts that every part of the README marked so loads at its place in the first configuration.
-fn loads_at(mark: &str, at_least: usize, place: impl Fn(&mut Value) -> &mut Value) {
-    let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
+/// The members that a block of the README shows, with or without their braces.
+fn members(block: &str) -> Value {
+    let whole = if block.starts_with('{') { block.to_owned() } else { format!("{{{block}}}") };
+    serde_json::from_str(&whole).unwrap_or_else(|error| panic!("{error}: {block}"))
+}
+
+/// Puts `members` into `object`: objects member by member, everything else in place of what was there.
+fn merge(object: &mut Value, members: &Value) {
+    for (name, value) in members.as_object().into_iter().flatten() {
+        match (name.as_str(), object[name].is_object() && value.is_object()) {
+            // One kind of exchange stands in the place of another.
+            ("exchange", _) | (_, false) => object[name] = value.clone(),
+            (_, true) => merge(&mut object[name], value),
+        }
+    }
+}
+
+/// The first configuration of the README with a block of it in its place, and another's members `beside`.
+fn with_block(mark: &str, block: &Value, beside: &Value) -> Value {
     let (_, whole) = configurations().into_iter().next().expect("a configuration");
-    let parts = marked(&read("README.md"), mark);
-    assert!(parts.len() >= at_least, "{mark}: {parts:?}");
-    for part in parts {
-        let mut document: Value = serde_json::from_str(&whole).unwrap();
-        *place(&mut document) = serde_json::from_str(&part).unwrap();
-        let config = Config::from_json(document.to_string().as_bytes(), &|_| Some(pem.clone()));
-        assert_eq!(config.unwrap_or_else(|error| panic!("{error}")).warnings, Vec::<String>::new(), "{part}");
+    let mut document: Value = serde_json::from_str(&whole).unwrap();
+    merge(&mut document, beside);
+    match mark {
+        "configuration" => document = block.clone(),
+        "document" => merge(&mut document, block),
+        "server" => document["authorization_servers"]["documented"] = block.clone(),
+        "mcp" => document["resources"][0]["mcp"] = block.clone(),
+        "exchange" => document["resources"][0]["exchange"] = block.clone(),
+        "resource" => merge(&mut document["resources"][0], block),
+        "protocol" => {
+            let resource = document["resources"][0].as_object_mut().unwrap();
+            resource.remove("mcp");
+            // The only exchange beside A2A.
+            if block.get("a2a").is_some() {
+                let audience = resource["accept"]["audience"].clone();
+                resource.insert("exchange".to_owned(), json!({ "pass_through": { "audience": audience } }));
+            }
+            resource.extend(block.as_object().unwrap().clone());
+        }
+        mark => panic!("a block of JSON marked {mark:?}, which nothing loads: {block}"),
+    }
+    document
+}
+
+/// What the table of fields says is warned about is all that is warned about.
+fn only_warned_about(block: &str, warnings: &[String]) {
+    let rows = section("Configuration");
+    let known: BTreeSet<&str> = rows
+        .lines()
+        .filter(|row| row.contains("warned about"))
+        .filter_map(|row| row.strip_prefix("| `")?.split('`').next()?.rsplit('.').next())
+        .collect();
+    for warning in warnings {
+        let (path, _) = warning.split_once(": ").expect("a member and what is wrong with it");
+        let member = path.rsplit('.').next().expect("a member");
+        assert!(known.contains(member) && block.contains(&format!("\"{member}\"")), "{block}: {warning}");
     }
 }
 
 #[test]
-fn every_documented_policy_loads_in_the_first_configuration() {
-    loads_at("mcp", 2, |document| &mut document["resources"][0]["mcp"]);
+fn every_block_of_json_is_what_it_is_marked_as() {
+    let secret = |name: &str| {
+        let pem = SigningKey::generate(Algorithm::Es256, "k1").to_pem();
+        Some(if name.contains("API_KEY") { "an-api-key-of-a-back-end".to_owned() } else { pem })
+    };
+    let mut loaded = 0;
+    let mut beside = json!({});
+    for (mark, block) in ["README.md", "envoy-config/README.md"].iter().flat_map(|file| blocks(&read(file))) {
+        match mark.as_str() {
+            "refusal" => is_a_refusal(&members(&block)),
+            "metadata" => is_the_metadata(&members(&block)),
+            "beside the next" => beside = members(&block),
+            mark => {
+                let document = with_block(mark, &members(&block), &std::mem::take(&mut beside)).to_string();
+                let config = Config::from_json(document.as_bytes(), &secret);
+                let config = config.unwrap_or_else(|error| panic!("{block}: {error}"));
+                only_warned_about(&block, &config.warnings);
+                loaded += 1;
+            }
+        }
+    }
+    assert!(loaded > 12, "{loaded}");
 }
 
-#[test]
-fn every_documented_server_loads_in_the_first_configuration() {
-    loads_at("server", 1, |document| &mut document["authorization_servers"]["documented"]);
+/// A refusal by a code of the table, with its status.
+fn is_a_refusal(answer: &Value) {
+    let (code, status) = (answer["error"]["data"]["code"].as_str().expect("a code"), &answer["error"]["code"]);
+    assert!(section("Refusals").contains(&format!("| `{code}` | {status} |")), "{answer}");
+    assert_eq!(answer["error"]["message"], code);
 }
 
-#[test]
-fn every_documented_exchange_loads_in_the_first_configuration() {
-    loads_at("exchange", 1, |document| &mut document["resources"][0]["exchange"]);
+/// What the resource of the first configuration tells, with the block of the README that makes it do so.
+fn is_the_metadata(answer: &Value) {
+    let readme = read("README.md");
+    let asked =
+        marked(&readme, "resource").iter().map(|block| members(block)).find(|block| block.get("metadata").is_some());
+    let asked = asked.expect("a block that asks for metadata");
+    let document = with_block("resource", &asked, &json!({}));
+    let (servers, resource) = (&document["authorization_servers"], &document["resources"][0]);
+    let server = &servers[resource["accept"]["authorization_server"].as_str().expect("a server")];
+    assert_eq!(answer["resource"], asked["metadata"]["resource"]);
+    assert_eq!(answer["authorization_servers"], json!([server["issuer"]]));
+    assert_eq!(answer["scopes_supported"], resource["accept"]["required_scopes"]);
+    assert_eq!(answer["actor_profile_required"], resource["accept"]["delegation"]["required"]);
 }
 
 #[test]
@@ -100,27 +177,97 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn every_test_that_is_named_exists() {
+/// Every function in which a test could be.
+fn tests() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for folder in ["filter/core", "filter/src", "harness", "tests"] {
         functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder), &mut known);
     }
+    known
+}
+
+/// The identifiers of all vectors.
+fn vectors() -> BTreeSet<String> {
+    actgate_tests::case::all().into_iter().map(|case| case.id).collect()
+}
+
+#[test]
+fn every_threat_and_attack_names_vectors_or_tests_that_exist() {
+    let (vectors, tests) = (vectors(), tests());
     for document in ["filter/docs/threat-model.md", "filter/docs/known-attacks.md", "filter/docs/deviations.md"] {
         let text = read(document);
-        let named = quoted(text.lines().filter_map(|line| line.strip_prefix("Tests: ")));
-        let gone: Vec<_> = named.difference(&known).collect();
-        assert!(gone.is_empty(), "{document} names {gone:?}");
+        for (line, known) in [("Vectors: ", &vectors), ("Tests: ", &tests)] {
+            let gone: Vec<_> =
+                quoted(text.lines().filter_map(|text| text.strip_prefix(line))).difference(known).cloned().collect();
+            assert!(gone.is_empty(), "{document} names {gone:?}");
+        }
+        // Deviations are no threats.
+        let entries = text.split("\n**").skip(1).filter(|_| !document.ends_with("deviations.md"));
+        for entry in entries {
+            let entry = entry.split("\n#").next().unwrap_or_default();
+            let named =
+                entry.lines().filter_map(|line| line.strip_prefix("Vectors: ").or(line.strip_prefix("Tests: ")));
+            assert!(!quoted(named).is_empty(), "{document}: {}", entry.lines().next().unwrap_or_default());
+        }
+    }
+}
+
+/// Asserts that something dies here by vectors or tests that exist, or says why it cannot apply.
+fn dies_here(what: &str, named: &BTreeSet<String>, reason: &str, known: &BTreeSet<String>) {
+    let gone: Vec<_> = named.difference(known).collect();
+    assert!(gone.is_empty(), "{what}: no vector and no test is called {gone:?}");
+    let reason = reason.strip_prefix("not applicable: ").unwrap_or_default();
+    assert!(named.is_empty() != reason.is_empty(), "{what}: either names, or a reason after `not applicable: `");
+}
+
+#[test]
+fn every_published_case_names_where_it_dies() {
+    let known = &vectors() | &tests();
+    let text = read("filter/docs/known-attacks.md");
+    let (_, cases) = text.split_once("\n## Published cases\n").expect("a section");
+    let rows: Vec<Vec<&str>> = cases
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    for row in rows {
+        let [_, published, happened, dies, _] = row.as_slice() else { panic!("{row:?}") };
+        assert!(!happened.is_empty(), "{published}");
+        dies_here(published, &quoted([*dies].into_iter()), dies, &known);
+    }
+}
+
+/// A mistake that gateways are known to have made, and where it is tried here.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pitfall {
+    what: String,
+    #[serde(default)]
+    vectors: BTreeSet<String>,
+    #[serde(default)]
+    tests: BTreeSet<String>,
+    #[serde(default)]
+    elsewhere: String,
+}
+
+#[test]
+fn every_known_pitfall_is_tried_or_says_why_not() {
+    let pitfalls: BTreeMap<String, Pitfall> = serde_json::from_str(&read("tests/vectors/pitfalls.json")).unwrap();
+    let want: BTreeSet<String> = (1..=66).map(|number| format!("P{number}")).collect();
+    assert_eq!(pitfalls.keys().cloned().collect::<BTreeSet<_>>(), want);
+    let (known_vectors, known_tests) = (vectors(), tests());
+    for (id, pitfall) in pitfalls {
+        assert!(!pitfall.what.is_empty(), "{id}");
+        assert!(pitfall.vectors.is_subset(&known_vectors) && pitfall.tests.is_subset(&known_tests), "{id}");
+        dies_here(&id, &(&pitfall.vectors | &pitfall.tests), &pitfall.elsewhere, &(&known_vectors | &known_tests));
     }
 }
 
 #[test]
 fn every_removed_check_names_its_source_and_what_failed() {
-    let mut tests = BTreeSet::new();
-    for folder in ["filter/core", "tests"] {
-        functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder), &mut tests);
-    }
-    let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
+    let (known, tests) = (vectors(), tests());
     let removed: Vec<Value> = serde_json::from_str(&read("tests/removed-checks.json")).unwrap();
     assert!(removed.len() > 70, "{}", removed.len());
     for check in removed {
@@ -136,21 +283,12 @@ fn every_removed_check_names_its_source_and_what_failed() {
 }
 
 #[test]
-fn every_vector_that_is_named_exists() {
-    let known: BTreeSet<String> = actgate_tests::case::all().into_iter().map(|case| case.id).collect();
-    let cases = read("filter/docs/known-attacks.md");
-    let cases = cases.split("\n## Published cases\n").nth(1).unwrap_or_default();
-    let named = quoted(cases.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit('|').nth(1)));
-    let gone: Vec<_> = named.difference(&known).collect();
-    assert!(named.len() > 40 && gone.is_empty(), "the published cases name {gone:?}");
-    for document in ["filter/docs/threat-model.md", "filter/docs/known-attacks.md"] {
-        let text = read(document);
-        let lines = text.lines().filter_map(|line| line.strip_prefix("Vectors: "));
-        let named: BTreeSet<String> =
-            lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
-        let gone: Vec<_> = named.difference(&known).collect();
-        assert!(!named.is_empty() && gone.is_empty(), "{document} names {gone:?}");
-    }
+fn every_file_of_vectors_is_in_their_table() {
+    let table = quoted(read("tests/vectors/README.md").lines().filter(|line| line.starts_with("| `")));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let missing: Vec<_> = files.filter(|file| file.ends_with(".json") && !table.contains(file)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

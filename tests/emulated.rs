@@ -99,3 +99,32 @@ fn what_cannot_be_refused_in_words_does_not_pass() {
         assert!(!String::from_utf8_lossy(&passed).contains("drop_table"), "{refused:?}: {passed:?}");
     }
 }
+
+/// Whatever of the host's a decision needs: without it there is none, and nothing passes.
+#[test]
+fn a_host_that_refuses_what_is_needed_gets_nothing_let_through() {
+    let world = World::in_memory(Ports::default());
+    let document = world.filter_config(Default::default());
+    let cases = case::all();
+    let case = cases.iter().find(|case| case.id == "blueprint-request").expect("the vector");
+    let header_edits =
+        ["proxy_add_header_map_value", "proxy_remove_header_map_value", "proxy_replace_header_map_value"];
+    for refused in [
+        &header_edits[..],
+        &["proxy_get_current_time_nanoseconds"],
+        &["random_get"],
+        &["proxy_get_header_map_pairs"],
+        &["proxy_get_property"],
+        &["proxy_get_buffer_bytes"],
+        &["proxy_http_call"],
+    ] {
+        // One that does not load is one that lets nothing through.
+        let gateway = HarnessGateway::start_restricted(&world, &document, profile::V1_40, 1, NOW, refused);
+        let Ok(mut gateway) = gateway else { continue };
+        let seen = run::run(&world, case, &mut gateway);
+        let wrong = seen.expect_err(&format!("{refused:?}: it was let through"));
+        assert!(wrong.contains("upstream: None"), "{refused:?}: {wrong}");
+        let log = gateway.envoy.log_text();
+        assert!(!log.contains("unreachable"), "{refused:?}: {log}");
+    }
+}

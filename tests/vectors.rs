@@ -1,7 +1,6 @@
 //! Every vector, run against the core alone; and what the vectors as a whole must cover.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use actgate::dev::world::{Ports, World, streamward};
 use actgate_tests::answer::UpstreamAnswer;
@@ -325,30 +324,4 @@ fn every_refusal_code_is_wanted_by_a_vector() {
     let unknown: Vec<&String> =
         wanted.iter().filter(|want| !codes.contains(*want) && *want != "allowed" && *want != "metadata").collect();
     assert!(unknown.is_empty(), "no code is called {unknown:?}");
-}
-
-/// A mistake that gateways are known to have made, and where it is tried here.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pitfall {
-    what: String,
-    #[serde(default)]
-    vectors: Vec<String>,
-    elsewhere: Option<String>,
-}
-
-#[test]
-fn every_known_pitfall_is_tried_or_says_why_not() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/pitfalls.json");
-    let pitfalls: BTreeMap<String, Pitfall> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let want: BTreeSet<String> = (1..=66).map(|number| format!("P{number}")).collect();
-    assert_eq!(pitfalls.keys().cloned().collect::<BTreeSet<_>>(), want);
-    let known: BTreeSet<String> = case::all().into_iter().map(|case| case.id).collect();
-    for (id, pitfall) in pitfalls {
-        assert!(!pitfall.what.is_empty(), "{id}");
-        assert!(!pitfall.vectors.is_empty() || pitfall.elsewhere.is_some_and(|reason| reason.len() > 20), "{id}");
-        for vector in pitfall.vectors {
-            assert!(known.contains(&vector), "{id}: no vector is called {vector}");
-        }
-    }
 }

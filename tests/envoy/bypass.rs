@@ -9,10 +9,11 @@ use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::gateway::Gateway as _;
 use actgate_tests::run::tool_call;
 use actgate_tests::tls_client::{self, Answer, Connection};
+use serde_json::json;
 
 use crate::client::{
     A2A, MCP, assert_no_trap, assert_serves, code, connect, exchange, good_body, good_request, head, request, send,
-    start, token, wait_for,
+    start, start_with, token, wait_for,
 };
 
 /// How long an exchange takes here: long enough to look at the upstream meanwhile.
@@ -194,5 +195,39 @@ fn nothing_passes_undecided_in_either_host_mode() {
         for bootstrap in ["envoy.yaml", "headers-first.yaml"] {
             scope.spawn(move || nothing_passes(start(&Options { bootstrap, ..Options::default() })));
         }
+    });
+}
+
+/// What the document says of the host mode and what Envoy does differ: requests fail, and nothing undecided passes.
+#[test]
+fn a_misstated_mode_lets_nothing_pass_undecided() {
+    let misstated = |bootstrap, said: bool| {
+        let options = Options { bootstrap, ..Options::default() };
+        start_with(&options, |document| document["allow_on_headers_stop_iteration"] = json!(said))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Envoy delivers no body while the filter waits for one.
+            let gateway = misstated("headers-first.yaml", true);
+            let mut connection = connect(&gateway);
+            send(&mut connection, &good_request(&token(&gateway.world, "held")));
+            pause(2000);
+            assert_eq!(gateway.upstream.take_begun(), 0, "a request went on whose body nobody saw");
+            drop(connection);
+            pause(100);
+            assert_eq!(gateway.upstream.take_begun(), 0, "it went on when its client left");
+            assert_no_trap(&gateway);
+        });
+        scope.spawn(|| {
+            // The headers are decided alone and held by Envoy all the same, so the body comes when it should not.
+            let gateway = misstated("envoy.yaml", false);
+            for body in [good_body(), tool_call("drop_all_tables").to_string().into_bytes()] {
+                let bytes = request(MCP, &token(&gateway.world, "held"), "", &body);
+                refused(&gateway, "a body in the wrong place", &bytes, 500, "internal");
+            }
+            let bytes = request(MCP, "none", "", &good_body());
+            refused(&gateway, "no token", &bytes, 401, "token_parts");
+            assert_no_trap(&gateway);
+        });
     });
 }

@@ -28,6 +28,7 @@ mod senders;
 mod sharing;
 mod streams;
 mod tasks;
+mod trap;
 mod two_resources;
 mod upstream;
 mod vectors;

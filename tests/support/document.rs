@@ -11,11 +11,25 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The blocks of JSON in a document that a comment of that word stands before, in order.
+/// The blocks of JSON in a document, each with the word in the comment right before it, empty where there is none.
+pub fn blocks(document: &str) -> Vec<(String, String)> {
+    let mut before = "";
+    let mut blocks = Vec::new();
+    for (at, part) in document.split("```json\n").enumerate() {
+        if at > 0 {
+            let comment = before.trim_end().lines().last().unwrap_or_default();
+            let mark = comment.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")).unwrap_or_default();
+            let block = part.split_once("\n```").map_or(part, |(block, _)| block);
+            blocks.push((mark.to_owned(), block.to_owned()));
+        }
+        before = part;
+    }
+    blocks
+}
+
+/// Those that a comment of that word stands before, in order.
 pub fn marked(document: &str, mark: &str) -> Vec<String> {
-    let opening = format!("<!-- {mark} -->\n```json\n");
-    let blocks = document.split(&opening).skip(1);
-    blocks.filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
+    blocks(document).into_iter().filter(|(word, _)| word == mark).map(|(_, block)| block).collect()
 }
 
 /// Every configuration that is shipped, in the documents or beside them, with the place it is from; the first of the README first.

@@ -38,6 +38,8 @@ pub struct Options {
     pub client_certificate: Option<(&'static str, CertificateFiles)>,
     /// The path under which it knows the tools' route, where that is another than the gateway's.
     pub prefix_rewrite: Option<&'static str>,
+    /// Another module than the shipped one.
+    pub module: Option<PathBuf>,
     /// What stands for placeholders that only this bootstrap has.
     pub further: Vec<(&'static str, String)>,
 }
@@ -52,6 +54,7 @@ impl Default for Options {
             pushed: None,
             client_certificate: None,
             prefix_rewrite: None,
+            module: None,
             further: Vec::new(),
         }
     }
@@ -262,7 +265,7 @@ pub fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u
         ("GATEWAY_KEY", path(&files.gateway.key)),
         ("CLIENT_CA", path(&files.authority)),
         ("ADMIN_PORT", "0".to_owned()),
-        ("ACTGATE_WASM", path(&module())),
+        ("ACTGATE_WASM", path(&options.module.clone().unwrap_or_else(module))),
         ("ACTGATE_JSON", document.to_string()),
         ("IDP_HOST", loopback()),
         ("IDP_PORT", world.ports.idp.to_string()),

@@ -56,6 +56,18 @@ mod tests {
             "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"
         );
     }
+
+    #[test]
+    fn digests_are_the_same_in_every_byte_or_not() {
+        let digest = sha256(b"abc");
+        assert!(is_same(&digest, &sha256(b"abc")));
+        for (at, bit) in (0..32).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut other = digest;
+            other[at] ^= 1 << bit;
+            assert!(!is_same(&digest, &other), "byte {at}, bit {bit}");
+        }
+    }
+
     #[test]
     fn hexadecimal_is_read_whole_or_not_at_all() {
         let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
