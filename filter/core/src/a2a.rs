@@ -351,7 +351,7 @@ impl Call {
             return self.judge_head(policy, delegation);
         };
         let operation = judge_http(policy, action, (bound.as_ref(), Some(body)), delegation)?;
-        push::check(body, Parameters::Body, *pushes, &policy.push_targets)?;
+        push::check(Parameters::Body(body), *pushes, &policy.push_targets)?;
         Ok(operation)
     }
 }
@@ -369,7 +369,7 @@ fn judge_http(
     Ok(operation)
 }
 
-/// Judges a JSON-RPC call, read from `body`.
+/// Judges a JSON-RPC call.
 ///
 /// # Errors
 ///
@@ -377,13 +377,12 @@ fn judge_http(
 pub(crate) fn judge(
     policy: &A2aPolicy,
     (tenancy, call): (Option<&Tenancy>, &RpcCall<'_>),
-    body: &[u8],
     delegation: &AuthorizedDelegation,
 ) -> Result<Operation, Rejection> {
     let mut operation = operation(policy, &call.method, delegation)?;
     let (pushes, names) =
-        find_action(&call.method).map_or((Pushes::Never, Names::Unbindable), |action| (action.pushes, action.names));
-    push::check(body, Parameters::Params, pushes, &policy.push_targets)?;
+        find_action(&call.method).map_or((Pushes::Inline, Names::Unbindable), |action| (action.pushes, action.names));
+    push::check(Parameters::Params(call), pushes, &policy.push_targets)?;
     if let Some(tasks) = &policy.tasks {
         tasks.judge_call(names, (tenancy.ok_or(MISREAD)?, call), delegation, &mut operation)?;
     }

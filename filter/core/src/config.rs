@@ -39,6 +39,7 @@ mod sharing;
 mod size;
 pub mod streams;
 mod text;
+mod uri;
 mod value_rules;
 pub mod workloads;
 

@@ -6,18 +6,22 @@
 //! Memory is bounded by a small multiple of the input's length, which the caller bounds.
 //! Errors carry no part of the input.
 
+mod distinct;
 mod passed;
 mod reader;
 mod scalar;
 pub(crate) mod span;
-
-use std::collections::BTreeMap;
+mod wanted;
 
 use serde_json::Value;
 
+use reader::Quoted;
+
 use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
-use crate::value_rules::looks_like;
 use crate::words::past_plain;
+
+pub(crate) use wanted::Found;
+pub use wanted::Wanted;
 
 /// Why bytes are not a document the gateway reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,35 +90,10 @@ pub(crate) fn write_text(out: &mut String, text: &str) {
     }
 }
 
-/// Which members of a document are kept, by name, level by level.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted(BTreeMap<String, Self>);
-
-impl Wanted {
-    /// Adds the member that the names lead to, and every object on the way.
-    pub fn add<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
-        let mut at = self;
-        for name in names {
-            at = at.0.entry(name.to_owned()).or_default();
-        }
-    }
-
-    /// The names wanted at this level.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    /// What is wanted inside the member of that name.
-    #[must_use]
-    pub fn inside(&self, name: &str) -> Option<&Self> {
-        self.0.get(name)
-    }
-}
-
 /// Reads one JSON value as strictly as [`parse`], and keeps the wanted members: the scalars among them, and the objects that lead there.
 ///
 /// Arrays and objects that are wanted themselves come back empty.
-/// Of other members in those objects the name is kept, so that a look-alike of a wanted one can be seen; the value is null.
+/// Of other members nothing is kept but that there are look-alikes of wanted ones: one name for those of each, with null.
 pub fn parse_wanted(bytes: &[u8], depth_max: usize, wanted: &Wanted) -> Result<Value, JsonError> {
     read(bytes, depth_max, Keep::Wanted(wanted))
 }
@@ -126,7 +105,7 @@ pub(crate) fn parse_wanted_text(text: &str, depth_max: usize, wanted: &Wanted) -
 
 /// The same of the value that begins at `at` in a document that was accepted as [`parse_wanted_text`] accepts it.
 ///
-/// What is not wanted is not checked again, and of other names only those are kept that look like a wanted one.
+/// What is not wanted is not checked again.
 pub(crate) fn wanted_at(text: &str, at: usize, wanted: &Wanted) -> Result<Value, JsonError> {
     reader::read_accepted(text, at, JSON_DEPTH_CEILING, JSON_MEMBERS_MAX, Keep::Wanted(wanted))
 }
@@ -156,29 +135,25 @@ enum Keep<'k> {
 }
 
 impl<'k> Keep<'k> {
-    /// Whether the members of an object are kept.
+    /// Whether members of an object are kept.
     fn keeps_members(self) -> bool {
         match self {
             Self::All => true,
             Self::Levels(levels) => levels > 0,
-            Self::Wanted(wanted) => !wanted.0.is_empty(),
+            Self::Wanted(wanted) => wanted.keeps_any(),
         }
     }
 
-    /// What is kept of the member of that name; `None` for nothing at all.
-    fn inside_object(self, name: &str) -> Option<Self> {
+    /// Under which name a member is kept, and what of its value; `None` for neither.
+    fn member(self, name: Quoted<'_>) -> Option<(String, Option<Self>)> {
         match self {
-            Self::All => Some(self),
-            Self::Levels(levels) => levels.checked_sub(1).map(Self::Levels),
-            Self::Wanted(wanted) => wanted.inside(name).map(Self::Wanted),
-        }
-    }
-
-    /// Whether a name is one that is kept, or one that some reader takes for it.
-    fn counts(self, name: &str) -> bool {
-        match self {
-            Self::All | Self::Levels(_) => true,
-            Self::Wanted(wanted) => wanted.inside(name).is_some() || looks_like(wanted.names(), name),
+            Self::All => Some((name.read(), Some(self))),
+            Self::Levels(levels) => Some((name.read(), levels.checked_sub(1).map(Self::Levels))),
+            Self::Wanted(wanted) => match wanted.find(name.letters()) {
+                Found::Wanted(member) => Some((member.name.clone(), member.inside.as_deref().map(Self::Wanted))),
+                Found::LookAlike(name) => Some((name, None)),
+                Found::Other => None,
+            },
         }
     }
 
@@ -258,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wanted_is_kept_and_of_the_rest_the_names_beside_it() {
+    fn what_is_wanted_is_kept_and_of_the_rest_what_is_like_it() {
         let mut wanted = Wanted::default();
         wanted.add(["a"]);
         wanted.add(["b", "c"]);
         wanted.add(["h", "i"]);
         let read = |text: &str| parse_wanted(text.as_bytes(), 8, &wanted);
-        let document = r#"{"a":1,"b":{"c":"d","e":{"f":1},"C":"x"},"g":{"a":1},"h":[{"i":1}],"A":[1]}"#;
-        let kept = json!({"a": 1, "b": {"c": "d", "e": null, "C": null}, "g": null, "h": [], "A": null});
+        let document = r#"{"a":1,"b":{"c":"d","e":{"f":1},"C":"x"},"g":{"a":1},"h":[{"i":1}],"A":[1],"_a":2}"#;
+        let kept = json!({"a": 1, "a_": null, "b": {"c": "d", "c_": null}, "h": []});
         assert_eq!(read(document), Ok(kept));
         assert_eq!(read(r#"{"a":{"x":1},"b":7}"#), Ok(json!({"a": {}, "b": 7})));
         assert_eq!(read(r#"{"g":{"x":1,"x":2}}"#), Err(JsonError::DuplicateName));

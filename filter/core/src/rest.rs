@@ -4,14 +4,14 @@
 //! A path that a server without regard to case would take for another operation is refused too.
 //! Rules on path and query decide by the headers; with rules on the body it is read whole, and else it streams through.
 
-mod query;
+pub(crate) mod query;
 pub mod template;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{PathPrefix, RestOperation, RestPolicy};
+use crate::config::{PathPrefix, RestOperation, RestPolicy, Verdict};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
 use crate::limits::JSON_DEPTH_MAX;
@@ -21,6 +21,9 @@ use crate::request::RequestHead;
 use crate::routing::plain_path;
 
 use template::{Case, Values};
+
+/// The parameter, or the member of a body, that makes another method of a POST in some frameworks.
+pub(crate) const METHOD_OVERRIDE: &str = "_method";
 
 /// What the headers say: the operation and its parameters.
 #[derive(Debug, Clone)]
@@ -51,16 +54,28 @@ pub(crate) fn find(policy: &RestPolicy, prefix: &PathPrefix, head: &RequestHead<
     let path = plain_path(target).map_err(NoTarget::Refused)?;
     let path = prefix.beneath(path).ok_or(NoTarget::Refused(Rejection::OperationNotMapped))?;
     let exact = most_specific(policy, method, path, Case::Exact);
+    // A server that takes the end of a path for a format would run the operation without it.
+    let formatless = without_format(path).filter_map(|path| most_specific(policy, method, path, Case::Folded));
+    let runs_another = |decided: &RestOperation| formatless.clone().any(|(other, _)| other.path.beats(&decided.path));
     // A server that does not tell cases apart would run another operation than the one whose rules were applied.
     let alike = most_specific(policy, method, path, Case::Folded);
     match (exact, alike) {
-        (Some((operation, values)), Some((other, _))) if Arc::ptr_eq(operation, other) => {
+        (Some((operation, values)), Some((other, _))) if Arc::ptr_eq(operation, other) && !runs_another(operation) => {
             let query = target.split_once('?').map_or("", |(_, query)| query).to_owned();
             Ok(Target { operation: Arc::clone(operation), values, query })
         }
         (None, None) => Err(other_methods(policy, path)),
         (Some(_) | None, _) => Err(NoTarget::Refused(Rejection::PathAmbiguous)),
     }
+}
+
+/// What `path` may be without the format that it ends in: `/users/7` of `/users/7.json`.
+fn without_format(path: &str) -> impl Iterator<Item = &str> + Clone {
+    let (_, last) = path.rsplit_once('/').unwrap_or(("", path));
+    // Servers cut at the last dot or at the first.
+    let ends = [last.rfind('.'), last.find('.')].into_iter().flatten().filter(|end| *end > 0);
+    let start = path.len().saturating_sub(last.len());
+    ends.filter_map(move |end| path.get(..start.saturating_add(end)))
 }
 
 /// No two operations that load match one path with neither of them beating the other.
@@ -95,6 +110,18 @@ impl Target {
         !self.operation.body_rules.is_empty()
     }
 
+    /// Whether a body of this type would be read as a form, in which a server may find another method. A POST without a type is one to some (Rack).
+    pub(crate) fn refuses_form(&self, content_type: Option<&[u8]>) -> bool {
+        let operation = &self.operation;
+        let essence = content_type.map(|value| {
+            value.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
+        });
+        let is_form = essence.is_none_or(|essence| {
+            essence == b"application/x-www-form-urlencoded" || essence.starts_with(b"multipart/")
+        });
+        is_form && operation.method == "POST" && operation.body_rules.is_empty() && operation.forms == Verdict::Refuse
+    }
+
     /// Judges by the headers.
     ///
     /// # Errors
@@ -120,12 +147,12 @@ impl Target {
     fn judge_query(&self, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
         let rules = &self.operation.query;
         let parameters = query::parse(&self.query).ok_or(Rejection::QueryRefused)?;
-        let known: Vec<String> = rules.parameters.keys().map(|name| query::folded(name)).collect();
+        let known: Vec<String> = rules.parameters.keys().map(|name| query::letters(name)).collect();
         for parameter in &parameters {
             let Some(rule) = rules.parameters.get(&parameter.name) else {
-                // `_method` makes another method of the request in some frameworks; a look-alike may be the parameter that has a rule.
-                let folded = query::folded(&parameter.name);
-                if !rules.others || folded == "_method" || known.contains(&folded) {
+                // A look-alike may be the parameter that has a rule.
+                let overrides = query::folded(&parameter.name) == METHOD_OVERRIDE;
+                if !rules.others || overrides || known.contains(&query::letters(&parameter.name)) {
                     return Err(Rejection::QueryRefused);
                 }
                 continue;

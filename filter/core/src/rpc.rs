@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use crate::json::{self, Wanted};
+use crate::json::{self, Wanted, span};
 use crate::limits::{JSON_DEPTH_MAX, RPC_ID_BYTES_MAX, RPC_METHOD_BYTES_MAX};
 use crate::rejection::Rejection;
-use crate::value_rules::alike;
+use crate::spelling::{PROTOTYPE, alike};
 
 /// The `id` of a request: a string or an integer, kept as it came so that an answer can repeat it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +30,11 @@ pub(crate) struct RpcCall<'b> {
     pub(crate) text: &'b str,
     pub(crate) id: Option<RpcId>,
     pub(crate) method: String,
-    /// Its names, and of their values what is decided on; null for the others.
+    /// What of them is decided on; null for those whose presence is.
     pub(crate) params: Map<String, Value>,
 }
 
-/// What of a message is decided on. Nothing else is kept, however long it is: only the names beside these.
+/// What of a message is decided on. Nothing else is kept, however long it is.
 static WANTED: LazyLock<Wanted> = LazyLock::new(|| {
     let mut wanted = Wanted::default();
     for names in [
@@ -52,6 +52,9 @@ static WANTED: LazyLock<Wanted> = LazyLock::new(|| {
         &["error", "message"],
     ] {
         wanted.add(names.iter().copied());
+    }
+    for name in ["arguments", "inputResponses", "requestState"] {
+        wanted.add_name(&["params"], name);
     }
     wanted
 });
@@ -78,7 +81,9 @@ impl<'b> RpcMessage<'b> {
         if !object.contains_key("result") && !object.contains_key("error") {
             return RpcCall::of_object(text, object).map(Self::Call);
         }
-        let whole = object.len() == ANSWER_MEMBERS && object.get("id").is_some_and(|id| checked_id(id.clone()).is_ok());
+        // What is not wanted is not in the object.
+        let members = span::members(text, span::whole(text)).take(ANSWER_MEMBERS.saturating_add(1)).count();
+        let whole = members == ANSWER_MEMBERS && object.get("id").is_some_and(|id| checked_id(id.clone()).is_ok());
         let outcome = match (object.get("result"), object.get("error")) {
             (Some(Value::Object(_)), None) => true,
             (None, Some(Value::Object(error))) => {
@@ -154,17 +159,10 @@ impl<'b> RpcCall<'b> {
     }
 }
 
-/// `Name` beside or instead of `name`: a case-insensitive parser behind us would read what we did not judge.
+/// `Name` beside or instead of `name`: a reader that takes one for the other would see what we did not judge.
 pub(crate) fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) -> Result<(), Rejection> {
-    let is_alike = |key: &String| {
-        // The names that are looked for are ASCII, and so are most that are found.
-        let ascii = key.is_ascii();
-        members.iter().any(|member| {
-            let alike = if ascii { key.eq_ignore_ascii_case(member) } else { alike(key, member) };
-            alike && key != member
-        })
-    };
-    if object.keys().any(is_alike) { Err(Rejection::BodyInvalid) } else { Ok(()) }
+    let misleads = |key: &String| key == PROTOTYPE || members.iter().any(|member| key != member && alike(key, member));
+    if object.keys().any(misleads) { Err(Rejection::BodyInvalid) } else { Ok(()) }
 }
 
 /// MCP: "string or integer, never null".

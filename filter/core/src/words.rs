@@ -1,7 +1,5 @@
 //! Bytes looked at eight at a time: a token has a thousand, and what the wasm target brings for them takes each by itself.
 
-use core::cmp::Ordering;
-
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -81,34 +79,6 @@ fn first(high: u64) -> usize {
     usize::try_from(high.trailing_zeros() >> 3).unwrap_or(0)
 }
 
-/// Whether the two are the same. Not for secrets that must be compared in constant time.
-pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
-    let ((ones, one_tail), (others, other_tail)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    one.len() == other.len()
-        && ones.iter().zip(others).all(|(one, other)| u64::from_le_bytes(*one) == u64::from_le_bytes(*other))
-        && padded(one_tail, 0) == padded(other_tail, 0)
-}
-
-/// The order of the two, by their bytes. Not for secrets that must be compared in constant time.
-pub(crate) fn order(one: &[u8], other: &[u8]) -> Ordering {
-    let ((ones, one_tail), (others, other_tail)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    let alike = ones.iter().zip(others).take_while(|(one, other)| one == other).count();
-    match (ones.get(alike), others.get(alike)) {
-        (Some(one), Some(other)) => u64::from_be_bytes(*one).cmp(&u64::from_be_bytes(*other)),
-        (Some(one), None) => ends(one, other_tail),
-        (None, Some(other)) => ends(one_tail, other),
-        (None, None) => ends(one_tail, other_tail),
-    }
-}
-
-/// The order of two ends of at most eight bytes.
-fn ends(one: &[u8], other: &[u8]) -> Ordering {
-    let word =
-        |end: &[u8]| end.first_chunk().map_or_else(|| padded(end, 0).swap_bytes(), |word| u64::from_be_bytes(*word));
-    // What is filled up with zeros may be the same as what has them.
-    word(one).cmp(&word(other)).then(one.len().cmp(&other.len()))
-}
-
 /// Whether `byte` is among `bytes`.
 pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
     let (words, tail) = bytes.as_chunks::<8>();
@@ -159,47 +129,6 @@ mod tests {
                     assert_eq!(past_unbracketed(&bytes, 0), if bracket { at } else { length }, "{byte} at {at}");
                     assert_eq!(visible(&bytes), matches!(byte, b' '..=b'~'), "{byte} at {at} of {length}");
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn texts_are_ordered_as_their_bytes_are() {
-        let text: Vec<u8> = (0..20).collect();
-        let mut texts = Vec::new();
-        for length in 0..20 {
-            let one = text.get(..length).unwrap_or_default();
-            texts.push(one.to_vec());
-            for at in 0..length {
-                for change in [0x01, 0x80, 0xff] {
-                    let mut other = one.to_vec();
-                    other.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= change);
-                    texts.push(other);
-                }
-            }
-            texts.push([one, &[0]].concat());
-            texts.push([one, &[0, 0]].concat());
-        }
-        for one in &texts {
-            for other in &texts {
-                assert_eq!(order(one, other), one.cmp(other), "{one:?} {other:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn texts_are_the_same_in_every_byte_and_in_length() {
-        let text: Vec<u8> = (0..20).collect();
-        for length in 0..20 {
-            let one = text.get(..length).unwrap_or_default();
-            assert!(same(one, one));
-            assert!(!same(one, text.get(..=length).unwrap_or_default()));
-            for at in 0..length {
-                let mut other = one.to_vec();
-                if let Some(place) = other.get_mut(at) {
-                    *place ^= 0x80;
-                }
-                assert!(!same(one, &other), "{at} of {length}");
             }
         }
     }

@@ -3,15 +3,17 @@
 //! Every spelling that some reader takes for such a URL is found, and each must lie beneath a configured one.
 //! Doubt refuses: a member of another type, a name in another case, a configuration without a URL.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
 use crate::config::{Endpoint, PathPrefix, Scheme};
-use crate::json::{self, Wanted};
+use crate::json::{self, Wanted, span};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::rejection::Rejection;
 use crate::routing::plain_path;
+use crate::rpc::RpcCall;
+use crate::spelling::letters;
 
 /// A URL beneath which notifications may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,36 +67,47 @@ const CONFIGURATIONS: [&str; 8] = [
 const LEVELS: usize = 3;
 
 /// Where the parameters of a request stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parameters {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Parameters<'b> {
     /// They are the body.
-    Body,
+    Body(&'b [u8]),
     /// In `params` of a JSON-RPC message.
-    Params,
+    Params(&'b RpcCall<'b>),
 }
 
-/// What is kept of a request is some thousand paths, which are the same for all.
-static IN_BODY: LazyLock<Wanted> = LazyLock::new(|| wanted(Parameters::Body));
-static IN_PARAMS: LazyLock<Wanted> = LazyLock::new(|| wanted(Parameters::Params));
-
-fn wanted(parameters: Parameters) -> Wanted {
-    let mut wanted = Wanted::default();
-    want(&mut wanted, &mut parameters.path().to_vec(), LEVELS);
-    wanted
-}
-
-impl Parameters {
-    const fn path(self) -> &'static [&'static str] {
-        match self {
-            Self::Body => &[],
-            Self::Params => &["params"],
+/// What of the parameters is looked at.
+static WANTED: LazyLock<Arc<Wanted>> = LazyLock::new(|| {
+    // Deeper than that a name is enough: it may be anything.
+    (0..=LEVELS).fold(Arc::default(), |inside, level| {
+        let mut wanted = Wanted::noticing(PUSH);
+        wanted.add(["url"]);
+        for name in CONFIGURATIONS {
+            if level == 0 {
+                wanted.add_name(&[], name);
+            } else {
+                wanted.add_with(name, &inside);
+            }
         }
-    }
+        Arc::new(wanted)
+    })
+});
 
-    fn wanted(self) -> &'static Wanted {
-        match self {
-            Self::Body => &IN_BODY,
-            Self::Params => &IN_PARAMS,
+/// What the names of all that is about pushing have in them.
+const PUSH: [u8; 4] = *b"push";
+
+impl Parameters<'_> {
+    /// What of them is looked at; none where there are none.
+    fn read(self) -> Result<Option<Map<String, Value>>, Rejection> {
+        let document = match self {
+            Self::Body(body) => json::parse_wanted(body, JSON_DEPTH_MAX, &WANTED),
+            Self::Params(call) => match span::member_start(call.text, span::whole(call.text).start, "params") {
+                None => return Ok(None),
+                Some(at) => json::wanted_at(call.text, at, &WANTED),
+            },
+        };
+        match document {
+            Ok(Value::Object(parameters)) => Ok(Some(parameters)),
+            Ok(_) | Err(_) => Err(Rejection::BodyInvalid),
         }
     }
 }
@@ -104,45 +117,22 @@ impl Parameters {
 /// # Errors
 ///
 /// [`Rejection::PushUrlRefused`], [`Rejection::BodyInvalid`] for what is no JSON object.
-pub(crate) fn check(body: &[u8], within: Parameters, pushes: Pushes, targets: &[PushTarget]) -> Result<(), Rejection> {
+pub(crate) fn check(parameters: Parameters<'_>, pushes: Pushes, targets: &[PushTarget]) -> Result<(), Rejection> {
     if pushes == Pushes::Never {
         return Ok(());
     }
-    let document = json::parse_wanted(body, JSON_DEPTH_MAX, within.wanted()).map_err(|_| Rejection::BodyInvalid)?;
-    let mut parameters = &document;
-    for name in within.path() {
-        let Some(inside) = parameters.get(name) else {
-            return if pushes == Pushes::Inline { Ok(()) } else { Err(Rejection::PushUrlRefused) };
-        };
-        parameters = inside;
-    }
-    let Value::Object(parameters) = parameters else {
-        return Err(Rejection::BodyInvalid);
+    let found = match parameters.read()? {
+        Some(parameters) => urls(&parameters, pushes == Pushes::Whole, LEVELS, targets)?,
+        None => 0,
     };
-    match (pushes, urls(parameters, pushes == Pushes::Whole, LEVELS, targets)?) {
-        (Pushes::Whole, 0) => Err(Rejection::PushUrlRefused),
-        (Pushes::Whole | Pushes::Inline | Pushes::Never, _) => Ok(()),
-    }
-}
-
-fn want(wanted: &mut Wanted, at: &mut Vec<&str>, levels: usize) {
-    at.push("url");
-    wanted.add(at.iter().copied());
-    at.pop();
-    let Some(levels) = levels.checked_sub(1) else { return };
-    for name in CONFIGURATIONS {
-        at.push(name);
-        wanted.add(at.iter().copied());
-        want(wanted, at, levels);
-        at.pop();
-    }
+    if pushes == Pushes::Whole && found == 0 { Err(Rejection::PushUrlRefused) } else { Ok(()) }
 }
 
 /// How many URLs were found, each of them allowed. `counts` says whether a `url` of this object is one.
 fn urls(object: &Map<String, Value>, counts: bool, levels: usize, targets: &[PushTarget]) -> Result<usize, Rejection> {
     let mut found = 0_usize;
     for (name, value) in object {
-        let bare = bare(name);
+        let bare: String = letters(name.chars()).collect();
         if bare == "url" && counts {
             let allowed =
                 value.as_str().is_some_and(|url| name == "url" && targets.iter().any(|target| target.covers(url)));
@@ -174,12 +164,6 @@ fn urls(object: &Map<String, Value>, counts: bool, levels: usize, targets: &[Pus
         }
     }
     Ok(found)
-}
-
-/// A name without case and joints: `taskPushNotificationConfig` and `task_push_notification_config` are one to readers of protobuf's JSON.
-fn bare(name: &str) -> String {
-    let letters = crate::value_rules::folded(name);
-    letters.chars().filter(|letter| !matches!(letter, '_' | '-')).collect()
 }
 
 #[cfg(test)]
@@ -222,7 +206,11 @@ mod tests {
 
     #[test]
     fn inline_configurations_are_found_in_every_spelling() {
-        let check = |body: &str| check(body.as_bytes(), Parameters::Params, Pushes::Inline, &targets());
+        let check = |params: &str| {
+            let call = params.replacen('{', r#"{"jsonrpc":"2.0","id":1,"method":"m","#, 1);
+            let call = RpcCall::parse(call.as_bytes()).unwrap();
+            check(Parameters::Params(&call), Pushes::Inline, &targets())
+        };
         let good = r#"{"url":"https://hooks.example/a2a/1"}"#;
         for body in [
             r#"{"params":{}}"#.to_owned(),
@@ -253,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_request_to_report_names_a_url_in_every_version() {
-        let check = |body: &str| check(body.as_bytes(), Parameters::Body, Pushes::Whole, &targets());
+        let check = |body: &str| check(Parameters::Body(body.as_bytes()), Pushes::Whole, &targets());
         for body in [
             r#"{"taskId":"t","url":"https://hooks.example/a2a"}"#,
             r#"{"taskId":"t","pushNotificationConfig":{"url":"https://hooks.example/a2a"}}"#,

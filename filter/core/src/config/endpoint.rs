@@ -114,7 +114,7 @@ pub enum UrlError {
 }
 
 /// RFC 3986 §2: what a URL may be made of.
-fn is_url_byte(byte: u8) -> bool {
+pub(super) fn is_url_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 

@@ -8,7 +8,7 @@ use crate::config::accept::Verdict;
 use crate::config::agent::Agents;
 use crate::config::error::{ConfigError, Path};
 use crate::config::needs::{self, Needs, Written};
-use crate::config::pattern::Patterns;
+use crate::config::pattern::{Names, Patterns};
 use crate::config::resource::Surroundings;
 use crate::config::scope::ScopeSet;
 use crate::config::session::{self, SessionAct};
@@ -19,7 +19,8 @@ use crate::limits::{
 };
 use crate::mcp::DECIDED_BY_NAME;
 use crate::redacted::Redacted;
-use crate::value_rules::{MemberPointer, MemberRules, folded};
+use crate::spelling::folded;
+use crate::value_rules::{MemberPointer, MemberRules};
 
 /// Which MCP requests are allowed.
 #[derive(Clone, Debug)]
@@ -167,9 +168,9 @@ pub(super) fn check(
         ));
     }
     Ok(McpPolicy {
-        tools: Patterns::new(tools),
-        prompts: Patterns::new(prompts),
-        resources: Patterns::new(resources),
+        tools: Patterns::new(Names::Words, tools),
+        prompts: Patterns::new(Names::Words, prompts),
+        resources: Patterns::new(Names::Uris, resources),
         method_scopes: check_method_scopes(path, raw, methods.is_empty() && session.is_empty())?,
         methods,
         session,
@@ -250,7 +251,7 @@ fn check_called(path: &Path<'_>, written: &WrittenCall<'_>, agents: &Agents) -> 
             &WORDS,
             advice,
         )?,
-        arguments: value_rules::members(&path.field("arguments"), written.arguments)?,
+        arguments: MemberRules::new(value_rules::members(&path.field("arguments"), written.arguments)?),
         mirrored: check_mirrored(&path.field("mirrored"), written.mirrored)?,
     })
 }

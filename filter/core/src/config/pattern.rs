@@ -2,17 +2,45 @@
 //!
 //! The name itself goes before every pattern, and a longer pattern before a shorter one, so there is never a choice.
 //! A name that only a pattern allows must be one that every server reads alike, and like nothing that has a policy of its own:
-//! `Delete` is not allowed by `*` where `delete` is listed, nor `file:///a/../b` by `file:///a/*`.
+//! `Delete` is not allowed by `*` where `delete` is listed, nor `file:///a/../b` by `file:///a/*`. A URI must be normal besides ([`uri`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::value_rules::{folded, stays_inside};
+use crate::config::uri;
+use crate::spelling::folded;
+use crate::value_rules::stays_inside;
+
+/// What the names are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Words, which servers compare.
+    #[default]
+    Words,
+    /// URIs, which servers normalise.
+    Uris,
+}
+
+impl Names {
+    /// One text for all spellings that some server takes for one name.
+    fn spelling(self, name: &str) -> String {
+        match self {
+            Self::Words => folded(name),
+            Self::Uris => uri::spelling(name),
+        }
+    }
+
+    /// Whether no server could read another name out of it.
+    fn are_plain(self, name: &str) -> bool {
+        is_plain(name) && (self == Self::Words || uri::is_normal(name))
+    }
+}
 
 /// Policies by name or pattern.
 #[derive(Clone, Debug)]
 pub struct Patterns<T> {
+    names: Names,
     exact: BTreeMap<String, T>,
-    /// [`folded`] names of `exact`.
+    /// Spellings of the names of `exact`.
     spellings: BTreeSet<String>,
     /// Longest first.
     prefixes: Vec<Prefix<T>>,
@@ -27,21 +55,21 @@ struct Prefix<T> {
 
 impl<T> Default for Patterns<T> {
     fn default() -> Self {
-        Self { exact: BTreeMap::new(), spellings: BTreeSet::new(), prefixes: Vec::new() }
+        Self { names: Names::default(), exact: BTreeMap::new(), spellings: BTreeSet::new(), prefixes: Vec::new() }
     }
 }
 
 impl<T> Patterns<T> {
     /// Sorts names from patterns; a `*` anywhere but at the end is the caller's to refuse.
-    pub(super) fn new(entries: Vec<(String, T)>) -> Self {
-        let mut patterns = Self::default();
+    pub(super) fn new(names: Names, entries: Vec<(String, T)>) -> Self {
+        let mut patterns = Self { names, ..Self::default() };
         for (name, policy) in entries {
             match name.strip_suffix('*') {
                 Some(text) => {
-                    patterns.prefixes.push(Prefix { text: text.to_owned(), spelling: folded(text), policy });
+                    patterns.prefixes.push(Prefix { text: text.to_owned(), spelling: names.spelling(text), policy });
                 }
                 None => {
-                    patterns.spellings.insert(folded(&name));
+                    patterns.spellings.insert(names.spelling(&name));
                     patterns.exact.insert(name, policy);
                 }
             }
@@ -57,9 +85,9 @@ impl<T> Patterns<T> {
             return Some(policy);
         }
         let at = self.prefixes.iter().position(|prefix| name.starts_with(&prefix.text))?;
-        let spelling = folded(name);
+        let spelling = self.names.spelling(name);
         let other = self.prefixes.iter().take(at).any(|prefix| spelling.starts_with(&prefix.spelling));
-        if other || self.spellings.contains(&spelling) || !is_plain(name) {
+        if other || self.spellings.contains(&spelling) || !self.names.are_plain(name) {
             return None;
         }
         self.prefixes.get(at).map(|prefix| &prefix.policy)
@@ -93,12 +121,13 @@ impl<T> Patterns<T> {
         let Some(at) = self.prefixes.iter().position(|prefix| literal.starts_with(&prefix.text)) else {
             return Vec::new();
         };
-        let spelling = folded(literal);
+        let spelling = self.names.spelling(literal);
         let other = self.prefixes.iter().take(at).any(|prefix| spelling.starts_with(&prefix.spelling));
-        if other || !is_plain(literal) {
+        if other || !self.names.are_plain(literal) {
             return Vec::new();
         }
-        let names = self.exact.iter().filter(|(name, _)| folded(name).starts_with(&spelling)).map(|(_, policy)| policy);
+        let listed = self.exact.iter().filter(|(name, _)| self.names.spelling(name).starts_with(&spelling));
+        let names = listed.map(|(_, policy)| policy);
         let others = self.prefixes.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, prefix)| prefix);
         let narrower = others.filter(|prefix| prefix.spelling.starts_with(&spelling));
         self.prefixes.get(at).into_iter().chain(narrower).map(|prefix| &prefix.policy).chain(names).collect()
@@ -125,7 +154,8 @@ mod tests {
     use super::*;
 
     fn patterns(names: &[&'static str]) -> Patterns<&'static str> {
-        Patterns::new(names.iter().map(|name| ((*name).to_owned(), *name)).collect())
+        let kind = if names.iter().any(|name| name.contains(':')) { Names::Uris } else { Names::Words };
+        Patterns::new(kind, names.iter().map(|name| ((*name).to_owned(), *name)).collect())
     }
 
     fn check(names: &[&'static str], name: &str, want: Option<&str>) {
@@ -156,6 +186,24 @@ mod tests {
         check(&["file:///public/*"], "file:///public/a%20b", Some("file:///public/*"));
         check(&["file:///public/*"], "file:///public/%61", None);
         check(&["file:///public/*"], "FILE:///public/a", None);
+        let secret = ["file:///public/*", "file:///public/secret", "file:///public/my note", "file:///public/\u{e9}"];
+        for name in [
+            "file:///public/secret ",
+            "file:///public/secret/",
+            "file:///public//secret",
+            "file:///public/secret#x",
+            "file:///public/my%20note",
+            "file:///public/%C3%A9",
+            "file:///public/%c3%a9",
+        ] {
+            check(&secret, name, None);
+        }
+        check(&secret, "file:///public/my note", Some("file:///public/my note"));
+        check(&secret, "file:///public/my%20notes", Some("file:///public/*"));
+        let hosts = ["*", "file:///secret", "https://h/x"];
+        for name in ["file:/secret", "file://localhost/secret", "https://h:443/x", "https:h/x", "https://H/x"] {
+            check(&hosts, name, None);
+        }
     }
 
     #[test]

@@ -358,6 +358,7 @@ pub(super) struct RestOperation {
     pub(super) path_rules: Option<BTreeMap<String, Rule>>,
     pub(super) query: Option<BTreeMap<String, Rule>>,
     pub(super) body_rules: Option<BTreeMap<String, Rule>>,
+    pub(super) forms: Option<String>,
 }
 
 #[derive(Deserialize)]

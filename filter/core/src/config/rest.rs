@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::config::accept::Verdict;
 use crate::config::agent::Agents;
 use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::needs::{self, Needs, Written};
@@ -14,6 +15,8 @@ use crate::config::{raw, text, value_rules};
 use crate::limits::{
     CONFIG_TEXT_BYTES_MAX, OPERATIONS_PER_RESOURCE_MAX, RULES_MAX, TEMPLATE_SEGMENTS_MAX, URL_BYTES_MAX,
 };
+use crate::rest::METHOD_OVERRIDE;
+use crate::rest::query::letters;
 use crate::rest::template::Template;
 use crate::value_rules::{MemberRules, Rule};
 
@@ -49,6 +52,8 @@ pub struct RestOperation {
     pub query: QueryRules,
     /// Rules on the JSON body; with none the body is not looked at.
     pub body_rules: MemberRules,
+    /// Whether a POST without such rules may be a form.
+    pub forms: Verdict,
 }
 
 /// Which parameters a query may have.
@@ -107,6 +112,7 @@ fn check_operation(
     };
     let path_rules = check_path_rules(&path.field("path_rules"), raw.path_rules.as_ref(), &template)?;
     let body_rules = value_rules::members(&path.field("body_rules"), raw.body_rules.as_ref())?;
+    let forms = check_forms(&path.field("forms"), raw.forms.as_deref(), (method, !body_rules.is_empty()))?;
     if !body_rules.is_empty() && matches!(method, "GET" | "HEAD") {
         let advice = "servers disagree about a body with this method (RFC 9110 §9.3.1)";
         return Err(path.field("body_rules").wrong(format!("found rules for {method}"), "none", advice));
@@ -126,8 +132,26 @@ fn check_operation(
         needs: needs::check_of(path, scopes, &written, agents)?,
         path_rules,
         query: check_query(&path.field("query"), raw.query.as_ref())?,
-        body_rules,
+        body_rules: MemberRules::without(METHOD_OVERRIDE, body_rules),
+        forms,
     })
+}
+
+/// Whether a form may come, in which `_method` makes another method of a POST.
+fn check_forms(path: &Path<'_>, value: Option<&str>, (method, ruled): (&str, bool)) -> Result<Verdict, ConfigError> {
+    const WORDS: [(&str, Verdict); 2] = [("refuse", Verdict::Refuse), ("allow", Verdict::Allow)];
+    if let Some(value) = value
+        && (method != "POST" || ruled)
+    {
+        return Err(path.found(value, "nothing", "it is about a POST without \"body_rules\""));
+    }
+    text::word(
+        path,
+        value,
+        Some(Verdict::Refuse),
+        &WORDS,
+        "whether the body may be a form, which may override the method",
+    )
 }
 
 fn check_template(path: &Path<'_>, value: Option<&str>) -> Result<Template, ConfigError> {
@@ -185,6 +209,11 @@ fn check_query(path: &Path<'_>, raw: Option<&BTreeMap<String, raw::Rule>>) -> Re
             }
             query.others = true;
             continue;
+        }
+        let mistaken =
+            query.parameters.iter().find(|(other, known)| letters(other) == letters(name) && **known != rule);
+        if let Some((other, _)) = mistaken {
+            return Err(value_rules::mistakable(&path, name, other));
         }
         query.parameters.insert(name.clone(), rule);
     }

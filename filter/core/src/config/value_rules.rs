@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Number, Value};
 
-use crate::config::error::{ConfigError, Path};
+use crate::config::error::{ConfigError, Path, quoted};
 use crate::config::{raw, text};
 use crate::limits::{CONFIG_TEXT_BYTES_MAX, POINTER_BYTES_MAX, RULE_VALUES_MAX, RULES_MAX};
-use crate::value_rules::{MemberPointer, MemberRules, Rule, ValueType};
+use crate::value_rules::{MemberPointer, Rule, ValueType};
 
 /// The types, in the words of JSON Schema.
 const TYPES: [(&str, ValueType); 4] = [
@@ -20,7 +20,10 @@ const TYPES: [(&str, ValueType); 4] = [
 ];
 
 /// Checks rules on members of a JSON document, by JSON pointer.
-pub(super) fn members(path: &Path<'_>, raw: Option<&BTreeMap<String, raw::Rule>>) -> Result<MemberRules, ConfigError> {
+pub(super) fn members(
+    path: &Path<'_>,
+    raw: Option<&BTreeMap<String, raw::Rule>>,
+) -> Result<Vec<(MemberPointer, Rule)>, ConfigError> {
     text::at_most(path, raw.map_or(0, BTreeMap::len), RULES_MAX, "rules")?;
     let mut rules = Vec::new();
     for (pointer, raw) in raw.into_iter().flatten() {
@@ -37,9 +40,24 @@ pub(super) fn members(path: &Path<'_>, raw: Option<&BTreeMap<String, raw::Rule>>
                 "a rule that says nothing is a slip",
             ));
         }
+        let mistaken = rules.iter().find(|(other, known): &&(MemberPointer, Rule)| {
+            other.may_be(&place) && !(other.is_spelling_of(&place) && *known == rule)
+        });
+        if let Some((other, _)) = mistaken {
+            return Err(mistakable(&path, pointer, &other.to_string()));
+        }
         rules.push((place, rule));
     }
-    Ok(MemberRules::new(rules))
+    Ok(rules)
+}
+
+/// Two rules, of which some server would see only one observed.
+pub(super) fn mistakable(path: &Path<'_>, name: &str, other: &str) -> ConfigError {
+    path.found(
+        name,
+        format!("a name that no server takes for {}, or the same rule for both", quoted(other)),
+        "they differ in case, `_` and `-` only: a server that takes one for the other would not see the value that its rule judged",
+    )
 }
 
 /// Checks one rule; an empty one lets everything be.

@@ -101,9 +101,9 @@ impl Arrival {
             // Which operations there are is told to nobody who has not been let in, so a miss is kept for later.
             Protocol::Rest(policy) => {
                 let found = rest::find(policy, &resource.path_prefix, head);
-                Ok(Self::Rest(found.and_then(|target| match plain_json(head, JsonType::AnyJson) {
-                    Err(rejection) if target.reads_body() => Err(NoTarget::Refused(rejection)),
-                    Ok(()) | Err(_) => Ok(target),
+                Ok(Self::Rest(found.and_then(|target| match check_rest_type(&target, head) {
+                    Err(rejection) => Err(NoTarget::Refused(rejection)),
+                    Ok(()) => Ok(target),
                 })))
             }
         }
@@ -194,7 +194,7 @@ impl Arrival {
             (Self::A2a(Ok(a2a::Call::Rpc { tenancy })), Protocol::A2a(policy)) => {
                 let call = RpcCall::parse(body)?;
                 context.calls(&call);
-                a2a::judge(policy, (tenancy.as_ref(), &call), body, delegation)
+                a2a::judge(policy, (tenancy.as_ref(), &call), delegation)
             }
             (Self::A2a(Ok(call)), Protocol::A2a(policy)) => {
                 if let a2a::Call::Http { action, .. } = call {
@@ -235,6 +235,17 @@ fn json_by_post(head: &RequestHead<'_>) -> Result<(), Rejection> {
         return Err(Rejection::HttpMethodRefused);
     }
     plain_json(head, JsonType::Json)
+}
+
+/// The type of a body that rules are about, or that may be one of those that some server finds a method in.
+fn check_rest_type(target: &rest::Target, head: &RequestHead<'_>) -> Result<(), Rejection> {
+    if target.reads_body() {
+        return plain_json(head, JsonType::AnyJson);
+    }
+    let refused = |content_type| target.refuses_form(content_type);
+    let mut types = head.all("content-type").peekable();
+    let form = if types.peek().is_none() { refused(None) } else { types.any(|value| refused(Some(value))) };
+    if form && !head.end_of_stream { Err(Rejection::ContentTypeRefused) } else { Ok(()) }
 }
 
 /// A body that is JSON and nothing around it.

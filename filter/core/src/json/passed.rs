@@ -1,17 +1,11 @@
 //! What no one looks at: checked where it stands as strictly as the rest, with nothing built of it and nothing copied.
-//!
-//! Names are kept as long as their object is open, to be told apart when it ends: where each stands, eight bytes on a host of 32 bits.
 
-use core::cmp::Ordering;
 use core::num::NonZeroUsize;
 
 use super::JsonError;
-use super::reader::{Quoted, Reader};
+use super::distinct::{Name, are_distinct};
+use super::reader::Reader;
 use super::scalar::{byte, past_number, past_space, past_text, past_word};
-use crate::words::{holds, order, same};
-
-/// So many names are compared each with each: sorting them would take longer.
-const FEW: usize = 8;
 
 /// Where something ends, which is not where the text begins. None where it is faulty: syntax, unless the reader says more.
 pub(super) type End = Option<NonZeroUsize>;
@@ -67,10 +61,16 @@ impl Reader<'_> {
         }
         let outer = self.names.len();
         let end = self.past_members(bytes, at, depth_left);
-        // Whatever came after a name that was there before, that was the first fault.
-        let distinct = are_distinct(self.names.get_mut(outer..).unwrap_or_default());
+        if self.told_apart(outer) { end } else { self.fail(JsonError::DuplicateName) }
+    }
+
+    /// Forgets the names of the innermost object, which begin at `outer`, and says whether no two of them are the same.
+    ///
+    /// Whatever came after a name that was there before, that was the first fault.
+    pub(super) fn told_apart(&mut self, outer: usize) -> bool {
+        let distinct = are_distinct(self.text, self.names.get_mut(outer..).unwrap_or_default());
         self.names.truncate(outer);
-        if distinct { end } else { self.fail(JsonError::DuplicateName) }
+        distinct
     }
 
     fn past_members(&mut self, bytes: &[u8], at: usize, depth_left: usize) -> End {
@@ -84,7 +84,7 @@ impl Reader<'_> {
                 return self.fail(JsonError::TooMany);
             };
             self.members_left = members_left;
-            self.names.push(self.text.get(at.wrapping_add(1)..end.wrapping_sub(1))?);
+            self.names.push(Name::at(at));
             let colon = past_space(bytes, end);
             if byte(bytes, colon) != b':' {
                 return None;
@@ -104,32 +104,4 @@ impl Reader<'_> {
         self.fault = fault;
         None
     }
-}
-
-/// Whether no two of the names, as they are written, stand for one text.
-fn are_distinct(names: &mut [&str]) -> bool {
-    if names.len() <= 1 {
-        return true;
-    }
-    let escapes = names.iter().any(|name| holds(name.as_bytes(), b'\\'));
-    if names.len() <= FEW && !escapes {
-        let mut rest = &*names;
-        while let Some((name, others)) = rest.split_first() {
-            if others.iter().any(|other| same(name.as_bytes(), other.as_bytes())) {
-                return false;
-            }
-            rest = others;
-        }
-        return true;
-    }
-    let by_text = |one: &&str, other: &&str| {
-        if escapes { letters(one).cmp(letters(other)) } else { order(one.as_bytes(), other.as_bytes()) }
-    };
-    names.sort_unstable_by(by_text);
-    names.array_windows().all(|[one, other]| by_text(one, other) != Ordering::Equal)
-}
-
-/// The text that a name stands for, letter by letter.
-fn letters(raw: &str) -> impl Iterator<Item = char> {
-    Quoted(raw).letters()
 }

@@ -2,12 +2,10 @@
 //!
 //! The stack grows with nesting, which the caller bounds.
 
-use std::borrow::Cow;
-
-use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-use super::scalar::{byte, escape, past_number, past_space, past_text, past_word};
+use super::distinct::Name;
+use super::scalar::{byte, escape, letter, past_number, past_space, past_text, past_word};
 use super::{JsonError, Keep, span};
 use crate::words::{holds, past_plain};
 
@@ -39,8 +37,8 @@ pub(super) struct Reader<'t> {
     pub(super) members_left: usize,
     /// What is wrong where nothing of a value is kept.
     pub(super) fault: JsonError,
-    /// Those of the objects that are open and of which nothing is kept, the innermost last, as they are written.
-    pub(super) names: Vec<&'t str>,
+    /// Those of the objects that are open, the innermost last.
+    pub(super) names: Vec<Name>,
     /// Whether all of it was found to be well-formed before.
     accepted: bool,
 }
@@ -66,7 +64,7 @@ impl<'t> Reader<'t> {
             return self.leave_out(depth_left).map(|()| Value::Null);
         };
         match self.next() {
-            b'"' => Ok(Value::String(self.string()?.read().into_owned())),
+            b'"' => Ok(Value::String(self.string()?.read())),
             b'{' if keep.keeps_members() => {
                 let depth_left = depth_left.checked_sub(1).ok_or(JsonError::TooDeep)?;
                 self.step();
@@ -119,25 +117,27 @@ impl<'t> Reader<'t> {
     }
 
     fn kept_object(&mut self, depth_left: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
+        let outer = self.names.len();
+        let members = self.kept_members(depth_left, keep);
+        if self.told_apart(outer) { members.map(Value::Object) } else { Err(JsonError::DuplicateName) }
+    }
+
+    fn kept_members(&mut self, depth_left: usize, keep: Keep<'_>) -> Result<Map<String, Value>, JsonError> {
         let mut members = Map::new();
         let mut first = true;
         while let Some(name) = self.name(&mut first)? {
-            // That no two names are the same was found before.
-            if self.accepted && !keep.counts(&name.read()) {
-                self.colon()?;
-                self.leave_out(depth_left)?;
-                continue;
-            }
-            let Entry::Vacant(place) = members.entry(name.read().into_owned()) else {
-                return Err(JsonError::DuplicateName);
-            };
-            let inside = keep.inside_object(place.key());
+            let kept = keep.member(name);
             self.colon()?;
-            let value = self.value(depth_left, inside)?;
-            // The name is kept, whatever becomes of the value.
-            place.insert(if inside.is_some() { value } else { Value::Null });
+            match kept {
+                // The name is kept, whatever becomes of the value.
+                Some((name, inside)) => {
+                    let value = self.value(depth_left, inside)?;
+                    members.insert(name, if inside.is_some() { value } else { Value::Null });
+                }
+                None => self.leave_out(depth_left)?,
+            }
         }
-        Ok(Value::Object(members))
+        Ok(members)
     }
 
     /// The name of the next member; `None` after the last.
@@ -153,8 +153,13 @@ impl<'t> Reader<'t> {
         if self.next() != b'"' {
             return Err(JsonError::Syntax);
         }
+        let start = self.at;
         let name = self.string()?;
         self.members_left = self.members_left.checked_sub(1).ok_or(JsonError::TooMany)?;
+        // That no two names are the same was found before.
+        if !self.accepted {
+            self.names.push(Name::at(start));
+        }
         Ok(Some(name))
     }
 
@@ -193,26 +198,24 @@ impl<'t> Reader<'t> {
 }
 
 /// What stands between the quotes of a string, found to be well-formed.
-pub(super) struct Quoted<'t>(pub(super) &'t str);
+#[derive(Clone, Copy)]
+pub(super) struct Quoted<'t>(&'t str);
 
 impl<'t> Quoted<'t> {
-    /// The same text, letter by letter.
-    pub(super) fn letters(self) -> impl Iterator<Item = char> + use<'t> {
+    /// The text it stands for, letter by letter.
+    pub(super) fn letters(self) -> impl Iterator<Item = char> + Clone + use<'t> {
         let (raw, mut at) = (self.0, 0_usize);
         core::iter::from_fn(move || {
-            let (letter, length) = match escape(raw.as_bytes(), at) {
-                Some(escaped) => escaped,
-                None => raw.get(at..)?.chars().next().map(|letter| (letter, letter.len_utf8()))?,
-            };
+            let (letter, length) = letter(raw, at)?;
             at = at.saturating_add(length);
             Some(letter)
         })
     }
 
     /// The text it stands for.
-    fn read(&self) -> Cow<'t, str> {
+    pub(super) fn read(self) -> String {
         if !holds(self.0.as_bytes(), b'\\') {
-            return Cow::Borrowed(self.0);
+            return self.0.to_owned();
         }
         // No escape is shorter than what it stands for.
         let mut text = String::with_capacity(self.0.len());
@@ -228,7 +231,7 @@ impl<'t> Quoted<'t> {
                 at = plain;
             }
         }
-        Cow::Owned(text)
+        text
     }
 }
 

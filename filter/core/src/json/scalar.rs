@@ -14,7 +14,7 @@ const FINITE_LENGTH_MAX: usize = 200;
 const EXPONENT_DIGITS: usize = 2;
 
 /// What no document has, outside of its texts or inside.
-const NOTHING: u8 = 0;
+pub(super) const NOTHING: u8 = 0;
 
 /// The byte at `at`; zero past the end.
 #[expect(clippy::inline_always, reason = "the module is built for size, and this runs for each byte")]
@@ -147,6 +147,16 @@ pub(super) fn escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
     Some((letter, 2))
 }
 
+/// The letter that stands at `at` in a text found to be well-formed, escaped or not, and how many bytes it takes; `None` where the text ends.
+pub(super) fn letter(text: &str, at: usize) -> Option<(char, usize)> {
+    match byte(text.as_bytes(), at) {
+        b'"' | NOTHING => None,
+        b'\\' => escape(text.as_bytes(), at),
+        plain if plain.is_ascii() => Some((char::from(plain), 1)),
+        _ => text.get(at..)?.chars().next().map(|letter| (letter, letter.len_utf8())),
+    }
+}
+
 /// RFC 8259 §7: a character outside the basic plane is two escapes, and half of one is no character.
 fn unicode_escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
     let first = code_unit(bytes, at)?;
@@ -164,7 +174,11 @@ fn unicode_escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
 fn code_unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..)?.strip_prefix(b"\\u")?.first_chunk::<4>()?;
     digits.iter().try_fold(0_u16, |number, digit| {
-        let digit = char::from(*digit).to_digit(16)?;
-        number.checked_mul(16)?.checked_add(u16::try_from(digit).ok()?)
+        let digit = match digit {
+            b'0'..=b'9' => digit & 0xf,
+            b'a'..=b'f' | b'A'..=b'F' => (digit & 0xf).wrapping_add(9),
+            _ => return None,
+        };
+        Some(number << 4 | u16::from(digit))
     })
 }

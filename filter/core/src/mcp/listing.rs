@@ -14,7 +14,7 @@ use crate::json::{self, span};
 use crate::limits::{JSON_DEPTH_MAX, WITHHELD_NAMES_MAX};
 use crate::operation::check_needs;
 use crate::rpc::{MEMBERS, refuse_look_alikes};
-use crate::value_rules::alike;
+use crate::spelling::alike;
 
 /// The member that holds a list, and the member of its elements that names them.
 const LISTS: [(&str, &str, Kind); 4] = [

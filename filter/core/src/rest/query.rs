@@ -5,6 +5,8 @@
 //! and more parameters than anybody sends.
 
 use crate::limits::QUERY_PARAMETERS_MAX;
+use crate::percent::decoded;
+use crate::spelling;
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,32 +41,19 @@ pub(crate) fn parse(query: &str) -> Option<Vec<Parameter>> {
     Some(parameters)
 }
 
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        if *byte != b'%' {
-            bytes.push(*byte);
-            continue;
-        }
-        let (digits, after) = after.split_first_chunk::<2>()?;
-        let digits =
-            core::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
-}
-
-/// One text for all spellings that some server takes for the same parameter.
+/// One text for all spellings that some server takes for the same parameter, but for joints.
 ///
-/// Case is nothing to ASP.NET; PHP makes `_` of `.` and of a space, and an array `a` of `a[b]`.
+/// Case is nothing to ASP.NET; PHP makes `_` of `.`, of a space and of a `[` that nothing closes, and an array `a` of `a[b]`.
 pub(crate) fn folded(name: &str) -> String {
     let name = name.trim_start();
-    let name = name.split_once('[').map_or(name, |(name, _)| name);
-    let lower = name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    lower.map(|letter| if matches!(letter, '.' | ' ') { '_' } else { letter }).collect()
+    let array = name.split_once('[').filter(|(_, rest)| rest.contains(']'));
+    let name = spelling::folded(array.map_or(name, |(name, _)| name));
+    name.replace(['.', ' ', '['], "_")
+}
+
+/// The same with no joints: what two parameters have in common that some server takes for one.
+pub(crate) fn letters(name: &str) -> String {
+    spelling::letters(folded(name).chars()).collect()
 }
 
 #[cfg(test)]
@@ -108,10 +97,15 @@ mod tests {
 
     #[test]
     fn spellings_of_one_name_fold_to_one_text() {
-        for name in ["userId", "USERID", "userid[]", "userid[a][b]", " userid"] {
-            assert_eq!(folded(name), "userid", "{name}");
+        for name in
+            ["userId", "USERID", "userid[]", "userid[a][b]", " userid", "user_id", "user-Id", "user.id", "user[id"]
+        {
+            assert_eq!(letters(name), "userid", "{name}");
         }
-        assert_eq!(folded("user.id"), folded("user id"));
-        assert_ne!(folded("user"), folded("users"));
+        for name in ["_method", "_Method", ".method", " _method[]", "[method"] {
+            assert_eq!(folded(name), "_method", "{name}");
+        }
+        assert_ne!(folded("method"), "_method");
+        assert_ne!(letters("user"), letters("users"));
     }
 }

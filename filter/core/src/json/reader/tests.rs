@@ -2,13 +2,14 @@
 
 use core::cell::Cell;
 use core::fmt;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::super::{JsonError, Keep, Wanted};
-use super::read;
+use super::{Quoted, read};
 use crate::words::past_plain;
 
 const DEPTH_MAX: usize = 6;
@@ -112,20 +113,23 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let inner = self.enter()?;
-        let mut object = Map::new();
+        let (mut object, mut names) = (Map::new(), BTreeSet::new());
         while let Some(name) = members.next_key::<String>()? {
             match self.members_left.get().checked_sub(1) {
                 Some(left) => self.members_left.set(left),
                 None => return self.fail(JsonError::TooMany),
             }
-            if object.contains_key(&name) {
+            if !names.insert(name.clone()) {
                 self.fault.set(Some(JsonError::DuplicateName));
                 return Err(A::Error::custom(""));
             }
-            let kept = self.keep.inside_object(&name);
-            let value = members.next_value_seed(inner.keeping(kept))?;
-            // The name is kept while its object is read, whatever becomes of the value.
-            object.insert(name, if kept.is_some() { value } else { Value::Null });
+            let quoted = Value::from(name).to_string();
+            let kept = self.keep.member(Quoted(quoted.trim_matches('"')));
+            let inside = kept.as_ref().and_then(|(_, inside)| *inside);
+            let value = members.next_value_seed(inner.keeping(inside))?;
+            if let Some((name, _)) = kept {
+                object.insert(name, if inside.is_some() { value } else { Value::Null });
+            }
         }
         Ok(Value::Object(if self.keep.keeps_members() { object } else { Map::new() }))
     }
@@ -383,6 +387,42 @@ mod kept_for_rules {
                 prop_assert_eq!(holds(wanted_at(&inside, 1, rules.wanted()).unwrap()), want, "{}", text);
             }
         }
+    }
+}
+
+/// Names that are written in several ways, of letters of every length, long enough to be told apart in several steps.
+fn name() -> impl Strategy<Value = String> {
+    let letter = prop::sample::select(
+        [
+            "a",
+            "\\u0061",
+            "b",
+            "\\n",
+            "\\u000a",
+            "\\\"",
+            "\\u0000",
+            "\u{e9}",
+            "\\u00e9",
+            "\u{4e00}",
+            "\u{1f600}",
+            "\\ud83d\\ude00",
+            "_",
+        ]
+        .as_slice(),
+    );
+    prop::collection::vec(letter, 0..7).prop_map(|letters| letters.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn names_are_told_apart_as_their_texts_are(common in name(), names in prop::collection::vec(name(), 1..24), whole in any::<bool>()) {
+        let names: Vec<String> = names.iter().map(|name| format!("\"{common}{name}\"")).collect();
+        let texts: BTreeSet<String> = names.iter().map(|name| serde_json::from_str(name).unwrap()).collect();
+        let text = format!("{{{}}}", names.iter().map(|name| format!("{name}:0")).collect::<Vec<_>>().join(","));
+        let keep = if whole { Keep::All } else { NOTHING };
+        prop_assert_eq!(read(&text, 2, 100, keep).is_ok(), texts.len() == names.len(), "{}", text);
     }
 }
 
