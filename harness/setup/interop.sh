@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the official SDKs that the interop tests run, and a Node that can run them, below target/interop.
 #
-# Versions are those of tests/interop/package-lock.json, checked by hash; no package's install script is run.
+# Versions are those of tests/interop/package-lock.json and python-*.txt, checked by hash; no package's install script is run.
+# The two generations of the Python SDK are one package, so each has a virtual environment of its own.
 set -euo pipefail
 # shellcheck source=say.sh
 source "$(dirname "$0")/say.sh"
@@ -13,7 +14,7 @@ source=$root/tests/interop
 home=$root/target/interop
 installed=$home/installed.txt
 
-pin() { cat "$source/package.json" "$source/package-lock.json" "$source/.npmrc"; }
+pin() { cat "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$source"/python-*.txt; }
 is_installed() { [[ -x $home/node ]] && pin | cmp -s - "$installed" && "$home/node" --version >/dev/null 2>&1; }
 
 is_installed && exit 0
@@ -37,4 +38,15 @@ cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$home/"
 (cd "$home" && quietly interop-npm.log npm ci --ignore-scripts --no-audit --no-fund) ||
     fail "npm could not install what tests/interop/package-lock.json names" \
         "check the network; if it says that a hash does not match, do not go on: the package is not the one that was pinned"
+"$root/harness/setup/native.sh"
+say "installing the official MCP SDKs for Python from PyPI"
+for pinned in "$source"/python-*.txt; do
+    name=$(basename "$pinned" .txt)
+    quietly "interop-$name-venv.log" python3 -m venv "$home/$name" ||
+        fail "python3 cannot make a virtual environment" "install python3-venv, then run this again"
+    quietly "interop-$name-pip.log" "$home/$name/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --only-binary :all: --require-hashes -r "$pinned" ||
+        fail "pip could not install what tests/interop/$name.txt names" \
+            "check the network; if it says that hashes do not match, do not go on: the package is not the one that was pinned"
+done
 pin >"$installed"

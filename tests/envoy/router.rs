@@ -131,7 +131,7 @@ fn what_the_router_makes_of_a_call_is_judged_again() {
     // A tool that is mapped nowhere, and one by its inner name.
     for tool in ["erp__drop_table", "query_knowledge_base", "aurora__get_customer_payment_history"] {
         let answer = post(&gateway, &bearer, Some(&session), &call(tool, 4));
-        assert_eq!((answer.status, code(&answer).as_str()), (403, "tool_not_mapped"), "{tool}");
+        assert_eq!((answer.status, code(&answer).as_str()), (200, "tool_not_mapped"), "{tool}");
     }
     // Envoy 1.40 puts the inner name in the place of the first text that looks like the joined one, here an argument.
     // The back filter judges what came of it, and the server gets nothing; the router tells the agent no more than that.

@@ -5,5 +5,6 @@
 
 mod a2a;
 mod mcp;
+mod python_sdk;
 mod rust_sdk;
 mod sdk;

@@ -23,7 +23,7 @@ fn home() -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop");
     for entry in std::fs::read_dir(source).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.extension().is_some_and(|kind| kind == "mjs") {
+        if path.extension().is_some_and(|kind| kind == "mjs" || kind == "py") {
             let text = std::fs::read(&path).expect("a script");
             let copy = home.join(path.file_name().expect("a name"));
             // Tests of one run copy the same: a script that another test reads is never half written.
@@ -37,8 +37,20 @@ fn home() -> PathBuf {
 }
 
 fn node(arguments: &[&str]) -> Command {
+    program("node", arguments)
+}
+
+/// A client script in the language that its name says: `client-python-1.py` runs where `python-1.txt` is installed.
+fn client(script: &str, options: &str) -> Command {
+    match script.strip_prefix("client-").and_then(|name| name.strip_suffix(".py")) {
+        Some(environment) => program(&format!("{environment}/bin/python"), &[script, options]),
+        None => node(&[script, options]),
+    }
+}
+
+fn program(program: &str, arguments: &[&str]) -> Command {
     let home = home();
-    let mut command = Command::new(home.join("node"));
+    let mut command = Command::new(home.join(program));
     command.args(arguments).current_dir(&home).env("PORT", "0").stdout(Stdio::piped()).stdin(Stdio::piped());
     command
 }
@@ -134,7 +146,7 @@ impl Client<'_> {
             "token": token_with(gateway, self.script, edit),
             "authority": files.authority, "certificate": agent.certificate, "key": agent.key,
         });
-        let mut child = node(&[self.script, &options.to_string()]).spawn().expect("node runs");
+        let mut child = client(self.script, &options.to_string()).spawn().expect("the client runs: `make interop`");
         let deadline = Instant::now() + RUN_MAX;
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let reader = std::thread::spawn(move || {

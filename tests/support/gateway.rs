@@ -79,8 +79,11 @@ impl Observation {
         let code = places.iter().find_map(|place| body.pointer(place));
         match code.and_then(Value::as_str) {
             Some(code) => code.to_owned(),
-            None if self.upstream.is_some() => "allowed".to_owned(),
-            None => format!("status {}", self.status),
+            None => match self.headers.iter().find(|(name, _)| name == "x-actgate-refused") {
+                Some((_, code)) => code.clone(),
+                None if self.upstream.is_some() => "allowed".to_owned(),
+                None => format!("status {}", self.status),
+            },
         }
     }
 }

@@ -81,7 +81,7 @@ pub use revoked::Revoked;
 pub use scope::{ScopePattern, ScopeSet};
 pub use sender::{CallerProof, DpopRules};
 pub use server::{AssertionAudience, AuthorizationServer, KeySource, RemoteKeys};
-pub use session::SessionAct;
+pub use session::{Refusals, SessionAct};
 pub use streams::StreamRules;
 pub use workloads::Workloads;
 

@@ -408,6 +408,11 @@ impl Rejection {
         }
     }
 
+    /// Whether clients act upon the status itself: by getting another token (RFC 6750 §3.1), or by beginning a new session (MCP 2025-11-25).
+    pub fn is_acted_upon(self) -> bool {
+        self.status() == 401 || self.oauth_error() == OauthError::InsufficientScope || self == Self::SessionUnknown
+    }
+
     /// The JSON-RPC error code of the reply.
     ///
     /// MCP reserves -32768..-32000 for itself, so a gateway's own refusals carry the HTTP status as their number.

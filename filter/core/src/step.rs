@@ -37,6 +37,9 @@ pub use crate::operation::BodyEdit;
 /// The header that carries the transaction id, upstream and in replies.
 pub const TRANSACTION_HEADER: &str = "x-actgate-txn";
 
+/// The header that says so where a refusal has a status of success, for whoever looks at HTTP alone.
+const REFUSED_HEADER: &str = "x-actgate-refused";
+
 /// What the host does next.
 #[derive(Debug)]
 #[must_use]
@@ -359,42 +362,42 @@ impl RefusalContext {
 
     /// The reply that names the seconds after which to try again; never less than one.
     pub(crate) fn reply_after(self, rejection: Rejection, wait: Seconds) -> Reply {
-        let mut reply = self.reply(rejection);
-        for (name, value) in &mut reply.headers {
-            if *name == "retry-after" {
-                *value = wait.get().max(1).to_string();
-            }
-        }
-        reply
+        self.reply_with(rejection, Some(wait.get().max(1)))
     }
 
     pub(crate) fn reply(self, rejection: Rejection) -> Reply {
-        let mut headers = vec![
-            ("content-type", "application/json".to_owned()),
-            ("cache-control", "no-store".to_owned()),
-            (TRANSACTION_HEADER, self.txn.as_str().to_owned()),
-        ];
-        if let Some(challenge) = challenge::challenge(rejection, &self) {
-            headers.push(("www-authenticate", challenge));
+        self.reply_with(rejection, rejection.retry_after())
+    }
+
+    /// `wait`: the seconds after which to try again.
+    fn reply_with(self, rejection: Rejection, wait: Option<u64>) -> Reply {
+        let id = self.rpc_id.as_ref();
+        let status = self.shape.status(rejection, id);
+        let (mut headers, body) = if status == 202 {
+            (Vec::new(), Vec::new())
+        } else {
+            let told = wait.filter(|_| is_success(status));
+            let body = self.shape.body(rejection, &self.txn, id, told).into_bytes();
+            (vec![("content-type", "application/json".to_owned())], body)
+        };
+        headers.push(("cache-control", "no-store".to_owned()));
+        headers.push((TRANSACTION_HEADER, self.txn.as_str().to_owned()));
+        if is_success(status) {
+            headers.push((REFUSED_HEADER, rejection.code().to_owned()));
+        } else {
+            headers.extend(self.advice(rejection, wait));
         }
-        if rejection.oauth_error() == OauthError::UseDpopNonce
-            && let Some(nonce) = self.dpop.as_ref().and_then(|dpop| dpop.nonce.clone())
-        {
-            headers.push(("dpop-nonce", nonce));
-        }
-        if let Some(seconds) = rejection.retry_after() {
-            headers.push(("retry-after", seconds.to_string()));
-        }
-        if rejection == Rejection::HttpMethodRefused {
-            headers.push(("allow", self.allow.clone().into_owned()));
-        }
-        Reply {
-            status: self.shape.status(rejection),
-            headers,
-            body: self.shape.body(rejection, &self.txn, self.rpc_id.as_ref()).into_bytes(),
-            details: rejection.code(),
-            record: self.record.refused(rejection),
-        }
+        Reply { status, headers, body, details: rejection.code(), record: self.record.refused(rejection) }
+    }
+
+    /// What headers tell a client to do next. They stand beside an error status and no other: nothing on the way acts upon a success.
+    fn advice(&self, rejection: Rejection, wait: Option<u64>) -> impl Iterator<Item = (&'static str, String)> {
+        let challenge = challenge::challenge(rejection, self).map(|challenge| ("www-authenticate", challenge));
+        let wants_nonce = rejection.oauth_error() == OauthError::UseDpopNonce;
+        let nonce = self.dpop.as_ref().filter(|_| wants_nonce).and_then(|dpop| dpop.nonce.clone());
+        let wait = wait.map(|seconds| ("retry-after", seconds.to_string()));
+        let allow = (rejection == Rejection::HttpMethodRefused).then(|| ("allow", self.allow.clone().into_owned()));
+        challenge.into_iter().chain(nonce.map(|nonce| ("dpop-nonce", nonce))).chain(wait).chain(allow)
     }
 
     /// A document about a resource, told to whoever asks.
@@ -414,4 +417,8 @@ impl RefusalContext {
             record: self.record.told(),
         }))
     }
+}
+
+const fn is_success(status: u16) -> bool {
+    status < 300
 }

@@ -11,7 +11,7 @@ use crate::config::needs::{self, Needs, Written};
 use crate::config::pattern::{Names, Patterns};
 use crate::config::resource::Surroundings;
 use crate::config::scope::ScopeSet;
-use crate::config::session::{self, SessionAct};
+use crate::config::session::{self, Refusals, SessionAct};
 use crate::config::{binding, raw, text, value_rules};
 use crate::limits::{
     CONFIG_TEXT_BYTES_MAX, DESCRIPTION_BYTES_MAX, METHODS_PER_RESOURCE_MAX, NAME_BYTES_MAX, POINTER_BYTES_MAX,
@@ -37,6 +37,8 @@ pub struct McpPolicy {
     pub session: BTreeSet<SessionAct>,
     /// What binds a session's identifier to whom it was given to; `None` leaves that to the server.
     pub session_secret: Option<Redacted<String>>,
+    /// How a message of a session is refused.
+    pub refusals: Refusals,
     /// What those other methods and acts need; empty only where there are none.
     pub method_scopes: ScopeSet,
     /// What a request needs whose tool is not known when its headers must go.
@@ -179,6 +181,7 @@ pub(super) fn check(
             .as_ref()
             .map(|raw| binding::check_secret(&path.field("session_secret"), raw, "sessions", env, warnings))
             .transpose()?,
+        refusals: session::check_refusals(&path.field("refusals"), raw.refusals.as_deref())?,
         resource_wide_scopes,
         renamed,
         renamed_spellings,

@@ -281,6 +281,7 @@ pub(super) struct Mcp {
     pub(super) method_scopes: Option<Vec<String>>,
     pub(super) session: Option<Vec<String>>,
     pub(super) session_secret: Option<Secret>,
+    pub(super) refusals: Option<String>,
     pub(super) resource_wide_scopes: Option<Vec<String>>,
 }
 

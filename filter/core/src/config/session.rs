@@ -1,4 +1,4 @@
-//! What a client of MCP up to 2025-11-25 may do to its session; what is not listed is refused.
+//! What a client of MCP up to 2025-11-25 may do to its session, what is not listed being refused, and what a refusal does to it.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,21 @@ pub enum SessionAct {
     End,
     /// Answers a request of the server by POST.
     Answer,
+}
+
+/// How a message is refused that was read, where MCP has sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusals {
+    /// By a JSON-RPC error that answers it, so that the session goes on.
+    Answer,
+    /// By the HTTP status too, upon which some clients give the session up.
+    Status,
+}
+
+/// Checks how it is refused.
+pub(super) fn check_refusals(path: &Path<'_>, value: Option<&str>) -> Result<Refusals, ConfigError> {
+    const WORDS: [(&str, Refusals); 2] = [("answer", Refusals::Answer), ("status", Refusals::Status)];
+    text::word(path, value, Some(Refusals::Answer), &WORDS, "how a call is refused that was read")
 }
 
 /// Checks the list of acts.

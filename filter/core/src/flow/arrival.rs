@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::a2a;
-use crate::config::{Protocol, Resource, SessionAct};
+use crate::config::{McpPolicy, Protocol, Refusals, Resource, SessionAct};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::is_json;
 use crate::mcp::{self, Hints};
@@ -44,7 +44,7 @@ pub(super) enum ToldBy {
 /// In whose terms a resource refuses; needed before its protocol has read anything.
 pub(super) fn refusal_shape(resource: &Resource, head: &RequestHead<'_>) -> Shape {
     match resource.protocol {
-        Protocol::Mcp(_) => Shape::Mcp { version: mcp::version_asked_for(head) },
+        Protocol::Mcp(_) => Shape::Mcp { version: mcp::version_asked_for(head), keeps_session: false },
         Protocol::A2a(_) if a2a::is_rpc(&resource.path_prefix, head) => Shape::Rpc,
         Protocol::A2a(_) => Shape::Status,
         Protocol::Rest(_) => Shape::OAuth,
@@ -179,7 +179,7 @@ impl Arrival {
         context: &mut RefusalContext,
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
-            (Self::Mcp(hints), Protocol::Mcp(policy)) => match RpcMessage::parse(body)? {
+            (Self::Mcp(hints), Protocol::Mcp(policy)) => match context.read(body, policy, hints)? {
                 RpcMessage::Call(call) => {
                     context.calls(&call);
                     mcp::judge(policy, hints, &call, delegation)
@@ -220,6 +220,15 @@ fn permitted(operation: Operation, delegation: &AuthorizedDelegation) -> Result<
 }
 
 impl RefusalContext {
+    /// Reads a message, which can be refused from then on without an end to its session.
+    fn read<'b>(&mut self, body: &'b [u8], policy: &McpPolicy, hints: &Hints) -> Result<RpcMessage<'b>, Rejection> {
+        let message = RpcMessage::parse(body)?;
+        if let Shape::Mcp { keeps_session, .. } = &mut self.shape {
+            *keeps_session = hints.has_sessions() && policy.refusals == Refusals::Answer;
+        }
+        Ok(message)
+    }
+
     /// Notes what is called, for the record and for a refusal.
     fn calls(&mut self, call: &RpcCall<'_>) {
         self.rpc_id.clone_from(&call.id);

@@ -20,13 +20,23 @@ pub(crate) enum Shape {
     Mcp {
         /// What the client asked for, where it looks like a version.
         version: Option<String>,
+        /// Its message was read, and is of a session that a refusal must not end.
+        keeps_session: bool,
     },
 }
 
 impl Shape {
-    /// The HTTP status.
-    pub(super) fn status(&self, rejection: Rejection) -> u16 {
-        self.numbers(rejection).0
+    /// The HTTP status of a refusal of what has this `id`.
+    pub(super) fn status(&self, rejection: Rejection, id: Option<&RpcId>) -> u16 {
+        match (self, id) {
+            // MCP up to 2025-11-25 does not say with which status an error is answered, and clients give all of a session up upon one that is none of success.
+            (Self::Mcp { keeps_session: true, .. }, Some(_)) if !rejection.is_acted_upon() => 200,
+            // RFC 9110 §15.3.3: what is accepted "might or might not eventually be acted upon, as it might be disallowed". What failed may be sent again.
+            (Self::Mcp { keeps_session: true, .. }, None) if !rejection.is_acted_upon() && rejection.status() < 500 => {
+                202
+            }
+            _ => self.numbers(rejection).0,
+        }
     }
 
     /// The HTTP status, and the code of a JSON-RPC error.
@@ -36,7 +46,7 @@ impl Shape {
             (Self::Rpc, Rejection::ProtocolVersionUnsupported) => (rejection.status(), -32_009),
             // MCP 2026-07-28, "Streamable HTTP": 404 and "Method not found". A client that takes either era goes on by `initialize` upon that, and gives up upon 403.
             // Before that revision a 404 ends the session (2025-11-25, "Session Management").
-            (Self::Mcp { version }, Rejection::MethodNotMapped)
+            (Self::Mcp { version, .. }, Rejection::MethodNotMapped)
                 if Revision::of(version.as_deref()) == Some(Revision::Routed) =>
             {
                 (404, -32_601)
@@ -45,11 +55,20 @@ impl Shape {
         }
     }
 
-    /// The whole body.
-    pub(super) fn body(&self, rejection: Rejection, txn: &TransactionId, id: Option<&RpcId>) -> String {
+    /// The whole body. `wait`: after how many seconds trying again can help, where no header says so.
+    pub(super) fn body(
+        &self,
+        rejection: Rejection,
+        txn: &TransactionId,
+        id: Option<&RpcId>,
+        wait: Option<u64>,
+    ) -> String {
         let (code, txn) = (rejection.code(), txn.as_str());
         let (status, number) = self.numbers(rejection);
         let mut data = json!({ "code": code, "txn": txn });
+        if let (Some(seconds), Value::Object(data)) = (wait, &mut data) {
+            data.insert("retry_after".into(), json!(seconds));
+        }
         let body = match self {
             Self::OAuth => {
                 let error = rejection.oauth_error().word().unwrap_or("access_denied");
@@ -60,7 +79,7 @@ impl Shape {
                 let error = json!({ "code": number, "message": code, "data": data });
                 json!({ "jsonrpc": "2.0", "id": id.map(RpcId::value), "error": error })
             }
-            Self::Mcp { version } => {
+            Self::Mcp { version, .. } => {
                 if rejection == Rejection::ProtocolVersionUnsupported
                     && let Value::Object(data) = &mut data
                 {

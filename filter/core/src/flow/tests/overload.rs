@@ -131,7 +131,8 @@ fn a_server_that_fails_rests_and_is_then_tried_by_one() {
     }
     let Step::Reply(reply) = call(&mut plugin, 1, "/mcp", "free", &token) else { panic!() };
     assert_eq!(reply.details, "authorization_server_resting");
-    assert!(reply.headers.contains(&("retry-after", BREAKER_REST_SECONDS.to_string())));
+    let told: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(told["error"]["data"]["retry_after"], BREAKER_REST_SECONDS);
     let later = NOW + BREAKER_REST_SECONDS;
     let again = |plugin: &mut Plugin, stream| {
         let step = headers(plugin, stream, "/mcp", &token);
