@@ -128,3 +128,25 @@ fn a_host_that_refuses_what_is_needed_gets_nothing_let_through() {
         assert!(!log.contains("unreachable"), "{refused:?}: {log}");
     }
 }
+
+/// Nothing can be added to a body whose trailers have come: what is held of it then would be lost, and nobody would know.
+#[test]
+fn a_body_that_ends_in_the_beginning_of_a_credential_and_in_trailers_is_cut_off() {
+    let world = World::in_memory(Ports::default());
+    let cases = case::all();
+    let case = cases.iter().find(|case| case.id == "echo-secret-200").expect("the vector");
+    let document = run::configuration(&world, case, &world.filter_config(Default::default()));
+    for (end, cut) in [("opaq", false), ("opaqu", true)] {
+        let mut gateway = HarnessGateway::start(&world, &document, profile::V1_40, 1, NOW).expect("it loads");
+        let mut case = case.clone();
+        let said = case.steps[0].upstream_answer.as_mut().expect("an answer");
+        said.pieces = vec![format!("an {end}")];
+        said.trailers = vec![("x-sum".to_owned(), "1".to_owned())];
+        case.steps[0].answer = None;
+        let _ = run::run(&world, &case, &mut gateway);
+        let log = gateway.envoy.log_text();
+        assert_eq!(log.contains("it is cut off"), cut, "{end}: {log}");
+        assert_eq!(gateway.last_answer(), b"an opaq");
+        assert_eq!(gateway.was_reset(), cut, "{end}");
+    }
+}

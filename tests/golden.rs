@@ -141,3 +141,19 @@ fn a_tool_call_takes_at_most_twice_its_body() {
         of(filling, memory::LARGEST, 150.0);
     }
 }
+
+/// Every answer to a request with a token of the gateway's own is searched for it, in constant memory.
+#[test]
+fn an_answer_is_searched_for_little() {
+    let json = r#"{"id":1207,"name":"they keep every key","size":"4711","tags":["a","b"]},"#;
+    for (what, text, most) in [
+        ("JSON", json, 3.0),
+        ("other tokens", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl ", 10.0),
+        ("nothing but beginnings", "ey", 3.0),
+    ] {
+        let taken = memory::of_answer(text);
+        println!("{what}: {taken:.3?}");
+        // Of 256 pieces, not even three are held.
+        assert!(taken.memory <= 0.01 && taken.fuel <= most, "{what}: {taken:.3?}");
+    }
+}

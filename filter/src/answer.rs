@@ -26,6 +26,7 @@ impl Worker {
             return Action::Continue;
         };
         let step = self.head_step(plan, end_of_stream);
+        self.tell(plan);
         let action = match step {
             ResponseStep::Reply(reply) => return self.reply(stream, &reply),
             ResponseStep::Pass => Action::Continue,
@@ -46,9 +47,10 @@ impl Worker {
     fn head_step(&self, plan: &mut ResponsePlan, end_of_stream: bool) -> ResponseStep {
         let serialized = if plan.reads_head() { host::header_map(Map::ResponseHeaders).ok() } else { None };
         let headers = serialized.as_deref().and_then(host::pairs).unwrap_or_default();
-        let status = host::header(Map::ResponseHeaders, ":status")
-            .ok()
-            .and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
+        let status = match headers.iter().find(|(name, _)| *name == b":status") {
+            Some((_, value)) => number(value),
+            None => host::header(Map::ResponseHeaders, ":status").ok().and_then(|value| number(&value)),
+        };
         let head = ResponseHead { status, headers: &headers, end_of_stream };
         match self.handle(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head)) {
             Some(step) => step,
@@ -80,6 +82,9 @@ impl Worker {
                 },
             },
         };
+        if let Some(plan) = plan(&mut stage) {
+            self.tell(plan);
+        }
         self.put(stream, stage);
         self.perform_body(stream, size, step)
     }
@@ -93,14 +98,27 @@ impl Worker {
             self.put(stream, stage);
             return Action::Pause;
         }
-        let reading = plan(&mut stage).map_or(Reading::Not, |plan| plan.reading());
-        let clean = plan(&mut stage).is_none_or(|plan| clean_trailers(plan).is_some());
+        let Some(plan) = plan(&mut stage) else {
+            self.put(stream, stage);
+            return Action::Continue;
+        };
+        let reading = plan.reading();
+        // No piece is left to read, and the host has no body in which anything could be replaced or to which anything could be added.
+        let complete = !plan.is_holding_back();
+        let clean = clean_trailers(plan).is_some();
+        self.tell(plan);
         self.put(stream, stage);
         if !clean {
             return self.refuse_undecided(stream);
         }
+        if !complete {
+            host::log(
+                host::Level::Error,
+                "actgate: an answer ends in the beginning of a credential and in trailers; it is cut off",
+            );
+            return self.refuse_undecided(stream);
+        }
         match reading {
-            // No piece is left to read, and the host has no body in which anything could be replaced.
             Reading::Not | Reading::Pieces => Action::Continue,
             Reading::Whole { limit } => {
                 let held = host::buffer(Buffer::ResponseBody, limit.saturating_add(1)).map_or(0, |body| body.len());
@@ -109,20 +127,18 @@ impl Worker {
         }
     }
 
+    fn tell(&self, plan: &mut ResponsePlan) {
+        for event in plan.take_events() {
+            report::event(self, &event);
+        }
+    }
+
     fn perform_body(&self, stream: u32, size: usize, step: BodyStep) -> Action {
         let bytes = match step {
             BodyStep::Pass => return Action::Continue,
             BodyStep::Reply(reply) => return self.reply(stream, &reply),
-            BodyStep::Replace { bytes, event } => {
-                if let Some(event) = event {
-                    report::event(self, &event);
-                }
-                bytes
-            }
-            BodyStep::Withdraw { bytes, record, event } => {
-                if let Some(event) = event {
-                    report::event(self, &event);
-                }
+            BodyStep::Replace(bytes) => bytes,
+            BodyStep::Withdraw { bytes, record } => {
                 report::decision(self, &record);
                 bytes
             }
@@ -135,8 +151,12 @@ impl Worker {
     }
 }
 
+fn number(value: &[u8]) -> Option<u16> {
+    core::str::from_utf8(value).ok()?.parse().ok()
+}
+
 /// Takes out of the trailers what the caller must not see.
-fn clean_trailers(plan: &ResponsePlan) -> Option<()> {
+fn clean_trailers(plan: &mut ResponsePlan) -> Option<()> {
     if !plan.searches_trailers() {
         return Some(());
     }

@@ -45,6 +45,7 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
             Event::Withheld { resource, count, .. } => {
                 metrics.count_by(&["withheld", "resource", resource], *count);
             }
+            Event::Echoed { resource, place, .. } => metrics.count(&["echoed", "resource", resource, "in", place]),
             Event::Granted(_) => metrics.count(&["exchange", "code", "granted"]),
             Event::NotGranted { rejection, .. } => metrics.count(&["exchange", "code", rejection.code()]),
             Event::Shared { .. } => {}

@@ -10,6 +10,7 @@ mod client_certificate;
 mod configuration;
 mod credentials;
 mod discovery;
+mod echoes;
 mod hostile;
 mod http2;
 mod issuers;

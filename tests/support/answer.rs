@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// What an upstream answers beside its status.
+///
+/// In headers, trailers and pieces `{credential}` is the token that the upstream got in `authorization`, `{credential:1}` and `{credential:2}` its halves,
+/// and `{transaction}` the transaction token that it got.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamAnswer {
@@ -24,6 +27,27 @@ pub struct UpstreamAnswer {
 }
 
 impl UpstreamAnswer {
+    /// What is said to whoever sent those headers.
+    pub fn to(&self, headers: &[(String, String)]) -> Self {
+        let sent = |name: &str| headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+        let credential = sent("authorization").rsplit(' ').next().unwrap_or_default();
+        let (first, second) = credential.split_at(credential.len() / 2);
+        let said = |text: &String| {
+            text.replace("{credential}", credential)
+                .replace("{credential:1}", first)
+                .replace("{credential:2}", second)
+                .replace("{transaction}", sent("txn-token"))
+        };
+        let fields =
+            |fields: &[(String, String)]| fields.iter().map(|(name, text)| (name.clone(), said(text))).collect();
+        Self {
+            headers: fields(&self.headers),
+            trailers: fields(&self.trailers),
+            pieces: self.pieces.iter().map(said).collect(),
+            ..self.clone()
+        }
+    }
+
     /// The pieces as they are sent.
     pub fn bytes(&self) -> Vec<Vec<u8>> {
         let padding = "x".repeat(self.padding.unwrap_or_default());

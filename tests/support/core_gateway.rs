@@ -220,7 +220,7 @@ impl CoreGateway {
     /// The upstream's answer, piece by piece, as the adapter passes it on.
     fn answer_of_upstream(&mut self, plan: &mut ResponsePlan, seen: Option<Seen>) -> Observation {
         let status = self.upstream_status;
-        let said = self.upstream_answer.clone();
+        let said = self.upstream_answer.as_ref().zip(seen.as_ref()).map(|(said, seen)| said.to(&seen.headers));
         let mut headers = said.as_ref().map_or_else(Vec::new, UpstreamAnswer::all_headers);
         let pieces = said.as_ref().map_or_else(|| vec![EMPTY_RESULT.to_vec()], UpstreamAnswer::bytes);
         if said.is_none() {
@@ -229,9 +229,9 @@ impl CoreGateway {
         let pairs: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let head = ResponseHead { status: Some(status), headers: &pairs, end_of_stream: pieces.is_empty() };
-        if let ResponseStep::Reply(reply) =
-            self.handle(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head))
-        {
+        let step = self.handle(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head));
+        self.tell(plan);
+        if let ResponseStep::Reply(reply) = step {
             return self.reply(&reply, seen);
         }
         headers.retain(|(name, _)| plan.response_headers_to_remove().all(|removed| removed != name));
@@ -251,14 +251,11 @@ impl CoreGateway {
                     plan.handle_response_body(piece, at + 1 == pieces.len())
                 }
             };
+            self.tell(plan);
             match step {
                 BodyStep::Pass => body.extend(piece),
-                BodyStep::Replace { bytes, event } => {
-                    self.records.extend(event.map(|event| event.to_json()));
-                    body.extend(bytes);
-                }
-                BodyStep::Withdraw { bytes, record, event } => {
-                    self.records.extend(event.map(|event| event.to_json()));
+                BodyStep::Replace(bytes) => body.extend(bytes),
+                BodyStep::Withdraw { bytes, record } => {
                     self.records.push(record.to_json());
                     body.extend(bytes);
                 }
@@ -269,8 +266,13 @@ impl CoreGateway {
         let pairs: Vec<(&[u8], &[u8])> =
             trailers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let removed = plan.trailers_to_remove(&pairs);
+        self.tell(plan);
         headers.extend(trailers.into_iter().filter(|(name, _)| !removed.contains(name)));
         Observation { status, headers, body, upstream: seen }
+    }
+
+    fn tell(&mut self, plan: &mut ResponsePlan) {
+        self.records.extend(plan.take_events().iter().map(|event| event.to_json()));
     }
 
     fn reply(&mut self, reply: &Reply, upstream: Option<Seen>) -> Observation {

@@ -31,6 +31,7 @@ pub struct HarnessGateway {
     upstream_status: u16,
     upstream_answer: Option<UpstreamAnswer>,
     last_answer: Vec<u8>,
+    was_reset: bool,
 }
 
 /// The module, compiled once for each test process.
@@ -101,6 +102,7 @@ impl HarnessGateway {
             upstream_status: 200,
             upstream_answer: None,
             last_answer: Vec::new(),
+            was_reset: false,
         })
     }
 
@@ -112,6 +114,11 @@ impl HarnessGateway {
     /// The body that the caller got last, complete or not.
     pub fn last_answer(&self) -> Vec<u8> {
         self.last_answer.clone()
+    }
+
+    /// Whether the caller's last answer broke off.
+    pub fn was_reset(&self) -> bool {
+        self.was_reset
     }
 
     fn request(&self, request: &Request) -> envoy_harness::Request {
@@ -233,7 +240,8 @@ impl Gateway for HarnessGateway {
         if let Outcome::Forwarded(seen) = self.envoy.outcome(id)
             && seen.complete()
         {
-            let mut response = match &self.upstream_answer {
+            let got = pairs(&seen.headers);
+            let mut response = match self.upstream_answer.as_ref().map(|answer| answer.to(&got)) {
                 None => Response::json(self.upstream_status, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
                 Some(answer) => {
                     let mut response = Response::new(self.upstream_status);
@@ -245,7 +253,7 @@ impl Gateway for HarnessGateway {
                         Some(only) if pieces.is_empty() => response.body(only),
                         last => response.chunks(pieces.into_iter().chain(last)),
                     };
-                    if answer.trailers.is_empty() { response } else { response.trailers(trailers(answer)) }
+                    if answer.trailers.is_empty() { response } else { response.trailers(trailers(&answer)) }
                 }
             };
             if self.upstream_status == 401 {
@@ -255,6 +263,7 @@ impl Gateway for HarnessGateway {
         }
         let upstream = self.envoy.upstream(id).filter(envoy_harness::Seen::complete);
         let downstream = self.envoy.downstream(id);
+        self.was_reset = matches!(self.envoy.outcome(id), Outcome::Reset { .. });
         self.last_answer = downstream.as_ref().map(|seen| seen.body.clone()).unwrap_or_default();
         let mut headers = downstream.as_ref().map(|seen| pairs(&seen.headers)).unwrap_or_default();
         let trailers = downstream.as_ref().and_then(|seen| seen.trailers.as_ref());

@@ -1,4 +1,4 @@
-//! What a tool call takes of a VM's linear memory beyond what the VM has, and of its fuel, in the shipped module in the emulated Envoy.
+//! What a tool call, or the answer to one, takes of a VM's linear memory beyond what the VM has, and of its fuel, in the shipped module in the emulated Envoy.
 //!
 //! The memory of a VM never shrinks, so that what it has after a call is the most it had in the middle of it.
 //! Absent: what the host holds of the same body.
@@ -11,8 +11,9 @@ use actgate_core::limits::{BODY_BYTES_MAX, JSON_MEMBERS_MAX, RULES_MAX};
 use envoy_harness::{Profile, Thread, profile};
 use serde_json::{Value, json};
 
+use crate::answer::UpstreamAnswer;
 use crate::case;
-use crate::gateway::{Gateway as _, Request};
+use crate::gateway::{Gateway as _, Observation, Request};
 use crate::harness_gateway::HarnessGateway;
 use crate::run;
 use crate::watched::Watched;
@@ -292,30 +293,74 @@ pub struct Taken {
 /// # Panics
 /// The call is refused.
 pub fn of_call(filling: &Filling, bytes: usize) -> Taken {
+    let edit = |document: &mut Value| {
+        for resource in document["resources"].as_array_mut().expect("resources") {
+            resource["max_body"] = json!("16MiB");
+            if let Some(tool) = resource.pointer_mut(&format!("/mcp/tools/{TOOL}")) {
+                tool["arguments"] = filling.rules();
+            }
+        }
+    };
+    of_second(edit, bytes, |gateway, request| {
+        gateway.send(&Request { body: Some(filling.call(bytes)), ..request.clone() })
+    })
+}
+
+/// Bytes of one piece of a large answer, as Envoy reads them.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Pieces of a large answer.
+const PIECES: usize = 256;
+
+/// What a call takes whose answer repeats `text` for some MiB, which is searched for the token that went upstream.
+///
+/// # Panics
+/// The answer does not come as it was sent.
+pub fn of_answer(text: &str) -> Taken {
+    let piece: String = text.chars().cycle().take(PIECE_BYTES).collect();
+    let answer = UpstreamAnswer {
+        content_type: Some("text/plain".to_owned()),
+        headers: Vec::new(),
+        trailers: Vec::new(),
+        pieces: vec![piece; PIECES],
+        pause_ms: None,
+        padding: None,
+    };
+    of_second(
+        |_| {},
+        PIECE_BYTES * PIECES,
+        |gateway, request| {
+            gateway.upstream_says(Some(&answer));
+            let observation = gateway.send(request);
+            assert_eq!(observation.body, answer.bytes().concat(), "{text}");
+            observation
+        },
+    )
+}
+
+/// What the second request of a worker takes for each of `bytes`, sent by `send` under a configuration with that edit.
+fn of_second(
+    edit: impl FnOnce(&mut Value),
+    bytes: usize,
+    send: impl Fn(&mut HarnessGateway, &Request) -> Observation,
+) -> Taken {
     let world = World::repeatable(Ports::default());
     let cases = case::all();
     let case = cases.iter().find(|case| case.id == "cache-reuses").expect("the vector of a hot request");
     let mut document = run::configuration(&world, case, &world.filter_config(Default::default()));
-    for resource in document["resources"].as_array_mut().expect("resources") {
-        resource["max_body"] = json!("16MiB");
-        if let Some(tool) = resource.pointer_mut(&format!("/mcp/tools/{TOOL}")) {
-            tool["arguments"] = filling.rules();
-        }
-    }
+    edit(&mut document);
     let host = Profile { buffer_limit: 64 << 20, ..profile::V1_40 };
     let mut inner = HarnessGateway::start(&world, &document, host, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
     inner.envoy.advance(WARM_UP);
     let mut sent = 0;
     let mut taken = None;
-    // The second request is sent with the large body, and weighed.
     let mut weighed = Watched::new(inner, |inner, request| {
         sent += 1;
         if sent == 1 {
             return inner.send(request);
         }
-        let request = Request { body: Some(filling.call(bytes)), ..request.clone() };
         let (memory, fuel) = weigh(inner);
-        let observation = inner.send(&request);
+        let observation = send(inner, request);
         let (memory_after, fuel_after) = weigh(inner);
         let for_each = |more: f64| more / bytes as f64;
         taken = Some(Taken {
@@ -326,8 +371,8 @@ pub fn of_call(filling: &Filling, bytes: usize) -> Taken {
     });
     run::run(&world, case, &mut weighed).unwrap_or_else(|error| panic!("{error}"));
     drop(weighed);
-    assert_eq!(sent, 2, "the large call was sent");
-    taken.expect("the large call was weighed")
+    assert_eq!(sent, 2, "the second request was sent");
+    taken.expect("the second request was weighed")
 }
 
 /// Bytes of memory that the worker's VM has, and instructions that it has run.

@@ -318,6 +318,20 @@ fn check_upstream(step: &Step, upstream: &Seen) -> Result<(), String> {
     }
 }
 
+/// No answer shows its caller what the gateway put on the request.
+fn shows_nothing_of(upstream: &Seen, is_transparent: bool, observation: &Observation) -> Result<(), String> {
+    let authorization = upstream.all("authorization").into_iter().filter(|_| !is_transparent);
+    let credentials = authorization.chain(upstream.all("txn-token")).filter_map(|value| value.rsplit(' ').next());
+    let body = String::from_utf8_lossy(&observation.body);
+    let shown = |credential: &str| {
+        body.contains(credential) || observation.headers.iter().any(|(_, value)| value.contains(credential))
+    };
+    match credentials.filter(|credential| credential.len() >= 8).find(|credential| shown(credential)) {
+        Some(credential) => Err(format!("the caller is shown {credential}")),
+        None => Ok(()),
+    }
+}
+
 fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Result<(), String> {
     let code = observation.code();
     if code != step.want {
@@ -365,6 +379,7 @@ fn check(step: &Step, inbound: Option<&str>, observation: &Observation) -> Resul
         let came = inbound.is_none_or(|token| upstream.all("authorization").iter().any(|value| value.contains(token)));
         return if came { Ok(()) } else { Err("the caller's own credential did not go on".to_owned()) };
     }
+    shows_nothing_of(upstream, is_transparent(step), observation)?;
     let leaked = inbound
         .filter(|_| !is_transparent(step))
         .is_some_and(|token| upstream.headers.iter().any(|(_, value)| value.contains(token)));

@@ -97,8 +97,9 @@ fn serve(connection: &TcpStream, state: &Mutex<State>) {
     while let Some(seen) = read(&mut reader, state) {
         let (status, headers, answer) = {
             let mut state = state.lock().expect("no holder panics");
+            let answer = state.answer.as_ref().map(|answer| answer.to(&seen.headers));
             state.seen.push_back(seen);
-            (state.status, state.headers.clone(), state.answer.clone())
+            (state.status, state.headers.clone(), answer)
         };
         if let Some(said) = answer {
             if say(connection, status, &said).is_err() {

@@ -29,7 +29,7 @@ pub use held_body::{BodyVerdict, CheckBody};
 pub use lease::EndReason;
 pub(crate) use lease::Lease;
 pub use opaque::AwaitIntrospection;
-pub(crate) use response::Answer;
+pub(crate) use response::{Answer, Echoing};
 pub use response::{BodyStep, Reading, ResponseHead, ResponseStep};
 pub use transaction::AwaitTransaction;
 

@@ -29,6 +29,7 @@ pub mod digest;
 mod discovery;
 pub mod docs;
 pub mod dpop;
+mod echo;
 pub mod entropy;
 pub mod exchange;
 pub mod flight;

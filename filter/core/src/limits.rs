@@ -4,8 +4,10 @@
 //! Each constant carries its unit in its name and its reason in its doc; each has a test at the bound and one past it.
 
 mod dpop;
+mod echo;
 
 pub use dpop::*;
+pub use echo::*;
 
 /// Longest token in bytes: four times the largest access tokens seen in practice (about 4 KiB with group claims),
 /// and well inside the 60 KiB in which Envoy by default holds all headers of a request.

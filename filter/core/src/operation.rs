@@ -83,7 +83,15 @@ pub(crate) struct RequestEdit {
 impl RequestEdit {
     /// What is encoded could not be read.
     pub(crate) fn ask_for_plain(&mut self) {
-        self.headers.push(("accept-encoding", "identity".to_owned()));
+        const PLAIN: (&str, &str) = ("accept-encoding", "identity");
+        if !self.headers.iter().any(|(name, _)| *name == PLAIN.0) {
+            self.headers.push((PLAIN.0, PLAIN.1.to_owned()));
+        }
+    }
+
+    /// Whoever gets what they ask for in parts (RFC 9110 §14) puts together what no part holds.
+    pub(crate) fn ask_for_all(&mut self) {
+        self.remove.extend(["range", "if-range"]);
     }
 
     /// For a body that may be edited when its headers, and with them its length, are gone.

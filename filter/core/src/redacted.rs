@@ -9,7 +9,7 @@ use core::fmt;
 use serde::{Deserialize, Deserializer};
 
 /// A value that is kept out of logs, errors and dumps.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Redacted<T>(T);
 
 impl<T> Redacted<T> {

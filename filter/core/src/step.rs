@@ -4,6 +4,7 @@
 //! There is no step that forwards an undecided request but `Observed`, which takes a configuration that says so for a time, and no way to write a header after the request was released.
 
 mod challenge;
+mod plan;
 mod shape;
 
 use std::borrow::Cow;
@@ -12,15 +13,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::a2a::PublicCard;
-use crate::bound::Holder;
+use crate::config::ScopeSet;
 use crate::config::observe::Observing;
-use crate::config::{Agent, Resource, ScopeSet};
-use crate::dpop::{Round, UpstreamProof};
+use crate::dpop::UpstreamProof;
 use crate::exchange::cache::IssuedToken;
-use crate::exchange::request::ExchangeKey;
 use crate::exchange::transaction;
 use crate::flight::FlightId;
-use crate::flow::{Answer, AwaitBody, CheckBody, Joined, Lease};
+use crate::flow::{AwaitBody, CheckBody, Joined, Lease};
 use crate::injection::Injection;
 use crate::operation::RequestEdit;
 use crate::record::Record;
@@ -33,6 +32,8 @@ use crate::time::UnixSeconds;
 
 pub(crate) use self::shape::Shape;
 pub use crate::operation::BodyEdit;
+pub use plan::ResponsePlan;
+pub(crate) use plan::{Sent, Session};
 
 /// The header that carries the transaction id, upstream and in replies.
 pub const TRANSACTION_HEADER: &str = "x-actgate-txn";
@@ -205,83 +206,6 @@ impl HeaderEdits {
 
 fn named(txn: &TransactionId) -> (Cow<'static, str>, Redacted<String>) {
     (Cow::Borrowed(TRANSACTION_HEADER), Redacted::new(txn.as_str().to_owned()))
-}
-
-/// The exchanged token that went upstream.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    pub(crate) key: ExchangeKey,
-    pub(crate) token: Arc<IssuedToken>,
-    /// True where it was exchanged for this request, or one that waited with it.
-    pub(crate) is_fresh: bool,
-    /// When the proof beside it was made, where there is one.
-    pub(crate) proven: Option<Round>,
-    pub(crate) resource: Arc<Resource>,
-    pub(crate) agent: Arc<Agent>,
-}
-
-/// The injected secret that went upstream.
-#[derive(Debug)]
-pub(crate) struct Injected {
-    pub(crate) injection: Arc<Injection>,
-    /// Headers of the answer that hold it.
-    pub(crate) echoes: Vec<String>,
-}
-
-/// What the filter does when the upstream answers.
-#[derive(Debug)]
-pub struct ResponsePlan {
-    pub(crate) exchanged: Option<Sent>,
-    pub(crate) injected: Option<Injected>,
-    /// A transaction token went along, which nobody outside may see.
-    pub(crate) sends_transaction: bool,
-    pub(crate) refusal: RefusalContext,
-    pub(crate) answer: Answer,
-    pub(crate) lease: Lease,
-    pub(crate) begun: bool,
-    /// It is on record that something was withheld.
-    pub(crate) told_withheld: bool,
-    /// Where sessions are bound: to whom, and what the client gets in place of the server's identifier.
-    pub(crate) session: Option<Session>,
-}
-
-/// Whom a session serves, and its identifier for the client once the server named one.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) holder: Holder,
-    pub(crate) bound: Option<String>,
-}
-
-impl ResponsePlan {
-    /// For a request that goes on with nothing of the gateway's own: its answer is passed on as it comes.
-    pub(crate) const fn plain(refusal: RefusalContext, lease: Lease) -> Self {
-        Self {
-            exchanged: None,
-            injected: None,
-            sends_transaction: false,
-            refusal,
-            answer: Answer::Unread,
-            lease,
-            begun: false,
-            told_withheld: false,
-            session: None,
-        }
-    }
-
-    /// The reply to a request that was decided but cannot be released.
-    pub fn refuse(self, rejection: Rejection) -> Reply {
-        self.refusal.reply(rejection)
-    }
-
-    /// The same, with the time after which it makes sense to try again.
-    pub(crate) fn refusal_until(&self, rejection: Rejection, wait: Seconds) -> Reply {
-        self.refusal.clone().reply_after(rejection, wait)
-    }
-
-    /// The reply in place of an answer that cannot be passed on.
-    pub fn refusal(&self, rejection: Rejection) -> Reply {
-        self.refusal.clone().reply(rejection)
-    }
 }
 
 /// A reply of the filter's own.

@@ -64,12 +64,11 @@ impl Gateway {
         };
         let mut out = Vec::new();
         for piece in pieces {
-            match plan.handle_response_body(piece, false) {
+            let step = plan.handle_response_body(piece, false);
+            plan.take_events().iter().for_each(|event| self.hear(&event.to_json()));
+            match step {
                 BodyStep::Pass => out.extend_from_slice(piece),
-                BodyStep::Replace { bytes, event } => {
-                    event.iter().for_each(|event| self.hear(&event.to_json()));
-                    out.extend_from_slice(&bytes);
-                }
+                BodyStep::Replace(bytes) => out.extend_from_slice(&bytes),
                 BodyStep::Withdraw { bytes, .. } => {
                     out.extend_from_slice(&bytes);
                 }

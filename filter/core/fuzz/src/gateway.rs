@@ -258,7 +258,7 @@ impl Gateway {
         };
         match stream.waiting.take() {
             Some(Waiting::Response(mut plan)) => {
-                let head = ResponseHead { status: Some(status), headers: &[], end_of_stream: true };
+                let head = ResponseHead { status: Some(status), headers: &[(b":status", b"-")], end_of_stream: true };
                 match self.ask(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head)) {
                     ResponseStep::Reply(reply) => self.reply(id, &reply),
                     ResponseStep::Pass | ResponseStep::Hold => {

@@ -11,12 +11,12 @@ use crate::flow::authorization::Admitted;
 use crate::flow::held_body::{BodyCheck, CheckBody};
 use crate::flow::{Answer, Lease};
 use crate::injection::Injection;
-use crate::operation::Operation;
+use crate::operation::{Operation, RequestEdit};
 use crate::plugin::Plugin;
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{BodyPlan, Forward, HeaderEdits, Injected, ResponsePlan, Sent, Session, Step};
+use crate::step::{BodyPlan, Forward, HeaderEdits, ResponsePlan, Sent, Session, Step};
 use crate::time::UnixSeconds;
 
 /// How much of the request was judged before its release.
@@ -141,7 +141,7 @@ impl Released {
         }
         let lease = Lease::new(resource.streams, ambient.now, admitted.delegation.expires_at());
         let lease = lease.for_behind(Some(admitted.delegation.behind().clone()));
-        let body_edit = edits.also(edit);
+        let body_edit = edits.also(for_search(edit, &outgoing, beside.is_some()));
         let body = match judged {
             Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),
             Judged::ByHeaders => BodyPlan::HoldUntil {
@@ -157,7 +157,7 @@ impl Released {
             },
         };
         let answer = Answer::to(lists, tasks);
-        let sends_transaction = transaction.is_some();
+        let beside = beside.cloned();
         let (exchanged, injected) = match (outgoing, transaction) {
             (Outgoing::Issued(key, token, source), _) => {
                 let (is_fresh, proven) = (source == Source::Exchanged, proof.map(|proof| proof.round));
@@ -168,20 +168,23 @@ impl Released {
                 (Some(Sent { key, token, is_fresh: true, proven: None, resource, agent }), None)
             }
             (Outgoing::Own, _) | (Outgoing::Nothing, None) => (None, None),
-            (Outgoing::Secret(injection), _) => (None, Some(Injected { injection, echoes: Vec::new() })),
+            (Outgoing::Secret(injection), _) => (None, Some(injection)),
         };
-        let refusal = context;
-        let response = ResponsePlan {
-            exchanged,
-            injected,
-            sends_transaction,
-            refusal,
-            answer,
-            begun: false,
-            told_withheld: false,
-            session: holder.map(|holder| Session { holder, bound: None }),
-            lease,
-        };
+        let session = holder.map(|holder| Session { holder, bound: None });
+        let transaction = beside;
+        let plain = ResponsePlan::plain(context, lease);
+        let response = ResponsePlan { exchanged, injected, transaction, answer, session, ..plain };
         Step::Forward(Box::new(Forward { edits, body, response, record }))
     }
+}
+
+/// Asks for an answer that can be searched for what goes upstream: never for an encoded one, and where a secret goes, which lasts, not for parts either.
+fn for_search(mut edit: RequestEdit, outgoing: &Outgoing, has_transaction: bool) -> RequestEdit {
+    if has_transaction || !matches!(outgoing, Outgoing::Own) {
+        edit.ask_for_plain();
+    }
+    if matches!(outgoing, Outgoing::Secret(_)) {
+        edit.ask_for_all();
+    }
+    edit
 }

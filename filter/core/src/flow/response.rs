@@ -5,9 +5,10 @@
 //! Where the upstream refuses fresh tokens too, the error says how long no more are asked for.
 //! A 403 is the upstream's policy and drops nothing; nor does a 401 that only asks for a nonce in the gateway's proof.
 //!
-//! A body is looked at only where [`ResponsePlan::reads_body`] says so, and then nothing of it passes undecided:
-//! every piece is let through, replaced or refused. All others are never held.
+//! A body is looked at as [`ResponsePlan::reading`] says, and then nothing of it passes undecided: every piece is let through, replaced or refused.
+//! First it is read for what it is (a list, tasks), then what goes on of it is searched for what the gateway put on the request (`echoing`).
 
+mod echoing;
 mod verdict;
 
 use crate::a2a::tasks::{Handout, TaskAnswer};
@@ -54,25 +55,20 @@ pub enum ResponseStep {
 pub enum BodyStep {
     /// It goes on as it came.
     Pass,
-    /// It goes on as these bytes, and this is to be told.
-    Replace {
-        /// All of what goes on, possibly nothing.
-        bytes: Vec<u8>,
-        /// What was done to it.
-        event: Option<Event>,
-    },
+    /// It goes on as these bytes, possibly none.
+    Replace(Vec<u8>),
     /// The head is gone already: these bytes end the answer and no other byte of the upstream follows.
     Withdraw {
         /// An error in the caller's terms.
         bytes: Vec<u8>,
         /// The decision.
         record: Box<Record>,
-        /// What was done to the bytes before the error.
-        event: Option<Event>,
     },
     /// This goes to the caller in place of the whole answer, whose head is still held.
     Reply(Box<Reply>),
 }
+
+pub(crate) use echoing::Echoing;
 
 /// How the body of an answer is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,15 +122,17 @@ impl ResponsePlan {
     /// Whether the answer's head and body are looked at, and how.
     pub fn reading(&self) -> Reading {
         match self.answer {
-            Answer::Unread => Reading::Not,
+            Answer::Unread if !self.echoing.reads_body() => Reading::Not,
             Answer::Awaited(_) | Answer::Document(..) => Reading::Whole { limit: LIST_ANSWER_BYTES_MAX },
-            Answer::Stream(_) | Answer::TasksAwaited(_) | Answer::Tasks(_) | Answer::Ended => Reading::Pieces,
+            Answer::Unread | Answer::Stream(_) | Answer::TasksAwaited(_) | Answer::Tasks(_) | Answer::Ended => {
+                Reading::Pieces
+            }
         }
     }
 
     /// Whether [`ResponseHead::headers`] must be filled in.
     pub fn reads_head(&self) -> bool {
-        self.reads_body() || self.injected.is_some() || self.session.is_some() || self.has_proof()
+        self.changes_length() || self.has_credential() || self.session.is_some()
     }
 
     /// Whether a proof of the gateway's own went along.
@@ -142,9 +140,9 @@ impl ResponsePlan {
         self.exchanged.as_ref().is_some_and(|sent| sent.proven.is_some())
     }
 
-    /// Whether the body is looked at.
-    pub fn reads_body(&self) -> bool {
-        self.reading() != Reading::Not
+    /// Whether the body is read for what it is, so that other bytes may go on in its place.
+    const fn changes_length(&self) -> bool {
+        !matches!(self.answer, Answer::Unread)
     }
 
     /// A body that was held after its headers is known now, and may ask for a list or for tasks.
@@ -190,21 +188,6 @@ impl ResponsePlan {
         }
     }
 
-    /// Looks for an injected secret in the head of the answer.
-    fn find_echoes(&mut self, head: &ResponseHead<'_>) -> Result<(), Rejection> {
-        let Some(injected) = &mut self.injected else { return Ok(()) };
-        // Its challenge is for the gateway, and its words may be about the secret.
-        if head.status == Some(401) {
-            return Err(Rejection::UpstreamRefusedSecret);
-        }
-        // Every answer has a status: a head without one was not read.
-        if head.headers.is_empty() {
-            return Err(Rejection::UpstreamAnswerRefused);
-        }
-        injected.echoes = injected.injection.echoes(head.headers);
-        Ok(())
-    }
-
     /// Binds the session that the server names; one that no client could name again begins nothing.
     fn bind_session(&mut self, head: &ResponseHead<'_>) -> Result<(), Rejection> {
         let Some(session) = &mut self.session else { return Ok(()) };
@@ -220,25 +203,6 @@ impl ResponsePlan {
             }
             (Some(_), Some(_)) => Err(Rejection::UpstreamAnswerRefused),
         }
-    }
-
-    /// Trailers of the upstream that are not for the caller; asked for where [`Self::searches_trailers`] says so.
-    pub fn trailers_to_remove(&self, trailers: &[(&[u8], &[u8])]) -> Vec<String> {
-        let mut names = self.injected.as_ref().map_or_else(Vec::new, |injected| injected.injection.echoes(trailers));
-        if self.sends_transaction && trailers.iter().any(|(name, _)| *name == transaction::HEADER.as_bytes()) {
-            names.push(transaction::HEADER.to_owned());
-        }
-        if self.has_proof() {
-            let ours = ["www-authenticate", verdict::NONCE].into_iter();
-            let there = ours.filter(|ours| trailers.iter().any(|(name, _)| *name == ours.as_bytes()));
-            names.extend(there.map(str::to_owned));
-        }
-        names
-    }
-
-    /// Whether there is something that no trailer may hold.
-    pub fn searches_trailers(&self) -> bool {
-        self.injected.is_some() || self.sends_transaction || self.has_proof()
     }
 
     fn begin_list(&mut self, listing: Listing, may_hold: bool, head: &ResponseHead<'_>) -> ResponseStep {
@@ -290,6 +254,11 @@ impl ResponsePlan {
 
     /// Takes a piece of the body, or all of it, as [`Self::reading`] says; `complete` with the last.
     pub fn handle_response_body(&mut self, piece: &[u8], complete: bool) -> BodyStep {
+        let step = self.read_answer(piece, complete);
+        self.without_echoes(step, piece, complete)
+    }
+
+    fn read_answer(&mut self, piece: &[u8], complete: bool) -> BodyStep {
         match &mut self.answer {
             Answer::Unread => BodyStep::Pass,
             Answer::Document(listing, _) => match listing.show(piece) {
@@ -305,33 +274,32 @@ impl ResponsePlan {
                 if passed.broken { self.withdraw_after(step) } else { step }
             }
             Answer::Tasks(tasks) => match tasks.read(piece, complete) {
-                Some(bytes) => BodyStep::Replace { bytes, event: None },
+                Some(bytes) => BodyStep::Replace(bytes),
                 None => BodyStep::Pass,
             },
             // A body without a head cannot be, and what was withdrawn stays so.
-            Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Ended => {
-                BodyStep::Replace { bytes: Vec::new(), event: None }
-            }
+            Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Ended => BodyStep::Replace(Vec::new()),
         }
     }
 
     /// The body grew past the limit of [`Reading::Whole`].
     pub fn handle_response_too_large(&mut self) -> BodyStep {
-        self.withdraw()
+        let step = self.withdraw();
+        self.without_echoes(step, &[], true)
     }
 
     fn replace(&mut self, bytes: Vec<u8>, shown: &Shown) -> BodyStep {
         // One request is for one list: what an upstream sends beside it must not fill the log.
         let tell = shown.withheld > 0 && !core::mem::replace(&mut self.told_withheld, shown.withheld > 0);
-        let event = tell.then(|| Event::withheld(&self.refusal.record, shown.withheld, &shown.names));
-        BodyStep::Replace { bytes, event }
+        self.untold.extend(tell.then(|| Event::withheld(&self.refusal.record, shown.withheld, &shown.names)));
+        BodyStep::Replace(bytes)
     }
 
     /// The same as [`Self::withdraw`] after what was good before it.
     fn withdraw_after(&mut self, good: BodyStep) -> BodyStep {
         match (good, self.withdraw()) {
-            (BodyStep::Replace { bytes: good, event }, BodyStep::Withdraw { bytes, record, event: _ }) => {
-                BodyStep::Withdraw { bytes: [good, bytes].concat(), record, event }
+            (BodyStep::Replace(good), BodyStep::Withdraw { bytes, record }) => {
+                BodyStep::Withdraw { bytes: [good, bytes].concat(), record }
             }
             (_, other) => other,
         }
@@ -345,19 +313,17 @@ impl ResponsePlan {
                 self.answer = Answer::Unread;
                 BodyStep::Pass
             }
-            Answer::Ended => BodyStep::Replace { bytes: Vec::new(), event: None },
+            Answer::Ended => BodyStep::Replace(Vec::new()),
             Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Document(_, true) => {
                 BodyStep::Reply(Box::new(reply))
             }
             Answer::Tasks(tasks) if !tasks.is_stream() => {
-                BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record), event: None }
+                BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record) }
             }
-            Answer::Document(_, false) => {
-                BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record), event: None }
-            }
+            Answer::Document(_, false) => BodyStep::Withdraw { bytes: reply.body, record: Box::new(reply.record) },
             Answer::Stream(_) | Answer::Tasks(_) => {
                 let bytes = [b"data: ".as_slice(), &reply.body, b"\n\n"].concat();
-                BodyStep::Withdraw { bytes, record: Box::new(reply.record), event: None }
+                BodyStep::Withdraw { bytes, record: Box::new(reply.record) }
             }
         }
     }
@@ -366,13 +332,12 @@ impl ResponsePlan {
     pub fn response_headers_to_remove(&self) -> impl Iterator<Item = &str> {
         let own = self.exchanged.is_none() && self.injected.is_none();
         let challenges: &[&str] = if own { &[] } else { &["www-authenticate", "proxy-authenticate"] };
-        let echoes = self.injected.iter().flat_map(|injected| &injected.echoes).map(String::as_str);
         // What is edited has another length and another digest, and a part of it would be a part of something else.
-        let bytes: &[&str] = if self.reads_body() { &OF_THE_BYTES } else { &[] };
-        let transaction: &[&str] = if self.sends_transaction { &[transaction::HEADER] } else { &[] };
+        let bytes: &[&str] = if self.changes_length() { &OF_THE_BYTES } else { &[] };
+        let transaction: &[&str] = if self.transaction.is_some() { &[transaction::HEADER] } else { &[] };
         // The upstream's nonces are for the gateway's proofs.
         let nonce: &[&str] = if self.has_proof() { &[verdict::NONCE] } else { &[] };
-        challenges.iter().chain(nonce).chain(transaction).chain(bytes).copied().chain(echoes)
+        challenges.iter().chain(nonce).chain(transaction).chain(bytes).copied().chain(self.echoing.headers())
     }
 
     /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about, and its session.
@@ -394,7 +359,7 @@ fn media(head: &ResponseHead<'_>, is_json: fn(&[u8]) -> bool) -> Option<Media> {
     let all = |name: &'static [u8]| head.headers.iter().filter(move |(key, _)| *key == name).map(|(_, value)| *value);
     let mut types = all(b"content-type");
     let content_type = types.next().unwrap_or_default();
-    let encoded = all(b"content-encoding").any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+    let encoded = is_encoded(head);
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let media = if is_json(content_type) {
         Media::Json
@@ -404,6 +369,12 @@ fn media(head: &ResponseHead<'_>, is_json: fn(&[u8]) -> bool) -> Option<Media> {
         Media::Other
     };
     (types.next().is_none() && (!encoded || media == Media::Other)).then_some(media)
+}
+
+/// Whether the body is not what it stands for (RFC 9110 §8.4).
+fn is_encoded(head: &ResponseHead<'_>) -> bool {
+    let mut encodings = head.headers.iter().filter(|(name, _)| *name == b"content-encoding");
+    encodings.any(|(_, encoding)| !encoding.eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]

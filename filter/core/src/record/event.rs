@@ -1,4 +1,4 @@
-//! What goes on record apart from decisions: grants, keys, metadata, what was withheld, and streams that ended.
+//! What goes on record apart from decisions: grants, keys, metadata, what was withheld or came back, and streams that ended.
 //!
 //! As for decisions: no token, and no text of anybody's but identifiers.
 
@@ -62,6 +62,15 @@ pub enum Event {
         /// How many entries.
         count: usize,
     },
+    /// An upstream repeated what the gateway had put on its request, and the caller was not shown it.
+    Echoed {
+        /// What to write.
+        members: Map<String, Value>,
+        /// Configured name of the resource.
+        resource: String,
+        /// `headers`, `body` or `trailers`.
+        place: &'static str,
+    },
     /// An exchange ended with a token.
     Granted(Map<String, Value>),
     /// An exchange ended without one.
@@ -113,19 +122,17 @@ impl Event {
 
     /// Entries of a list that the caller of `record` was not shown.
     pub(crate) fn withheld(record: &Record, count: usize, names: &[String]) -> Self {
-        let resource = record.resource().unwrap_or_default().to_owned();
-        let mut members = Map::new();
-        members.insert("event".into(), json!("withheld"));
-        members.insert("txn".into(), json!(record.txn.as_str()));
-        members.insert("resource".into(), json!(resource));
-        let who = record.delegation.who();
-        for (member, text) in [("subject", who.subject), ("actor", who.actor), ("agent", who.agent)] {
-            members.extend(text.map(|text| (member.to_owned(), json!(text))));
-        }
-        members.insert("method".into(), json!(record.operation.as_deref()));
+        let (resource, mut members) = in_answer("withheld", record);
         members.insert("count".into(), json!(count));
         members.insert("names".into(), json!(names));
         Self::Withheld { members, resource, count }
+    }
+
+    /// A credential of the gateway's own in that place of the answer to the request of `record`.
+    pub(crate) fn echoed(record: &Record, place: &'static str) -> Self {
+        let (resource, mut members) = in_answer("credential_in_answer", record);
+        members.insert("in".into(), json!(place));
+        Self::Echoed { members, resource, place }
     }
 
     /// True where somebody should look at it.
@@ -134,7 +141,10 @@ impl Event {
             Self::KeysFetched { skipped, .. } => *skipped > 0,
             Self::MetadataFetched { unlisted, .. } => !unlisted.is_empty(),
             Self::Introspected { code, .. } => !matches!(*code, "active" | "inactive"),
-            Self::KeysNotFetched { .. } | Self::MetadataNotFetched { .. } | Self::NotGranted { .. } => true,
+            Self::KeysNotFetched { .. }
+            | Self::MetadataNotFetched { .. }
+            | Self::NotGranted { .. }
+            | Self::Echoed { .. } => true,
             Self::Granted(_) | Self::Shared { .. } | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
         }
     }
@@ -163,10 +173,26 @@ impl Event {
             Self::Granted(members)
             | Self::NotGranted { members, .. }
             | Self::StreamEnded { members, .. }
-            | Self::Withheld { members, .. } => Value::Object(members.clone()),
+            | Self::Withheld { members, .. }
+            | Self::Echoed { members, .. } => Value::Object(members.clone()),
         }
         .to_string()
     }
+}
+
+/// What every event about an answer says of its request, beside the name of the resource.
+fn in_answer(event: &str, record: &Record) -> (String, Map<String, Value>) {
+    let resource = record.resource().unwrap_or_default().to_owned();
+    let mut members = Map::new();
+    members.insert("event".into(), json!(event));
+    members.insert("txn".into(), json!(record.txn.as_str()));
+    members.insert("resource".into(), json!(resource));
+    let who = record.delegation.who();
+    for (member, text) in [("subject", who.subject), ("actor", who.actor), ("agent", who.agent)] {
+        members.extend(text.map(|text| (member.to_owned(), json!(text))));
+    }
+    members.insert("method".into(), json!(record.operation.as_deref()));
+    (resource, members)
 }
 
 fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {

@@ -221,7 +221,8 @@ fn forwarded(worker: &mut Worker) -> ResponsePlan {
 }
 
 fn answered(worker: &mut Worker, plan: &mut ResponsePlan, status: u16, headers: &[(&[u8], &[u8])]) -> &'static str {
-    let head = ResponseHead { status: Some(status), headers, end_of_stream: true };
+    let headers = [&[(b":status".as_slice(), b"-".as_slice())], headers].concat();
+    let head = ResponseHead { status: Some(status), headers: &headers, end_of_stream: true };
     match worker.at(NOW, |plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head)) {
         ResponseStep::Reply(reply) => reply.details,
         ResponseStep::Pass => "passed",
