@@ -182,3 +182,34 @@ fn what_envoy_gateway_adds_is_what_the_bootstrap_has() {
         json!(renamed.as_str().expect("a text").replace(r#""cluster": "idp""#, r#""cluster": "idp-of-the-manifest""#));
     loads(&filter, vec![idp]);
 }
+
+/// Whole seconds, as Envoy and the manifests write them.
+fn seconds(text: &Value) -> u64 {
+    text.as_str().and_then(|text| text.strip_suffix('s')?.parse().ok()).unwrap_or_else(|| panic!("{text} in seconds"))
+}
+
+#[test]
+fn what_is_shipped_lets_a_stream_last_as_long_as_the_readme_lets_it() {
+    let readme = marked(&read("README.md"), "resource").into_iter().find_map(|block| {
+        let block: Value = serde_json::from_str(&block).ok()?;
+        block.pointer("/streams/max_duration")?.as_str()?.strip_suffix('h')?.parse::<u64>().ok()
+    });
+    let longest = readme.expect("a streams.max_duration in hours") * 3600;
+    for name in ["envoy.yaml", "headers-first.yaml"] {
+        let options = Options { bootstrap: name, ..Options::default() };
+        let text = bootstrap(&new_world(), &json!({}), &options, 9).expect("the bootstrap is complete");
+        let bootstrap: Value = serde_saphyr::from_str(&text).expect("YAML");
+        let manager = bootstrap.pointer(MANAGER).expect("a connection manager");
+        assert!(seconds(&manager["common_http_protocol_options"]["max_stream_duration"]) > longest, "{name}");
+        let routes = manager.pointer("/route_config/virtual_hosts/0/routes").and_then(Value::as_array).expect("routes");
+        let streaming =
+            routes.iter().map(|route| &route["route"]).filter(|route| route["cluster"] != "workflow-gateway");
+        for route in streaming {
+            assert_eq!((seconds(&route["timeout"]), seconds(&route["idle_timeout"])), (0, 60), "{name}: {route}");
+        }
+    }
+    let istio = resource(&documents("envoy-config/istio.yaml"), "VirtualService");
+    assert_eq!(seconds(&istio["spec"]["http"][0]["timeout"]), 0);
+    let gateway = resource(&documents("envoy-config/envoy-gateway.yaml"), "HTTPRoute");
+    assert_eq!(seconds(&gateway["spec"]["rules"][0]["timeouts"]["request"]), 0);
+}
