@@ -163,25 +163,26 @@ fn quoted<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<String> {
     lines.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
-/// The names of all functions in the Rust sources below a folder.
-fn functions(folder: &Path, found: &mut BTreeSet<String>) {
+/// The names of all tests in the Rust sources below a folder.
+fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("node_modules") && !path.ends_with("target") {
-            functions(&path, found);
+            tests_below(&path, found);
         } else if path.extension().is_some_and(|kind| kind == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+            let names =
+                text.split("#[test]").skip(1).filter_map(|rest| rest.split_once("fn ")?.1.split(['(', '<']).next());
             found.extend(names.map(str::to_owned));
         }
     }
 }
 
-/// Every function in which a test could be.
+/// The names of all tests.
 fn tests() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for folder in ["filter/core", "filter/src", "harness", "tests"] {
-        functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder), &mut known);
+        tests_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder), &mut known);
     }
     known
 }

@@ -128,14 +128,13 @@ fn dies_and_comes_back(bootstrap: &'static str) {
     let mut gateway = start(&Options { bootstrap, module: Some(trapping()), ..Options::default() });
     assert_serves(&gateway, "before");
     gateway.upstream.take_begun();
-    let waiting = waiting(&mut gateway);
+    let mut waiting = waiting(&mut gateway);
     let answer = exchange(&gateway, &fatal(&token(&gateway.world, "fatal")));
     assert_eq!((answer.status, code(&answer).as_str()), (503, "status 503"), "{answer:?}");
     assert!(gateway.envoy.logs().contains("unreachable"), "no trap:\n{}", gateway.envoy.logs());
     assert_eq!(gateway.upstream.take_begun(), 0, "the request that ended the VM reached the upstream");
     gateway.behave();
     // Whoever still waits sends the rest into a dead VM.
-    let mut waiting = waiting;
     for (connection, rest) in &mut waiting {
         send(connection, rest);
     }

@@ -35,6 +35,11 @@ pub(super) struct Said {
     pub(super) left_out: BTreeSet<String>,
 }
 
+/// Whether a keyword is about people, tools or other ways in which a value could come.
+pub(super) fn narrows_nothing(keyword: &str) -> bool {
+    ANNOTATIONS.contains(&keyword) || keyword.starts_with("x-")
+}
+
 /// What a rule says of the keywords in `schema`, which stand together.
 pub(super) fn said(schema: &Map<String, Value>) -> Said {
     let kind = schema.get("type").map(type_of);
@@ -57,7 +62,7 @@ pub(super) fn said(schema: &Map<String, Value>) -> Said {
             "minLength" if value.as_u64() == Some(0) => {}
             "minLength" if value.is_u64() => said.say("min_length", value.clone()),
             "maxLength" if value.is_u64() => said.say("max_length", value.clone()),
-            annotation if ANNOTATIONS.contains(&annotation) || annotation.starts_with("x-") => {}
+            annotation if narrows_nothing(annotation) => {}
             _ => said.leave_out(keyword),
         }
     }
