@@ -2,7 +2,7 @@
 //!
 //! The name itself goes before every pattern, and a longer pattern before a shorter one, so there is never a choice.
 //! A name that only a pattern allows must be one that every server reads alike, and like nothing that has a policy of its own:
-//! `Delete` is not allowed by `*` where `delete` is listed, nor `file:///a/../b` by `file:///a/*`. A URI must be normal besides ([`uri`]).
+//! `Delete` is not allowed by `*` where `delete` is listed, nor `file:///a/../b` by `file:///a/*`. A URI must be normal besides (`uri`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
