@@ -236,6 +236,71 @@ fn a_stream_ends_when_it_has_lasted_long_enough() {
     assert_ended(&gateway, lasted, Duration::from_secs(2), "max_duration");
 }
 
+/// What a session's own stream may bring that looks odd, and in the end something that nobody can read.
+fn oddities(connection: &mut TcpStream) -> std::io::Result<()> {
+    let text = "x".repeat(3 * 1024 * 1024);
+    head(connection, "text/event-stream")?;
+    for event in [
+        "data: ping",
+        "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"a\u{2028}b\"}}",
+        "data: [{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}]",
+        &format!(
+            "data: {{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{{\"content\":[{{\"type\":\"text\",\"text\":\"{text}\"}}]}}}}"
+        ),
+        ": alive",
+        "data: {\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"tools\":[{\"name\":\"drop_table\"},{\"name\":\"query_knowledge_base\"}]}}",
+        "data: {\"last\"",
+    ] {
+        chunk(connection, format!("{event}\n\n").as_bytes())?;
+    }
+    loop {
+        chunk(connection, b": alive\n\n")?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A stream that a client opened by GET brings everything that can be read, and is then ended: it does not stay open and silent.
+#[test]
+fn a_stream_of_a_session_passes_until_it_cannot_be_read_and_then_ends() {
+    for bootstrap in ["envoy.yaml", "headers-first.yaml"] {
+        let options = Options { behind: Some(upstream(oddities)), bootstrap, ..Options::default() };
+        let gateway = start_with(&options, |document| {
+            document["resources"][1]["mcp"]["session"] = json!(["stream"]);
+        });
+        let mut connection = connect(&gateway);
+        let bearer = token(&gateway.world, "oddities");
+        let (path, host) = (crate::client::MCP, &gateway.world.gateway_host);
+        let lines = format!("authorization: Bearer {bearer}\r\naccept: text/event-stream\r\n");
+        send(&mut connection, format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n").as_bytes());
+        let mut chunks = Chunks::after_head(connection);
+        let (mut read, mut broke) = (Vec::new(), None);
+        loop {
+            match chunks.next() {
+                Ok(Some(piece)) => read.extend(piece),
+                Ok(None) => panic!("{bootstrap}: it ended as if it were complete"),
+                Err(_) => break,
+            }
+            if broke.is_none() && read.windows(23).any(|window| window == b"upstream_answer_refused") {
+                broke = Some(Instant::now());
+            }
+        }
+        let lasted = broke.unwrap_or_else(|| panic!("{bootstrap}: no error was told")).elapsed();
+        let read = String::from_utf8(read).expect("text");
+        for part in [
+            "data: ping\n\n",
+            "a\\u2028b",
+            "\"id\":1,",
+            "\"id\":2,",
+            "\n:\n\n",
+            "[{\"name\":\"query_knowledge_base\"}]",
+        ] {
+            assert!(read.contains(part), "{bootstrap}: {part} is not in it");
+        }
+        assert!(read.len() > 3 * 1024 * 1024 && !read.contains("drop_table") && !read.contains("\"last\""));
+        assert_ended(&gateway, lasted, Duration::ZERO, "unreadable");
+    }
+}
+
 #[test]
 fn a_stream_ends_with_its_token() {
     let gateway = gateway(upstream(endless), |document| {

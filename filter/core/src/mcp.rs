@@ -7,6 +7,7 @@
 mod events;
 mod hints;
 pub(crate) mod listing;
+mod long;
 
 use core::ops::Range;
 use std::sync::Arc;

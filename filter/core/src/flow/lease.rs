@@ -26,6 +26,8 @@ pub enum EndReason {
     TokenExpired,
     /// Somebody behind it must not act any more.
     Revoked,
+    /// Something in it could not be read, and nothing after that may pass.
+    Unreadable,
 }
 
 impl EndReason {
@@ -35,6 +37,7 @@ impl EndReason {
             Self::MaxDuration => "max_duration",
             Self::TokenExpired => "token_expired",
             Self::Revoked => "revoked",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -55,8 +58,11 @@ impl Lease {
 }
 
 impl ResponsePlan {
-    /// Whether the request has gone on for long enough.
+    /// Whether the request has gone on for long enough: until its time, or as long as its answer could be read.
     pub fn handle_time(&self, now: UnixSeconds) -> Option<Event> {
+        if self.answer.is_muted_stream() {
+            return Some(self.refusal.record.ended(EndReason::Unreadable));
+        }
         let (ends, reason) = self.lease.ends?;
         (now >= ends).then(|| self.refusal.record.ended(reason))
     }

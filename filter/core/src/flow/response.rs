@@ -99,11 +99,16 @@ pub(crate) enum Answer {
     TasksAwaited(Box<Handout>),
     /// It passes with the ids of tasks in it bound.
     Tasks(Box<TaskAnswer>),
-    /// It was refused after its head had gone: nothing more of it passes.
-    Ended,
+    /// It was refused after its head had gone: nothing more of it passes, and a stream is to be ended.
+    Ended { stream: bool },
 }
 
 impl Answer {
+    /// A stream that would stay open, and silent for ever.
+    pub(crate) const fn is_muted_stream(&self) -> bool {
+        matches!(self, Self::Ended { stream: true })
+    }
+
     /// What is awaited of a request that asks for a list, or for tasks.
     pub(crate) fn to(listing: Option<Listing>, tasks: Option<Box<Handout>>) -> Self {
         match (listing, tasks) {
@@ -124,7 +129,7 @@ impl ResponsePlan {
         match self.answer {
             Answer::Unread if !self.echoing.reads_body() => Reading::Not,
             Answer::Awaited(_) | Answer::Document(..) => Reading::Whole { limit: LIST_ANSWER_BYTES_MAX },
-            Answer::Unread | Answer::Stream(_) | Answer::TasksAwaited(_) | Answer::Tasks(_) | Answer::Ended => {
+            Answer::Unread | Answer::Stream(_) | Answer::TasksAwaited(_) | Answer::Tasks(_) | Answer::Ended { .. } => {
                 Reading::Pieces
             }
         }
@@ -181,7 +186,11 @@ impl ResponsePlan {
         match core::mem::replace(&mut self.answer, Answer::Unread) {
             Answer::Awaited(listing) => self.begin_list(*listing, plugin.config().hold_headers, head),
             Answer::TasksAwaited(handout) => self.begin_tasks(*handout, head),
-            other @ (Answer::Unread | Answer::Document(..) | Answer::Stream(_) | Answer::Tasks(_) | Answer::Ended) => {
+            other @ (Answer::Unread
+            | Answer::Document(..)
+            | Answer::Stream(_)
+            | Answer::Tasks(_)
+            | Answer::Ended { .. }) => {
                 self.answer = other;
                 ResponseStep::Pass
             }
@@ -278,7 +287,7 @@ impl ResponsePlan {
                 None => BodyStep::Pass,
             },
             // A body without a head cannot be, and what was withdrawn stays so.
-            Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Ended => BodyStep::Replace(Vec::new()),
+            Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Ended { .. } => BodyStep::Replace(Vec::new()),
         }
     }
 
@@ -308,12 +317,21 @@ impl ResponsePlan {
     /// Fails closed in whatever form is left: a reply while the head is held, and else an error in the place of the list.
     fn withdraw(&mut self) -> BodyStep {
         let reply = self.refusal(Rejection::UpstreamAnswerRefused);
-        match core::mem::replace(&mut self.answer, Answer::Ended) {
+        let stream = match &self.answer {
+            Answer::Stream(_) | Answer::Ended { stream: true } => true,
+            Answer::Tasks(tasks) => tasks.is_stream(),
+            Answer::Unread
+            | Answer::Awaited(_)
+            | Answer::Document(..)
+            | Answer::TasksAwaited(_)
+            | Answer::Ended { .. } => false,
+        };
+        match core::mem::replace(&mut self.answer, Answer::Ended { stream }) {
             Answer::Unread => {
                 self.answer = Answer::Unread;
                 BodyStep::Pass
             }
-            Answer::Ended => BodyStep::Replace(Vec::new()),
+            Answer::Ended { .. } => BodyStep::Replace(Vec::new()),
             Answer::Awaited(_) | Answer::TasksAwaited(_) | Answer::Document(_, true) => {
                 BodyStep::Reply(Box::new(reply))
             }

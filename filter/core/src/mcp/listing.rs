@@ -17,7 +17,7 @@ use crate::rpc::{MEMBERS, refuse_look_alikes};
 use crate::spelling::alike;
 
 /// The member that holds a list, and the member of its elements that names them.
-const LISTS: [(&str, &str, Kind); 4] = [
+pub(super) const LISTS: [(&str, &str, Kind); 4] = [
     ("tools", "name", Kind::Tools),
     ("prompts", "name", Kind::Prompts),
     ("resources", "uri", Kind::Resources),
@@ -25,7 +25,7 @@ const LISTS: [(&str, &str, Kind); 4] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Tools,
     Prompts,
     Resources,
@@ -81,6 +81,27 @@ impl Edits {
 impl Listing {
     pub(crate) fn new(policy: &Arc<McpPolicy>, delegation: &AuthorizedDelegation) -> Self {
         Self { policy: Arc::clone(policy), delegation: Box::new(delegation.clone()) }
+    }
+
+    /// The same as [`Self::show`] of all messages of an event: one, or an array of them (MCP 2025-03-26).
+    pub(super) fn show_messages(&self, messages: &[u8]) -> Result<Shown, Unreadable> {
+        let text = json::text(messages).map_err(|_| Unreadable)?;
+        let whole = span::whole(text);
+        if text.as_bytes().get(whole.start) != Some(&b'[') {
+            return self.show(messages);
+        }
+        json::parse_outline_text(text, JSON_DEPTH_MAX, 0).map_err(|_| Unreadable)?;
+        let mut all = Shown::default();
+        let mut edits = Edits::default();
+        for at in span::elements(text, whole) {
+            let mut shown = self.show(text.get(at.clone()).ok_or(Unreadable)?.as_bytes())?;
+            edits.0.extend(shown.message.take().map(|message| (at, message)));
+            all.add(shown);
+        }
+        if !edits.0.is_empty() {
+            all.message = Some(edits.apply(text)?);
+        }
+        Ok(all)
     }
 
     /// Cuts the lists in one JSON-RPC message down. A message without a result, an error for example, has none.
