@@ -1,10 +1,15 @@
-//! Every vector, run through the shipped module in the emulated Envoy and compared with the core's answer.
+//! Every vector, run through the shipped module in the emulated Envoy and compared with the core's answer; and all that the module
+//! logs at trace level and counts, and all that agents are answered, searched for secrets after each.
 
 use actgate::dev::world::{Ports, World};
+use actgate_tests::agreement::agree;
 use actgate_tests::case;
 use actgate_tests::core_gateway::CoreGateway;
+use actgate_tests::gateway::Gateway as _;
 use actgate_tests::harness_gateway::HarnessGateway;
 use actgate_tests::run;
+use actgate_tests::secrets::Secrets;
+use actgate_tests::watched::Watched;
 use envoy_harness::profile;
 
 /// 2026-11-24T00:00:00Z: vectors do not depend on the day they are run.
@@ -46,39 +51,31 @@ fn every_vector_holds_in_the_module_and_agrees_with_the_core() {
 
 fn disagreement(world: &World, base: &serde_json::Value, case: &case::Case) -> Option<String> {
     let document = run::configuration(world, case, base);
+    let mut secrets = Secrets::of(world, &document);
+    let emulated = HarnessGateway::start(world, &document, profile::V1_40, 1, NOW);
     if case.load_error.is_some() {
-        let loads = HarnessGateway::start(world, &document, profile::V1_40, 1, NOW).is_ok();
-        return loads.then(|| format!("{}: the module loads it", case.id));
+        return match emulated {
+            Ok(_) => Some(format!("{}: the module loads it", case.id)),
+            Err(error) => secrets.are_in(&error).then(|| format!("{}: a secret in {error}", case.id)),
+        };
     }
-    let mut core = match CoreGateway::new(world, &document, NOW) {
-        Ok(core) => core,
-        Err(error) => return Some(format!("{}: {error}", case.id)),
+    let compared = || {
+        let mut core = CoreGateway::new(world, &document, NOW)?;
+        let wanted = run::run(world, case, &mut core)?;
+        let mut searched = Watched::new(emulated?, |emulated: &mut HarnessGateway, request| {
+            let observation = emulated.send(request);
+            secrets.learn(request, &observation);
+            observation
+        });
+        let seen = run::run(world, case, &mut searched);
+        let emulated = searched.into_inner();
+        let log = emulated.envoy.log_text();
+        agree(&case.id, &seen.map_err(|error| format!("{error}\n{log}"))?, &wanted)?;
+        let said = [log, format!("{:?}", emulated.envoy.metrics())];
+        let said = said.iter().map(String::as_str).filter(|text| secrets.are_in(text)).chain(secrets.told());
+        said.map(|text| Err(format!("{}: a secret in {text}", case.id))).next().unwrap_or(Ok(()))
     };
-    let mut emulated = match HarnessGateway::start(world, &document, profile::V1_40, 1, NOW) {
-        Ok(emulated) => emulated,
-        Err(error) => return Some(format!("{}: {error}", case.id)),
-    };
-    let wanted = match run::run(world, case, &mut core) {
-        Ok(wanted) => wanted,
-        Err(error) => return Some(error),
-    };
-    let seen = match run::run(world, case, &mut emulated) {
-        Ok(seen) => seen,
-        Err(error) => return Some(format!("{error}\n{}", emulated.envoy.log_text())),
-    };
-    let pairs = seen.iter().zip(&wanted);
-    pairs.enumerate().find(|(_, (seen, wanted))| (seen.status, seen.code()) != (wanted.status, wanted.code())).map(
-        |(step, (seen, wanted))| {
-            format!(
-                "{} step {step}: module {} {}, core {} {}",
-                case.id,
-                seen.status,
-                seen.code(),
-                wanted.status,
-                wanted.code()
-            )
-        },
-    )
+    compared().err()
 }
 
 /// A host may restrict what a module calls. What must not pass does not pass either where nothing can be said in its place.

@@ -10,6 +10,7 @@ use actgate_tests::gateway::{Gateway, Observation, Request};
 use actgate_tests::peer;
 use actgate_tests::recording::{Event, Exchange, Recording, hex};
 use actgate_tests::run;
+use actgate_tests::secrets::Secrets;
 use serde_json::Value;
 
 /// 2026-11-24T00:00:00Z: vectors do not depend on the day they are run.
@@ -19,40 +20,20 @@ const NOW: u64 = 1_795_478_400;
 struct Searched {
     inner: CoreGateway,
     recording: Recording,
-    secrets: BTreeSet<String>,
-    replies: Vec<Observation>,
+    secrets: Secrets,
 }
 
 impl Searched {
     fn new(world: &World, document: &Value) -> Result<Self, String> {
-        let keys = world.environment().into_iter().flat_map(|(_, pem)| {
-            let lines: Vec<String> = pem.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned).collect();
-            lines.into_iter().filter(|line| line.len() > 20)
-        });
-        let secrets = keys.collect();
+        let secrets = Secrets::of(world, document);
         let inner = CoreGateway::new(world, document, NOW)?;
-        Ok(Self { inner, recording: Recording::default(), secrets, replies: Vec::new() })
-    }
-
-    /// The credentials of a request, each word of them that is long enough to be one.
-    fn learn(&mut self, headers: &[(String, String)]) {
-        let credentials = ["authorization", "proxy-authorization", "dpop", "txn-token", "cookie", "x-agent-key"];
-        for (_, value) in headers.iter().filter(|(name, _)| credentials.contains(&name.as_str())) {
-            self.secrets.extend(value.split([' ', ',', '=', '.']).filter(|word| word.len() >= 20).map(str::to_owned));
-        }
+        Ok(Self { inner, recording: Recording::default(), secrets })
     }
 
     /// What was said that must not be.
-    fn leaks(&self) -> Vec<String> {
-        let replies = self.replies.iter().filter(|reply| reply.upstream.is_none()).map(|reply| {
-            let headers: Vec<String> = reply.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-            format!("{} {}", headers.join("\n"), String::from_utf8_lossy(&reply.body))
-        });
-        let marks = ["-----BEGIN", "opaque-"].map(str::to_owned);
-        let forbidden: Vec<&String> = self.secrets.iter().chain(&marks).collect();
-        let tells = |text: &str| has_token(text) || forbidden.iter().any(|secret| text.contains(secret.as_str()));
-        let said: Vec<String> = self.inner.records().iter().cloned().chain(replies).collect();
-        said.into_iter().filter(|text| tells(text)).collect()
+    fn leaks(&self) -> Vec<&str> {
+        let records = self.inner.records().iter().map(String::as_str).filter(|record| self.secrets.are_in(record));
+        records.chain(self.secrets.told()).collect()
     }
 
     /// Records must stay one line of JSON each, whatever stands in claims and names.
@@ -63,13 +44,6 @@ impl Searched {
         };
         self.inner.records().iter().filter(|record| !is_line(record)).cloned().collect()
     }
-}
-
-/// Two parts of base64url that are JSON objects, a dot between: one alone may be chance in an identifier.
-fn has_token(text: &str) -> bool {
-    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter));
-    let parts = |word: &str| word.split('.').map(|part| part.starts_with("eyJ")).collect::<Vec<_>>();
-    words.map(parts).any(|parts| parts.windows(2).any(|pair| pair == [true, true]))
 }
 
 impl Gateway for Searched {
@@ -109,12 +83,8 @@ impl Gateway for Searched {
     }
 
     fn send(&mut self, request: &Request) -> Observation {
-        self.learn(&request.headers);
         let observation = self.inner.send(request);
-        if let Some(upstream) = &observation.upstream {
-            self.learn(&upstream.headers);
-        }
-        self.replies.push(observation.clone());
+        self.secrets.learn(request, &observation);
         self.recording.events.push(Event::Send(Box::new(exchange(request, &observation))));
         observation
     }
@@ -177,6 +147,9 @@ fn every_vector_holds_in_the_core_and_nothing_secret_is_said() {
                 }
                 wrong.extend(gateway.leaks().into_iter().map(|text| format!("{}: a secret in {text}", case.id)));
                 wrong.extend(gateway.broken_lines().into_iter().map(|text| format!("{}: not a line: {text}", case.id)));
+            }
+            Err(error) if Secrets::of(&world, &document).are_in(error) => {
+                wrong.push(format!("{}: a secret in {error}", case.id));
             }
             Err(error) if case.load_error.as_ref().is_some_and(|part| error.contains(part.as_str())) => {}
             Err(error) => wrong.push(format!("{}: configuration: {error}", case.id)),

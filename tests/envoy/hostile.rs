@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use actgate::dev::mint;
+use actgate::dev::world::streamward::ORCHESTRATOR;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::tls_client;
 
 use crate::client::{
     A2A, MCP, assert_no_trap, assert_serves, code, connect, good_body, good_request, head, request, start, token,
 };
+
+const SEND: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"x"}]}}}"#;
 
 /// Sends the bytes and returns the status; 0 where Envoy just closes.
 fn status(gateway: &EnvoyGateway, bytes: &[u8]) -> (u16, String) {
@@ -116,5 +120,30 @@ fn nothing_sent_traps_the_vm() {
 
     while gateway.upstream.take().is_some() {}
     assert_serves(&gateway, "last");
+    assert_no_trap(&gateway);
+}
+
+/// What a peer may have looked at is rationed for that peer, and for nobody else.
+#[test]
+fn bad_signatures_without_end_are_not_looked_at() {
+    let gateway = start(&Options::default());
+    let good = token(&gateway.world, "flood");
+    let bad = good_request(&mint::broken::bad_signature(&good));
+    // More at once than are looked at, by so many that they come faster than the ration grows.
+    let said = std::thread::scope(|scope| {
+        let client = || (0..60).map(|_| status(&gateway, &bad)).collect::<Vec<_>>();
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect::<Vec<_>>()
+    });
+    let count =
+        |status: u16, word: &str| said.iter().filter(|(at, code)| (*at, code.as_str()) == (status, word)).count();
+    let (looked_at, turned_away) = (count(401, "token_signature"), count(429, "too_many_bad_signatures"));
+    assert_eq!(looked_at + turned_away, said.len(), "{said:?}");
+    assert!(looked_at >= 100 && turned_away > 0, "{looked_at} {turned_away}");
+    let other = token(&gateway.world, "another-peer");
+    let mut connection = gateway.connect(Some(ORCHESTRATOR)).expect("Envoy listens");
+    let answer =
+        tls_client::exchange(&mut connection, &request(A2A, &other, "a2a-version: 1.0\r\n", SEND)).expect("an answer");
+    assert_eq!(code(&answer), "status 200", "{answer:?}");
     assert_no_trap(&gateway);
 }

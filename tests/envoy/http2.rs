@@ -6,13 +6,15 @@ use std::time::Duration;
 use actgate::dev::world::streamward;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::gateway::Gateway as _;
+use actgate_tests::run::tool_call;
 use actgate_tests::tls_client;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http::{HeaderMap, Request};
+use serde_json::json;
 
-use crate::client::{MCP, assert_no_trap, assert_serves, good_body, start, token, wait_for};
+use crate::client::{MCP, assert_no_trap, assert_serves, good_body, start_with, token, wait_for};
 
 const SLOW_MILLIS: u64 = 600;
 
@@ -143,8 +145,38 @@ async fn refused_beside_allowed(gateway: &EnvoyGateway) {
     assert_eq!(gateway.upstream.take().expect("a request").body, good_body());
 }
 
+/// A call by a tool's name here reaches the server by its name there, in a body of another length, whatever ends it.
+async fn renamed(gateway: &EnvoyGateway, headers_first: bool) {
+    let mut sender = connect(gateway).await;
+    let body = tool_call("search").to_string().into_bytes();
+    let (first, second) = body.split_at(body.len() / 2);
+    for (jti, with_trailers) in [("h2-renamed", false), ("h2-renamed-trailers", true)] {
+        gateway.upstream.take_begun();
+        let (answer, mut stream) = open(gateway, &mut sender, jti);
+        stream.send_data(Bytes::copy_from_slice(first), false).expect("data");
+        pause(50).await;
+        stream.send_data(Bytes::copy_from_slice(second), !with_trailers).expect("data");
+        if with_trailers {
+            stream.send_trailers(trailers()).expect("trailers");
+        }
+        let status = answer.await.expect("an answer").status();
+        if headers_first && with_trailers {
+            assert_eq!(status, 400, "{jti}");
+            assert_held(gateway, jti);
+            continue;
+        }
+        assert_eq!(status, 200, "{jti}");
+        let seen = gateway.upstream.take().expect("a request");
+        let text = String::from_utf8(seen.body).expect("text");
+        assert_eq!(text, tool_call("query_knowledge_base_of_the_server").to_string(), "{jti}");
+    }
+}
+
 fn over_http2(options: &Options) {
-    let mut gateway = start(options);
+    let mut gateway = start_with(options, |document| {
+        document["resources"][1]["mcp"]["tools"]["search"] =
+            json!({"scopes": ["Aurora-DB:read"], "upstream_name": "query_knowledge_base_of_the_server"});
+    });
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     gateway.order(streamward::IDP, &format!("slow={SLOW_MILLIS}"));
@@ -153,6 +185,7 @@ fn over_http2(options: &Options) {
     gateway.behave();
     runtime.block_on(refused_with_trailers(&gateway));
     runtime.block_on(refused_beside_allowed(&gateway));
+    runtime.block_on(renamed(&gateway, options.bootstrap == "headers-first.yaml"));
     assert_serves(&gateway, "last");
     assert_no_trap(&gateway);
 }

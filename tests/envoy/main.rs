@@ -3,19 +3,18 @@
 //! One test is one Envoy of its own: what it holds, its issuers and its upstream belong to that test alone.
 //! Absent on purpose: what needs hours to pass, and what only the host's insides show; the emulated host has those.
 
+mod algorithms;
 mod answers;
 mod bypass;
 mod client;
 mod client_certificate;
 mod configuration;
-mod credentials;
 mod discovery;
 mod echoes;
 mod hostile;
 mod http2;
 mod issuers;
 mod keys;
-mod kinds;
 mod manifests;
 mod mcp;
 mod observe;
@@ -25,6 +24,7 @@ mod push;
 mod records;
 mod revoked;
 mod router;
+mod searched;
 mod senders;
 mod sharing;
 mod streams;

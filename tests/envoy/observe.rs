@@ -1,8 +1,8 @@
 //! A resource that observes: nothing is refused, nothing exchanged, all of it on record, in both modes of the host.
 
-use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::world::streamward::{IDP, KNOWLEDGE_AGENT, ORCHESTRATOR};
 use actgate::envoy::LogLevel;
+use actgate_tests::day;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::tls_client::Answer;
 use serde_json::{Value, json};
@@ -13,26 +13,6 @@ use crate::client::{
 use crate::records::{access, assert_says_no_secret, decisions};
 
 const UNMAPPED: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"drop_all_tables"}}"#;
-
-/// A day so many days from now, as the document writes it.
-fn day(from_now: u64) -> String {
-    let (mut left, mut year) = (UnixSeconds::from_system_clock().0 / 86_400 + from_now, 1970);
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    while left >= if leap(year) { 366 } else { 365 } {
-        left -= if leap(year) { 366 } else { 365 };
-        year += 1;
-    }
-    let months = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for days in months {
-        if left < days {
-            break;
-        }
-        left -= days;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02}", left + 1)
-}
 
 fn observing(bootstrap: &'static str, until: &str) -> EnvoyGateway {
     let options = Options { bootstrap, wasm_log: LogLevel::Trace, ..Options::default() };
@@ -67,7 +47,7 @@ fn stat(gateway: &EnvoyGateway, name: &str) -> Option<u64> {
 
 #[test]
 fn what_is_observed_goes_on_as_it_came_and_is_on_record() {
-    let until = day(30);
+    let until = day::from_now(30);
     let gateway = observing("envoy.yaml", &until);
     let warning = format!("resources[1].observe: NOTHING IS REFUSED here until {until}");
     assert!(gateway.envoy.logs().contains(&warning), "{}", gateway.envoy.logs());
@@ -105,7 +85,7 @@ fn what_is_observed_goes_on_as_it_came_and_is_on_record() {
 
 #[test]
 fn the_other_host_mode_observes_by_the_headers() {
-    let gateway = observing("headers-first.yaml", &day(30));
+    let gateway = observing("headers-first.yaml", &day::from_now(30));
     let good = token(&gateway.world, "observed");
     let record = observed(&gateway, &call(&gateway, &good, &good_body()), &good, "allowed");
     assert_eq!(record["tool"], "(resource)");
@@ -117,7 +97,7 @@ fn the_other_host_mode_observes_by_the_headers() {
 
 #[test]
 fn a_day_that_has_come_enforces() {
-    let gateway = observing("envoy.yaml", &day(0));
+    let gateway = observing("envoy.yaml", &day::from_now(0));
     assert!(gateway.envoy.logs().contains("resources[1].observe: over since"), "{}", gateway.envoy.logs());
     let answer = call(&gateway, &token(&gateway.world, "over"), UNMAPPED);
     assert_eq!((answer.status, code(&answer).as_str()), (200, "tool_not_mapped"), "{answer:?}");

@@ -14,11 +14,13 @@ use actgate::dev::keys::{Algorithm, SigningKey};
 use actgate::dev::mint;
 use actgate::dev::proof::{self, Wanted};
 use actgate::dev::world::streamward::{IDP, RAS_AURORADB};
+use actgate::envoy::LogLevel;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::tls_client::Answer;
 use serde_json::{Value, json};
 
 use crate::client::{MCP, assert_no_trap, code, exchange, good_body, good_request, header, request, start_with, token};
+use crate::records::assert_writes_no_secret;
 
 const ORIGIN: &str = "https://auroradb.example";
 
@@ -135,14 +137,22 @@ fn answer(connection: &TcpStream, guard: &Mutex<Guard>) -> std::io::Result<()> {
     (&mut &*connection).write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())
 }
 
-fn gateway(options: Options, grant: bool) -> (EnvoyGateway, Arc<Mutex<Guard>>, SigningKey) {
+fn gateway(options: Options, grant: bool) -> (EnvoyGateway, Arc<Mutex<Guard>>) {
     let (port, guard) = upstream();
     let key = SigningKey::generate(Algorithm::Es256, "gateway");
-    let gateway = start_with(&Options { behind: Some(port), ..options }, |document| {
+    let options = Options { behind: Some(port), wasm_log: LogLevel::Trace, ..options };
+    let gateway = start_with(&options, |document| {
         document["resources"][1]["exchange"]["dpop"] =
             json!({"key": {"insecure_inline": key.to_pem()}, "origin": ORIGIN, "grant": grant});
     });
-    (gateway, guard, key)
+    (gateway, guard)
+}
+
+/// Asserts that no VM has died, and that neither the agents' tokens nor those of the upstream are in anything that was written at trace level.
+fn end(gateway: &EnvoyGateway, guard: &Guard, inbound: &[&str]) {
+    let issued = guard.tokens.iter().map(String::as_str);
+    assert_writes_no_secret(gateway, &issued.chain(inbound.iter().copied()).collect::<Vec<_>>());
+    assert_no_trap(gateway);
 }
 
 fn send(gateway: &EnvoyGateway, token: &str) -> Answer {
@@ -152,7 +162,7 @@ fn send(gateway: &EnvoyGateway, token: &str) -> Answer {
 /// Both issuers and the upstream demand nonces; one agent's request and the next, another agent's proof in between.
 #[test]
 fn tokens_are_tied_and_each_request_is_proven() {
-    let (gateway, guard, _) = gateway(Options::default(), true);
+    let (gateway, guard) = gateway(Options::default(), true);
     for issuer in [IDP, RAS_AURORADB] {
         gateway.issuer(issuer).misbehave("demand-nonce".parse().expect("a word"));
     }
@@ -192,13 +202,13 @@ fn tokens_are_tied_and_each_request_is_proven() {
         "{guard:?}"
     );
     assert!(guard.refused.is_empty(), "{:?}", guard.refused);
-    assert_no_trap(&gateway);
+    end(&gateway, &guard, &[&first, &second]);
 }
 
 #[test]
 fn headers_that_go_first_carry_the_proof() {
     let options = Options { bootstrap: "headers-first.yaml", ..Options::default() };
-    let (gateway, guard, _) = gateway(options, false);
+    let (gateway, guard) = gateway(options, false);
     let token = token(&gateway.world, "first");
     for _ in 0..3 {
         let answer = send(&gateway, &token);
@@ -207,7 +217,7 @@ fn headers_that_go_first_carry_the_proof() {
     let guard = guard.lock().expect("no holder panics");
     assert_eq!((guard.allowed, guard.used.len(), guard.tokens.len()), (3, 3, 1), "{guard:?}");
     assert!(guard.refused.is_empty(), "{:?}", guard.refused);
-    assert_no_trap(&gateway);
+    end(&gateway, &guard, &[&token]);
 }
 
 /// Two workers, one token for both, and a proof of its own for each request.
@@ -215,7 +225,8 @@ fn headers_that_go_first_carry_the_proof() {
 fn a_token_that_workers_share_is_proven_by_each() {
     let (port, guard) = upstream();
     let key = SigningKey::generate(Algorithm::Es256, "gateway");
-    let gateway = start_with(&Options { behind: Some(port), workers: 2, ..Options::default() }, |document| {
+    let options = Options { behind: Some(port), workers: 2, wasm_log: LogLevel::Trace, ..Options::default() };
+    let gateway = start_with(&options, |document| {
         document["resources"][1]["exchange"]["dpop"] =
             json!({"key": {"insecure_inline": key.to_pem()}, "origin": ORIGIN});
         document["sharing"] = json!({"secret": {"insecure_inline": "not-a-secret-at-all-but-long-enough"}});
@@ -229,13 +240,13 @@ fn a_token_that_workers_share_is_proven_by_each() {
     let guard = guard.lock().expect("no holder panics");
     assert_eq!((guard.allowed, guard.used.len(), guard.tokens.len()), (20, 20, 1), "{guard:?}");
     assert!(guard.refused.is_empty(), "{:?}", guard.refused);
-    assert_no_trap(&gateway);
+    end(&gateway, &guard, &[&token]);
 }
 
 /// An upstream that is never content is left alone for a while, and its agents are told how long.
 #[test]
 fn an_upstream_that_always_asks_is_not_asked_for_ever() {
-    let (gateway, guard, _) = gateway(Options::default(), false);
+    let (gateway, guard) = gateway(Options::default(), false);
     let token = token(&gateway.world, "never");
     let began = Instant::now();
     let mut waits = Vec::new();
@@ -256,5 +267,5 @@ fn an_upstream_that_always_asks_is_not_asked_for_ever() {
     // Two at once, one after a second, and at most one more.
     assert!((2..=4).contains(&challenged), "{challenged}");
     assert_eq!(gateway.asked(RAS_AURORADB).1, 1, "the token was kept");
-    assert_no_trap(&gateway);
+    end(&gateway, &guard.lock().expect("no holder panics"), &[&token]);
 }

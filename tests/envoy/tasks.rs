@@ -1,48 +1,15 @@
-//! A2A tasks that are bound, through a whole proxy: what the vectors say of them, streams that stay live, and answers larger than any memory for them.
+//! A2A tasks that are bound, through a whole proxy: streams that stay live, and answers larger than any memory for them.
 
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use actgate::dev::world::streamward::ORCHESTRATOR;
-use actgate_tests::case::{self, Case};
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
-use actgate_tests::run;
 use actgate_tests::tls_client::Connection;
 use serde_json::json;
 
 use crate::answers::{chunk, head, memory, upstream};
 use crate::client::{A2A, assert_no_trap, request, send, start_with, token};
-
-fn cases(wanted: impl Fn(&Case) -> bool) -> Vec<Case> {
-    let about_tasks = |case: &Case| case.id.starts_with("a2a-task-") && case.load_error.is_none();
-    case::all().into_iter().filter(|case| about_tasks(case) && wanted(case)).collect()
-}
-
-/// One Envoy with the configuration that all of `cases` have, which is asked all of them.
-fn all_hold(cases: &[Case], options: &Options) {
-    let first = cases.first().expect("vectors");
-    let mut gateway = start_with(options, |document| {
-        let world = actgate_tests::envoy_gateway::new_world();
-        *document = run::configuration(&world, first, document);
-    });
-    let world = gateway.world.clone();
-    let wrong: Vec<String> = cases.iter().filter_map(|case| run::run(&world, case, &mut gateway).err()).collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert_no_trap(&gateway);
-}
-
-#[test]
-fn what_vectors_say_of_tasks_holds_in_envoy() {
-    let cases = cases(|case| case.id != "a2a-task-headers-first");
-    assert!(cases.len() >= 10, "{}", cases.len());
-    all_hold(&cases, &Options::default());
-}
-
-#[test]
-fn and_where_the_headers_go_first() {
-    let cases = cases(|case| case.id == "a2a-task-headers-first");
-    all_hold(&cases, &Options { bootstrap: "headers-first.yaml", ..Options::default() });
-}
 
 fn gateway(port: u16) -> EnvoyGateway {
     start_with(&Options { behind: Some(port), ..Options::default() }, |document| {

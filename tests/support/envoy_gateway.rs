@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use actgate::dev::certs::CertificateFiles;
 use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::issuer::server::{self, SharedIssuer};
+use actgate::dev::keys::Algorithm;
 use actgate::dev::world::{Ports, World, streamward};
 use actgate::envoy::{Binary, Launch, LogLevel, RunningEnvoy, Template};
 use serde_json::Value;
@@ -40,6 +41,10 @@ pub struct Options {
     pub prefix_rewrite: Option<&'static str>,
     /// Another module than the shipped one.
     pub module: Option<PathBuf>,
+    /// True where callers may come without a certificate, as agents with a key or a proof of their own do.
+    pub certificate_optional: bool,
+    /// Spaces behind the filter's configuration: what differs in them alone is another one to Envoy, and begins with nothing held.
+    pub spaces: usize,
     /// What stands for placeholders that only this bootstrap has.
     pub further: Vec<(&'static str, String)>,
 }
@@ -55,6 +60,8 @@ impl Default for Options {
             client_certificate: None,
             prefix_rewrite: None,
             module: None,
+            certificate_optional: false,
+            spaces: 0,
             further: Vec::new(),
         }
     }
@@ -70,7 +77,7 @@ pub struct EnvoyGateway {
     pub world: World,
     address: SocketAddr,
     issuers: BTreeMap<&'static str, ServedIssuer>,
-    connections: BTreeMap<String, Connection>,
+    pub(crate) connections: BTreeMap<String, Connection>,
 }
 
 /// An issuer and the runtime that serves it: without the runtime its port is closed, and so is every connection to it.
@@ -118,11 +125,16 @@ pub fn module() -> PathBuf {
 
 /// A world of its own in a folder of its own.
 pub fn new_world() -> World {
+    new_world_of(Algorithm::Es256)
+}
+
+/// The same with issuers, and a knowledge agent, that sign with this algorithm.
+pub fn new_world_of(algorithm: Algorithm) -> World {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let dir =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/worlds").join(format!("{}-{number}", std::process::id()));
-    World::generate(&dir, Ports::free().expect("free ports")).expect("a world")
+    World::generate_with_algorithm(&dir, Ports::free().expect("free ports"), algorithm).expect("a world")
 }
 
 impl EnvoyGateway {
@@ -255,6 +267,9 @@ pub fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u
     if let Some(path) = options.prefix_rewrite {
         text = text.replace("{cluster: mcp-server, ", &format!("{{cluster: mcp-server, prefix_rewrite: {path}, "));
     }
+    if options.certificate_optional {
+        text = text.replace("require_client_certificate: true", "require_client_certificate: false");
+    }
     let files = world.certificates.as_ref().ok_or("no certificates")?;
     let path = |path: &Path| path.display().to_string();
     let loopback = || "127.0.0.1".to_owned();
@@ -266,7 +281,7 @@ pub fn bootstrap(world: &World, document: &Value, options: &Options, upstream: u
         ("CLIENT_CA", path(&files.authority)),
         ("ADMIN_PORT", "0".to_owned()),
         ("ACTGATE_WASM", path(&options.module.clone().unwrap_or_else(module))),
-        ("ACTGATE_JSON", document.to_string()),
+        ("ACTGATE_JSON", format!("{document}{}", " ".repeat(options.spaces))),
         ("IDP_HOST", loopback()),
         ("IDP_PORT", world.ports.idp.to_string()),
         ("RAS_KNOWLEDGE_HOST", loopback()),

@@ -119,3 +119,42 @@ pub trait Gateway {
     /// Sends one request and waits for what comes of it.
     fn send(&mut self, request: &Request) -> Observation;
 }
+
+/// So that a gateway can be lent to what only watches it.
+impl<G: Gateway + ?Sized> Gateway for &mut G {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn now(&self) -> u64 {
+        (**self).now()
+    }
+
+    fn advance(&mut self, seconds: u64) -> bool {
+        (**self).advance(seconds)
+    }
+
+    fn order(&mut self, issuer: &str, word: &str) {
+        (**self).order(issuer, word);
+    }
+
+    fn behave(&mut self) {
+        (**self).behave();
+    }
+
+    fn upstream_answers(&mut self, status: u16) {
+        (**self).upstream_answers(status);
+    }
+
+    fn last_record(&mut self) -> Option<Value> {
+        (**self).last_record()
+    }
+
+    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
+        (**self).upstream_says(answer);
+    }
+
+    fn send(&mut self, request: &Request) -> Observation {
+        (**self).send(request)
+    }
+}

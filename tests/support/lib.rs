@@ -4,9 +4,11 @@
 //! A [`gateway::Gateway`] is somewhere to run it: the core alone, the module in the emulated Envoy, the module in a real one.
 //! The same case gives the same [`gateway::Observation`] everywhere, or the test says where not.
 
+pub mod agreement;
 pub mod answer;
 pub mod case;
 pub mod core_gateway;
+pub mod day;
 pub mod document;
 pub mod envoy_gateway;
 pub mod fuel;
@@ -20,6 +22,7 @@ pub mod recording;
 pub mod reference;
 pub mod routed;
 pub mod run;
+pub mod secrets;
 pub mod store;
 pub mod tls_client;
 pub mod token;

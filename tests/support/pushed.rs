@@ -143,6 +143,12 @@ impl EnvoyGateway {
         }
     }
 
+    /// The same, and asks it by new connections from now on: an old one is served by the old configuration until it is drained.
+    pub fn turn_to(&mut self, document: &Value, options: &Options) -> bool {
+        self.connections.clear();
+        self.push(document, options)
+    }
+
     /// Gives Envoy another certificate for its listener.
     pub fn push_certificate(&self, files: &CertificateFiles) {
         write(&self.world, "sds.yaml", &secret("gateway", files)).expect("a writable folder");

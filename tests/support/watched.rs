@@ -17,6 +17,11 @@ impl<G: Gateway, S: FnMut(&mut G, &Request) -> Observation> Watched<G, S> {
     pub fn new(inner: G, send: S) -> Self {
         Self { inner, send }
     }
+
+    /// The gateway that was watched.
+    pub fn into_inner(self) -> G {
+        self.inner
+    }
 }
 
 impl<G: Gateway, S: FnMut(&mut G, &Request) -> Observation> Gateway for Watched<G, S> {

@@ -255,6 +255,7 @@ impl Issuer {
         let form = Form::parse(request)?;
         let client = self.authenticate(now, request, &form)?;
         entry.client = Some(client.id.clone());
+        entry.assertion.clone_from(&client.assertion);
         match (form.required("grant_type", "no grant_type")?, role) {
             (TOKEN_EXCHANGE, Role::IdentityProvider(policy)) => self.exchange(now, &form, &client, policy),
             (AUTHORIZATION_CODE, Role::IdentityProvider(_)) => self.redeem_code(now, &form, &client),

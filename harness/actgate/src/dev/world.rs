@@ -205,7 +205,7 @@ impl World {
         Self::with_algorithm(ports, Algorithm::Es256)
     }
 
-    /// The same with issuers that sign with this algorithm.
+    /// The same with issuers, and a knowledge agent, that sign with this algorithm.
     pub fn with_algorithm(ports: Ports, algorithm: Algorithm) -> Self {
         Self::with_keys(ports, make_keys(algorithm))
     }
@@ -246,6 +246,11 @@ impl World {
     /// Makes everything for a run and writes it under `dir`: keys, certificates, the document.
     pub fn generate(dir: &Path, ports: Ports) -> Result<Self, WorldError> {
         Self::in_memory(ports).write(dir)
+    }
+
+    /// The same with issuers, and a knowledge agent, that sign with this algorithm.
+    pub fn generate_with_algorithm(dir: &Path, ports: Ports, algorithm: Algorithm) -> Result<Self, WorldError> {
+        Self::with_algorithm(ports, algorithm).write(dir)
     }
 
     /// The same for the whole mesh.
@@ -373,9 +378,11 @@ fn make_keys(algorithm: Algorithm) -> BTreeMap<String, SigningKey> {
             keys.insert(format!("{issuer}/{at}"), key);
         }
     }
-    for client in [streamward::CHAT_APP, streamward::ORCHESTRATOR, streamward::KNOWLEDGE_AGENT] {
+    for client in [streamward::CHAT_APP, streamward::ORCHESTRATOR] {
         keys.insert(client_key(client), SigningKey::generate(Algorithm::Es256, "k1"));
     }
+    let agent = if is_rsa { SigningKey::shared(algorithm, 3, "k1") } else { SigningKey::generate(algorithm, "k1") };
+    keys.insert(client_key(streamward::KNOWLEDGE_AGENT), agent);
     keys
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -331,6 +332,22 @@ impl RunningEnvoy {
     /// What it has logged so far.
     pub fn logs(&self) -> String {
         read_log(&self.dir)
+    }
+
+    /// What it has logged from that byte of its log on, in whole lines, and where the next line begins.
+    pub fn logs_from(&self, start: u64) -> (String, u64) {
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = File::open(self.dir.join("envoy.log"))?;
+            file.seek(SeekFrom::Start(start))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let mut bytes = read().unwrap_or_default();
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
+        bytes.truncate(whole);
+        let end = start.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        (String::from_utf8_lossy(&bytes).into_owned(), end)
     }
 
     /// What it has written to standard output so far, where access logs usually go.

@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use super::Issuer;
 use super::config::{AssertionAudience, Client};
@@ -25,6 +26,8 @@ const CLOCK_SKEW: u64 = 60;
 pub(crate) struct AuthenticatedClient {
     pub(crate) id: String,
     pub(crate) client: Client,
+    /// The header of its assertion, where that is what proved it.
+    pub(crate) assertion: Option<Value>,
 }
 
 impl Issuer {
@@ -50,7 +53,7 @@ impl Issuer {
         if let Some(id) = form.text("client_id").filter(|_| form.text("client_assertion").is_none()) {
             let client = self.config.clients.get(id).filter(|client| client.active && client.has_certificate);
             let client = client.ok_or_else(|| Refusal::client("client is not known by a certificate"))?;
-            return Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() });
+            return Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone(), assertion: None });
         }
         if form.text("client_assertion_type") != Some(CLIENT_ASSERTION_TYPE) {
             return Err(Refusal::client("client_assertion_type is not jwt-bearer"));
@@ -71,7 +74,7 @@ impl Issuer {
         let client = self.config.clients.get(id).filter(|client| client.active);
         let client = client.filter(|client| client.secret.as_deref() == Some(secret));
         let client = client.ok_or_else(|| Refusal::client("client and secret do not match"))?;
-        Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() })
+        Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone(), assertion: None })
     }
 
     /// The registered, active client whose key signed the assertion.
@@ -93,7 +96,8 @@ impl Issuer {
         if !assertion.verified_by(&client.keys) {
             return Err(Refusal::client("assertion signature does not match a registered key"));
         }
-        Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone() })
+        let header = Value::Object(assertion.header.clone());
+        Ok(AuthenticatedClient { id: id.to_owned(), client: client.clone(), assertion: Some(header) })
     }
 
     fn check_assertion(&self, now: UnixSeconds, request: &HttpRequest, assertion: &Jws) -> Result<(), Refusal> {

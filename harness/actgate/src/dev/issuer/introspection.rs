@@ -29,6 +29,7 @@ impl Issuer {
         let form = Form::parse(request)?;
         let client = self.authenticate(now, request, &form)?;
         entry.client = Some(client.id);
+        entry.assertion = client.assertion;
         let claims = read(form.required("token", "no token")?).filter(|claims| self.is_active(claims, now));
         let mut answer = claims.map_or_else(
             || json!({ "active": false }),

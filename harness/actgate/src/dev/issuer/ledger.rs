@@ -44,6 +44,8 @@ pub struct Entry {
     pub grant: Option<String>,
     /// The client that proved who it is.
     pub client: Option<String>,
+    /// The header of the assertion that proved it; without claims and signature it is no credential.
+    pub assertion: Option<Value>,
     /// `audience`.
     pub audience: Option<String>,
     /// The first `resource`.
@@ -69,6 +71,7 @@ impl Entry {
             endpoint: None,
             grant: None,
             client: None,
+            assertion: None,
             audience: None,
             resource: None,
             scope: None,
