@@ -117,7 +117,7 @@ impl Target {
             value.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
         });
         let is_form = essence.is_none_or(|essence| {
-            essence == b"application/x-www-form-urlencoded" || essence.starts_with(b"multipart/")
+            essence.is_empty() || essence == b"application/x-www-form-urlencoded" || essence.starts_with(b"multipart/")
         });
         is_form && operation.method == "POST" && operation.body_rules.is_empty() && operation.forms == Verdict::Refuse
     }

@@ -40,7 +40,7 @@ impl Names {
 pub struct Patterns<T> {
     names: Names,
     exact: BTreeMap<String, T>,
-    /// Spellings of the names of `exact`.
+    /// Spellings of the names of `exact`, without a slash at the end.
     spellings: BTreeSet<String>,
     /// Longest first.
     prefixes: Vec<Prefix<T>>,
@@ -69,7 +69,7 @@ impl<T> Patterns<T> {
                     patterns.prefixes.push(Prefix { text: text.to_owned(), spelling: names.spelling(text), policy });
                 }
                 None => {
-                    patterns.spellings.insert(names.spelling(&name));
+                    patterns.spellings.insert(without_last_slash(&names.spelling(&name)).to_owned());
                     patterns.exact.insert(name, policy);
                 }
             }
@@ -87,7 +87,7 @@ impl<T> Patterns<T> {
         let at = self.prefixes.iter().position(|prefix| name.starts_with(&prefix.text))?;
         let spelling = self.names.spelling(name);
         let other = self.prefixes.iter().take(at).any(|prefix| spelling.starts_with(&prefix.spelling));
-        if other || self.spellings.contains(&spelling) || !self.names.are_plain(name) {
+        if other || self.spellings.contains(without_last_slash(&spelling)) || !self.names.are_plain(name) {
             return None;
         }
         self.prefixes.get(at).map(|prefix| &prefix.policy)
@@ -138,6 +138,11 @@ impl<T> Patterns<T> {
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.prefixes.is_empty()
     }
+}
+
+/// A slash at the end is nothing to some servers.
+fn without_last_slash(spelling: &str) -> &str {
+    spelling.trim_end_matches('/')
 }
 
 /// Whether no server could read another name out of it: no dot segments, no escape of what needs none (RFC 3986 §6.2.2.2).
@@ -198,6 +203,9 @@ mod tests {
         ] {
             check(&secret, name, None);
         }
+        let inner = ["file:///pub/*", "file:///pub/in/*"];
+        check(&inner, "file:///pub/inner", Some("file:///pub/*"));
+        check(&inner, "file:///pub/IN/x", None);
         check(&secret, "file:///public/my note", Some("file:///public/my note"));
         check(&secret, "file:///public/my%20notes", Some("file:///public/*"));
         let hosts = ["*", "file:///secret", "https://h/x"];

@@ -13,9 +13,9 @@ use crate::spelling::folded;
 const SPECIAL: [(&str, &str); 6] =
     [("http", "80"), ("https", "443"), ("ws", "80"), ("wss", "443"), ("ftp", "21"), ("file", "")];
 
-/// One text for all spellings of a URI that differ in case, in what is escaped, or in a slash at the end.
+/// One text for all spellings of a URI that differ in case or in what is escaped.
 pub(super) fn spelling(uri: &str) -> String {
-    folded(decoded(uri).as_deref().unwrap_or(uri)).trim_end_matches('/').to_owned()
+    folded(decoded(uri).as_deref().unwrap_or(uri))
 }
 
 /// Whether nobody would write the URI, or the beginning of one, otherwise: its characters, scheme and host, and no empty segment but the last.
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_spelling_is_that_of_what_is_escaped_too() {
-        for uri in ["file:///a b", "file:///a%20b", "FILE:///A%20B/"] {
+        for uri in ["file:///a b", "file:///a%20b", "FILE:///A%20B"] {
             assert_eq!(spelling(uri), "file:///a b", "{uri}");
         }
         assert_eq!(spelling("file:///%C3%A9"), spelling("file:///\u{c9}"));
