@@ -36,6 +36,16 @@ pub(crate) fn in_one_case(letters: impl Iterator<Item = char>) -> impl Iterator<
     InOneCase { letters, rest: None }
 }
 
+/// Whether a letter has nothing of ASCII for its first in one case. True only where it has; looking it up takes longer than this.
+pub(crate) const fn begins_beyond_ascii(letter: char) -> bool {
+    !letter.is_ascii()
+        && !matches!(
+            letter,
+            // `ß`, dotted and dotless `i`, the long `s`, letters with a mark that no capital has, the Kelvin sign, ligatures.
+            '\u{df}' | '\u{130}' | '\u{131}' | '\u{17f}' | '\u{1f0}' | '\u{1e96}'..='\u{1e9a}' | '\u{212a}' | '\u{fb00}'..='\u{fb06}'
+        )
+}
+
 /// The letters of a name as all readers of it have them in common, in one case and without joints.
 ///
 /// `taskId` and `task_id` are one name to readers of protobuf's JSON, and to models whose fields have an alias in another style.
@@ -77,6 +87,15 @@ mod tests {
             ("a", "_a_", true),
         ] {
             assert_eq!(alike(one, other), want, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_begins_beyond_ascii_does_so_in_one_case() {
+        for letter in '\0'..=char::MAX {
+            let first = in_one_case(core::iter::once(letter)).next();
+            let beyond = first.is_some_and(|first| !first.is_ascii());
+            assert_eq!(begins_beyond_ascii(letter), beyond, "{letter:?}");
         }
     }
 

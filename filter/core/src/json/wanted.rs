@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::spelling::{PROTOTYPE, in_one_case, letters};
+use crate::spelling::{PROTOTYPE, begins_beyond_ascii, in_one_case, letters};
 
 /// The members of one object that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Wanted {
         Self { noticed: Some(letters), ..Self::default() }
     }
 
-    /// Nothing yet, and that there is a member of that name, in lower case, in any case.
+    /// Nothing yet, and that there is a member of that name in any case. It is in lower case, and begins with what has none.
     pub(crate) fn misled_by(name: &'static str) -> Self {
         Self { misleading: Some(name), ..Self::default() }
     }
@@ -99,7 +99,11 @@ impl Wanted {
             return itself.map_or_else(|| Found::LookAlike(format!("{}_", first.name)), Found::Wanted);
         }
         let mut misleading = self.misleading.into_iter().chain([PROTOTYPE]);
-        if let Some(misleading) = misleading.find(|misleading| in_one_case(name.clone()).eq(misleading.chars())) {
+        let is_it = |misleading: &&str| {
+            // Both begin with what has no case.
+            name.clone().next() == misleading.chars().next() && in_one_case(name.clone()).eq(misleading.chars())
+        };
+        if let Some(misleading) = misleading.find(is_it) {
             return Found::LookAlike(misleading.to_owned());
         }
         match self.noticed {
@@ -112,10 +116,15 @@ impl Wanted {
     fn alike(&self, name: impl Iterator<Item = char>) -> &[Member] {
         let mut known = self.members.as_slice();
         let mut length = 0_usize;
-        for letter in letters(name) {
-            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
-                known = going_on(known, length, byte);
-                length = length.saturating_add(1);
+        for letter in name {
+            if begins_beyond_ascii(letter) && !goes_beyond_ascii(known, length) {
+                return &[];
+            }
+            for letter in letters(core::iter::once(letter)) {
+                for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                    known = going_on(known, length, byte);
+                    length = length.saturating_add(1);
+                }
             }
             if known.is_empty() {
                 return known;
@@ -123,6 +132,11 @@ impl Wanted {
         }
         known.get(..known.partition_point(|member| member.spelling.len() == length)).unwrap_or_default()
     }
+}
+
+/// Whether one of the members, whose spellings are the same for that length, goes on with more than ASCII. If one does, the last does.
+fn goes_beyond_ascii(known: &[Member], length: usize) -> bool {
+    known.last().and_then(|member| member.spelling.as_bytes().get(length)).is_some_and(|byte| !byte.is_ascii())
 }
 
 /// Those of the members, whose spellings are the same for that length, that go on with that byte.
@@ -186,6 +200,9 @@ mod tests {
             ("amounts", ""),
             ("b", ""),
             ("\u{e9}t", ""),
+            ("\u{df}", ""),
+            ("a\u{e9}", ""),
+            ("\u{17f}", ""),
             ("\u{ea}", ""),
         ] {
             assert_eq!(found(&wanted, name), want, "{name}");
