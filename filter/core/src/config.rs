@@ -215,13 +215,24 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where a resource would observe for too long.
+    /// [`ConfigError`] where a resource would observe for too long, or an actor token has ended.
     pub fn loaded_at(mut self, now: UnixSeconds) -> Result<Self, ConfigError> {
         let root = Path::Root;
         let resources = root.field("resources");
         for (at, resource) in self.resources.iter_mut().enumerate() {
             // Nobody else has one yet: a shared one could not be changed, and would go on enforcing.
             let Some(resource) = Arc::get_mut(resource) else { continue };
+            if let Exchange::Acquire(acquisition) = &resource.exchange
+                && let Kind::TokenExchange(asked) = &acquisition.kind
+                && let Some(actor) = &asked.actor_token
+            {
+                let resource = resources.index(at);
+                let ends = actor.outlasts(
+                    &resource.field("exchange").field("token_exchange").field("actor_token").field("token"),
+                    now,
+                )?;
+                self.warnings.extend(ends);
+            }
             if let Some(observe) = &mut resource.observe {
                 self.warnings.push(observe.arm(&resources.index(at).field("observe"), now)?);
             }

@@ -22,7 +22,7 @@ use crate::config::server::AuthorizationServer;
 use crate::injection::Injection;
 use crate::jwt::verify::AcceptedTyp;
 use crate::redacted::Redacted;
-use crate::time::Seconds;
+use crate::time::{Seconds, UnixSeconds};
 
 /// What credential is sent on.
 #[derive(Clone, Debug)]
@@ -130,6 +130,26 @@ pub struct ActorToken {
     pub token_type: RequestedTokenType,
     /// The token.
     pub token: Redacted<String>,
+    /// When it ends, where it is a JWT that says so.
+    pub(super) ends: Option<UnixSeconds>,
+}
+
+impl ActorToken {
+    /// What is to be said at load of a token that ends.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for one that has ended.
+    pub(super) fn outlasts(&self, path: &Path<'_>, now: UnixSeconds) -> Result<Option<String>, ConfigError> {
+        let Some(ends) = self.ends else { return Ok(None) };
+        match ends.since(now).filter(|left| *left != Seconds::ZERO) {
+            Some(left) => Ok(Some(format!(
+                "{path}: ends in {} seconds, and every exchange fails from then on: start Envoy anew with another before",
+                left.get()
+            ))),
+            None => Err(path.wrong("found a token that has ended", "one that has not", "every exchange would fail")),
+        }
+    }
 }
 
 impl Kind {

@@ -1,5 +1,8 @@
 //! What is allowed but said at load.
 
+use actgate_core::base64url;
+use actgate_core::config::Config;
+use actgate_core::time::UnixSeconds;
 use serde_json::json;
 
 use crate::document::{Edit, edited, good, private_key, read};
@@ -84,4 +87,28 @@ fn each_relaxation_is_named() {
 fn headers_first_with_scopes_for_everything_is_not_warned_about() {
     assert_eq!(warnings(&[Edit::Set("/allow_on_headers_stop_iteration", json!(false))]), Vec::<String>::new());
     assert_eq!(warnings(&[Edit::Remove("/resources/0/mcp/resource_wide_scopes")]), Vec::<String>::new());
+}
+
+#[test]
+fn an_actor_token_that_ends_is_told_of_and_one_that_has_ended_is_refused() {
+    let claims = json!({"sub": "spiffe://example/ns/agents/sa/corp-knowledge", "exp": 2000}).to_string();
+    let token = format!("eyJhbGciOiJFUzI1NiJ9.{}.{}", base64url::encode(claims.as_bytes()).unwrap(), "A".repeat(86));
+    let with = |token: &str| {
+        let same = json!({ "same_subject": [{ "inbound": "/sub", "issued": "/sub" }] });
+        let exchange = json!({ "token_exchange": {
+            "server": "auroradb", "resource": "https://example/auroradb/mcp", "max_lifetime": "1h",
+            "lineage": { "access_token": same },
+            "actor_token": { "token_type": "jwt", "token": { "insecure_inline": token } },
+        } });
+        read(&edited(&[Edit::Set("/resources/0/exchange", exchange)])).unwrap()
+    };
+    let at = |token: &str, now| with(token).loaded_at(UnixSeconds::new(now));
+    let says = |config: &Config| config.warnings.iter().any(|warning| warning.contains("ends in 1 seconds"));
+    assert!(says(&at(&token, 1999).unwrap()));
+    for now in [2000, 2001] {
+        let error = at(&token, now).unwrap_err().to_string();
+        assert!(error.contains("actor_token.token: found a token that has ended"), "{error}");
+    }
+    // What cannot be read is the server's to judge.
+    assert!(!says(&at("opaque", 1999).unwrap()));
 }

@@ -11,6 +11,7 @@ use crate::config::exchange::{
 use crate::config::resource::Surroundings;
 use crate::config::server::{self, AuthorizationServer};
 use crate::config::{raw, secret, text};
+use crate::jwt::UnverifiedJwt;
 use crate::jwt::verify::AcceptedTyp;
 use crate::limits::{CONFIG_TEXT_BYTES_MAX, TOKEN_BYTES_MAX, URL_BYTES_MAX};
 
@@ -227,7 +228,9 @@ fn actor_token(
         return Err(place.field(source).wrong("found something else", "a token", "it is sent exactly as it stands"));
     }
     warnings.push(format!("{place}: read once, when the filter is loaded: it must live as long as that"));
-    Ok(ActorToken { token_type, token })
+    // Whether it is good is for the server to say; when it ends is known here too.
+    let ends = UnverifiedJwt::parse(token.expose()).ok().and_then(|jwt| jwt.claims().expires_at().ok().flatten());
+    Ok(ActorToken { token_type, token, ends })
 }
 
 fn actor(path: &Path<'_>, value: Option<&str>, warnings: &mut Vec<String>) -> Result<IssuedChain, ConfigError> {
