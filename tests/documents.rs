@@ -98,6 +98,18 @@ fn only_warned_about(block: &str, warnings: &[String]) {
     }
 }
 
+/// Envoy validates a client certificate when a connection begins.
+#[test]
+fn every_shipped_configuration_ends_connections_within_the_hour() {
+    for file in ["envoy", "headers-first", "istio", "envoy-gateway", "mcp-router"] {
+        let text = read(&format!("envoy-config/{file}.yaml"));
+        let ends = text.contains("max_connection_duration: 3600s")
+            || text.contains("path: common_http_protocol_options/max_connection_duration\n      value: 3600s");
+        assert!(ends, "{file}");
+        assert_eq!(text.matches("max_connection_duration").count(), 1, "{file}");
+    }
+}
+
 #[test]
 fn every_block_of_json_is_what_it_is_marked_as() {
     let secret = |name: &str| {

@@ -147,3 +147,27 @@ fn a_body_that_ends_in_the_beginning_of_a_credential_and_in_trailers_is_cut_off(
         assert_eq!(gateway.was_reset(), cut, "{end}");
     }
 }
+
+/// Of an answer whose head cannot be edited nothing passes, because nobody looked at what the caller must not see.
+#[test]
+fn an_answer_whose_head_cannot_be_edited_does_not_pass() {
+    let world = World::in_memory(Ports::default());
+    let case = r#"[{"id": "head", "attack": "a challenge that is for the gateway", "spec": "", "steps": [{"want": "allowed", "status": 403,
+        "upstream": 403, "upstream_answer": {"headers": [["www-authenticate", "Bearer realm=\"inner\""]]}}]}]"#;
+    let case = case::parse(case).expect("a case").remove(0);
+    let document = run::configuration(&world, &case, &world.filter_config(Default::default()));
+    for (restricted, passes) in [(&[][..], true), (&["proxy_remove_header_map_value"][..], false)] {
+        let gateway = HarnessGateway::start_restricted(&world, &document, profile::V1_40, 1, NOW, restricted);
+        let mut gateway = gateway.unwrap_or_else(|error| panic!("{error}"));
+        let seen = run::run(&world, &case, &mut gateway);
+        let log = gateway.envoy.log_text();
+        assert_eq!(log.contains("Attempted call to restricted"), !passes, "{log}");
+        match seen {
+            Ok(seen) => assert!(passes && seen[0].headers.iter().all(|(name, _)| name != "www-authenticate")),
+            Err(error) => {
+                assert!(!passes && error.contains("got internal") && error.contains("upstream: Some("), "{error}");
+                assert!(!error.contains("www-authenticate"), "{error}");
+            }
+        }
+    }
+}

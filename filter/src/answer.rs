@@ -32,13 +32,9 @@ impl Worker {
             ResponseStep::Pass => Action::Continue,
             ResponseStep::Hold => Action::Pause,
         };
-        for name in plan.response_headers_to_remove() {
-            // Absent is as good as removed.
-            let _ = host::remove_header(Map::ResponseHeaders, name);
-        }
-        for (name, value) in plan.response_headers_to_set() {
-            // The answer is as good without its number, and the record has it.
-            let _ = host::replace_header(Map::ResponseHeaders, name, value);
+        if edit_head(plan).is_err() {
+            let reply = plan.refusal(Rejection::Internal("the host refused to edit the head of an answer"));
+            return self.reply(stream, &reply);
         }
         self.put(stream, stage);
         action
@@ -153,6 +149,19 @@ impl Worker {
 
 fn number(value: &[u8]) -> Option<u16> {
     core::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// Takes out of the head what the caller must not see, and puts in what it is told instead.
+fn edit_head(plan: &ResponsePlan) -> Result<(), host::Refused> {
+    for name in plan.response_headers_to_remove() {
+        host::remove_header(Map::ResponseHeaders, name)?;
+    }
+    for (name, value) in plan.response_headers_to_replace() {
+        host::replace_header(Map::ResponseHeaders, name, value)?;
+    }
+    let (name, value) = plan.transaction_header();
+    let _ = host::replace_header(Map::ResponseHeaders, name, value);
+    Ok(())
 }
 
 /// Takes out of the trailers what the caller must not see.

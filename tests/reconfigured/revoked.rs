@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use actgate::dev::world::streamward::{CHAT_APP, DEMO_USER, ORCHESTRATOR};
+use actgate::dev::world::streamward::{CHAT_APP, DEMO_USER, KNOWLEDGE_AGENT, ORCHESTRATOR};
 use actgate_tests::case::TokenRecipe;
 use actgate_tests::gateway::Gateway as _;
+use actgate_tests::peer;
 use envoy_harness::{Outcome, RequestId, Response};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, body, forwarded};
+
+/// By how much the clock of an issuer may be off, where nothing is said.
+const SKEW_SECONDS: u64 = 30;
 
 /// How long the old root may take: its tick comes once a second.
 const REACHES: Duration = Duration::from_millis(1000);
@@ -47,6 +51,7 @@ impl Scene {
     fn revoking(&self, entries: Value) -> String {
         let mut document = self.document.clone();
         document["revoked"] = entries;
+        document["agents"]["wlpnamed"] = json!({"name": "Named", "owner": "x@example", "status": "active", "client_ids": {"knowledge": "0oaclient"}});
         document.to_string()
     }
 
@@ -65,6 +70,8 @@ impl Scene {
 #[test]
 fn open_streams_of_what_is_withdrawn_break_off_and_others_go_on() {
     let mut scene = Scene::new();
+    let certificate =
+        peer::certificate_sha256(&scene.world, KNOWLEDGE_AGENT).map(|byte| format!("{byte:02x}")).concat();
     let cases = [
         ("sub", claims(json!({})), of_the_human()),
         ("jti", claims(json!({})), json!({"authorization_server": "knowledge", "jti": "AT.jti"})),
@@ -72,6 +79,8 @@ fn open_streams_of_what_is_withdrawn_break_off_and_others_go_on() {
         ("prior actor", claims(json!({})), json!({"actor": CHAT_APP})),
         ("current actor", claims(json!({})), json!({"actor": ORCHESTRATOR})),
         ("client", claims(json!({"cid": "wlpclient"})), json!({"actor": "wlpclient"})),
+        ("client by another name", claims(json!({"cid": "0oaclient"})), json!({"actor": "wlpnamed"})),
+        ("certificate", claims(json!({})), json!({"certificate_sha256": certificate})),
     ];
     for (name, recipe, entry) in cases {
         let open = scene.streaming(name, &recipe);
@@ -98,7 +107,7 @@ fn bounds_of_time_hold_for_open_streams_too() {
     let mut scene = Scene::new();
     let now = scene.gateway.now();
     let open = scene.streaming("bounds", &claims(json!({})));
-    for spared in [json!({"issued_before": now}), json!({"until": now})] {
+    for spared in [json!({"issued_before": now - SKEW_SECONDS}), json!({"until": now})] {
         let mut entry = of_the_human();
         entry.as_object_mut().expect("an object").extend(spared.as_object().cloned().unwrap_or_default());
         scene.revoke(json!([entry]));
@@ -106,7 +115,7 @@ fn bounds_of_time_hold_for_open_streams_too() {
         assert!(!scene.is_cut(open), "{spared}");
     }
     let mut entry = of_the_human();
-    (entry["issued_before"], entry["until"]) = (json!(now + 1), json!(now + 600));
+    (entry["issued_before"], entry["until"]) = (json!(now - SKEW_SECONDS + 1), json!(now + 600));
     scene.revoke(json!([entry]));
     scene.gateway.envoy.advance(REACHES);
     assert!(scene.is_cut(open));

@@ -235,7 +235,7 @@ impl CoreGateway {
             return self.reply(&reply, seen);
         }
         headers.retain(|(name, _)| plan.response_headers_to_remove().all(|removed| removed != name));
-        for (name, value) in plan.response_headers_to_set() {
+        for (name, value) in plan.response_headers_to_replace().chain([plan.transaction_header()]) {
             headers.retain(|(key, _)| key != name);
             headers.push((name.to_owned(), value.to_owned()));
         }

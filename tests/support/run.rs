@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, RequestRecipe, Step};
 use crate::gateway::{Gateway, Observation, Request, Seen};
-use crate::{proof, token};
+use crate::{peer, proof, token};
 
 /// The configuration of `world` with the edits of `case`.
 pub fn configuration(world: &World, case: &Case, base: &Value) -> Value {
@@ -37,10 +37,14 @@ pub fn configuration(world: &World, case: &Case, base: &Value) -> Value {
 }
 
 /// `{"jwk": "<key>", ...}` becomes that public key, with the other members set over it; `{"pem": "<key>"}` becomes the private one,
-/// `{"thumbprint_of": "<key>"}` its thumbprint.
+/// `{"thumbprint_of": "<key>"}` its thumbprint, `{"certificate_sha256_of": "<peer>"}` the digest of that certificate.
 fn resolve_keys(world: &World, value: &mut Value) {
     if let Some(name) = value.get("thumbprint_of").and_then(Value::as_str) {
         *value = json!(proof::thumbprint(world, name));
+        return;
+    }
+    if let Some(name) = value.get("certificate_sha256_of").and_then(Value::as_str) {
+        *value = json!(peer::certificate_sha256(world, name).map(|byte| format!("{byte:02x}")).concat());
         return;
     }
     if let Some(name) = value.get("pem").and_then(Value::as_str) {

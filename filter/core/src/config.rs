@@ -149,7 +149,7 @@ impl Config {
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
         let sharing = sharing::check(&root.field("sharing"), raw.sharing.as_ref(), env, &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
-        let revoked = revoked::check(&root.field("revoked"), raw.revoked.as_deref(), &servers)?;
+        let revoked = revoked::check(&root.field("revoked"), raw.revoked.as_deref(), (&servers, &agents))?;
         Ok(Self {
             hold_headers,
             servers,

@@ -10,4 +10,5 @@ pub mod inbound;
 pub(crate) mod permission;
 pub mod policy;
 mod rules;
+pub(crate) mod shown_key;
 pub(crate) mod workload;

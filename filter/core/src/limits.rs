@@ -355,8 +355,8 @@ pub const ISSUED_TOKENS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much life a cached token must have left in seconds, so that it does not end on its way to the upstream.
 pub const TOKEN_EXPIRY_MARGIN_SECONDS: u64 = 10;
 
-/// Most pairs of resource and agent whose fresh tokens an upstream refused that are remembered.
-pub const REFUSED_PAIRS_MAX: usize = 1024;
+/// Most subjects, by the agent and at the resource where an upstream refused fresh tokens of theirs, that are remembered.
+pub const REFUSED_SUBJECTS_MAX: usize = 1024;
 
 /// Longest wait in seconds before a token is asked for again that an upstream keeps refusing: an operator who repairs it sees the effect within a minute.
 pub const UPSTREAM_BACKOFF_SECONDS_MAX: u64 = 60;

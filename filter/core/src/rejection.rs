@@ -51,9 +51,15 @@ pub enum Rejection {
     SubjectRevoked,
     /// The session it was issued in is withdrawn.
     SessionRevoked,
-    /// An actor of the chain, or the acting agent, is withdrawn.
+    /// The API key is withdrawn.
+    ApiKeyRevoked,
+    /// The client certificate on the line is withdrawn.
+    CertificateRevoked,
+    /// The key of the DPoP proof is withdrawn.
+    DpopKeyRevoked,
+    /// An actor of the chain, the client or the acting agent is withdrawn.
     ActorRevoked,
-    /// The current actor is suspended or retired.
+    /// The current actor, the client or a subject that is an agent is suspended or retired.
     ActorInactive,
     /// The current actor is not of a kind the resource accepts.
     ActorProfileRefused,
@@ -228,6 +234,9 @@ impl Rejection {
             Self::TokenRevoked => "token_revoked",
             Self::SubjectRevoked => "subject_revoked",
             Self::SessionRevoked => "session_revoked",
+            Self::ApiKeyRevoked => "api_key_revoked",
+            Self::CertificateRevoked => "certificate_revoked",
+            Self::DpopKeyRevoked => "dpop_key_revoked",
             Self::ActorRevoked => "actor_revoked",
             Self::ActorInactive => "actor_inactive",
             Self::ActorProfileRefused => "actor_profile_refused",
@@ -341,6 +350,9 @@ impl Rejection {
             | Self::TokenRevoked
             | Self::SubjectRevoked
             | Self::SessionRevoked
+            | Self::ApiKeyRevoked
+            | Self::CertificateRevoked
+            | Self::DpopKeyRevoked
             | Self::Token(_)
             | Self::Binding(_)
             | Self::Dpop(_)

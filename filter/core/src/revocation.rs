@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::config::Revoked;
 use crate::delegation::behind::Behind;
+use crate::delegation::shown_key::ShownKey;
 use crate::jwt::Claims;
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
@@ -56,6 +57,15 @@ impl Revocations {
         self.lists().try_for_each(|revoked| revoked.refuse_token(claims, now))
     }
 
+    /// Refuses what comes with a withdrawn key.
+    ///
+    /// # Errors
+    ///
+    /// The rejection that says which kind of key.
+    pub(crate) fn refuse_keys(&self, keys: &[ShownKey], now: UnixSeconds) -> Result<(), Rejection> {
+        self.lists().try_for_each(|revoked| revoked.refuse_keys(keys, now))
+    }
+
     /// Refuses what a withdrawn actor does, has passed on or is the subject of.
     ///
     /// # Errors
@@ -65,11 +75,12 @@ impl Revocations {
         self.lists().try_for_each(|revoked| revoked.refuse_actors(behind, now))
     }
 
-    /// Both, for a request that was admitted before.
+    /// All of it, for a request that was admitted before.
     pub(crate) fn refuse(&self, behind: &Behind, now: UnixSeconds) -> Result<(), Rejection> {
         if let Some(claims) = behind.issued() {
             self.refuse_token(claims, now)?;
         }
+        self.refuse_keys(behind.keys(), now)?;
         self.refuse_actors(behind, now)
     }
 
@@ -130,6 +141,7 @@ mod tests {
                 "act": {"sub": "b", "act": {"sub": "a"}},
             })),
             &agent("acting"),
+            vec![ShownKey::Certificate([1; 32]), ShownKey::Dpop([2; 32]), ShownKey::Api([3; 32])],
         )
     }
 
@@ -187,6 +199,9 @@ mod tests {
             json!({"actor": "client"}),
             json!({"actor": "acting"}),
             json!({"actor": "ann"}),
+            json!({"certificate": 1}),
+            json!({"dpop": 2}),
+            json!({"api": 3, "until": 501}),
             json!({"sub": "ann", "issued_before": 101}),
             json!({"actor": "a", "issued_before": 101, "until": 501}),
         ] {
@@ -203,6 +218,9 @@ mod tests {
             json!({"sid": "7"}),
             json!({"actor": "c"}),
             json!({"actor": "7"}),
+            json!({"certificate": 2}),
+            json!({"dpop": 1}),
+            json!({"api": 3, "until": 500}),
             json!({"sub": "ann", "issued_before": 100}),
             json!({"actor": "a", "until": 500}),
         ] {
@@ -224,6 +242,7 @@ mod tests {
         let plan = plan(Some(Behind::workload(
             &Claims::of_workload("batch", "service"),
             &agent("batch"),
+            Vec::new(),
             UnixSeconds::new(400),
         )));
         for (before, ends) in [(400, false), (401, true)] {
@@ -235,7 +254,7 @@ mod tests {
     #[test]
     fn a_session_that_is_no_text_is_not_overlooked() {
         let members = json!({"iss": "https://idp", "sub": "ann", "sid": 3, "iat": 100});
-        let plan = plan(Some(Behind::token(&claims(&members), &agent("acting"))));
+        let plan = plan(Some(Behind::token(&claims(&members), &agent("acting"), Vec::new())));
         assert!(plan.handle_revocations(&newest(json!([{"sid": "x"}])), NOW).is_some());
         assert!(plan.handle_revocations(&newest(json!([{"sub": "x"}])), NOW).is_none());
     }

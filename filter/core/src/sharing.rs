@@ -26,7 +26,7 @@ use crate::digest::sha256;
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flight::FlightId;
-use crate::limits::{REFUSED_PAIRS_MAX, SHARED_LEASE_SECONDS, SHARED_WRITES_MAX};
+use crate::limits::{REFUSED_SUBJECTS_MAX, SHARED_LEASE_SECONDS, SHARED_WRITES_MAX};
 use crate::request::Ambient;
 use crate::segmented::{Room, Segmented};
 use crate::time::{Seconds, UnixSeconds};
@@ -170,7 +170,7 @@ pub(crate) struct Sharing {
 impl Sharing {
     /// Shares nothing until [`Self::open`].
     pub(crate) const fn closed() -> Self {
-        let room = Room { entries: REFUSED_PAIRS_MAX, bytes: REFUSED_PAIRS_MAX };
+        let room = Room { entries: REFUSED_SUBJECTS_MAX, bytes: REFUSED_SUBJECTS_MAX };
         Self { seal: None, following: VecDeque::new(), withdrawn: Segmented::new(room), tallies: BTreeMap::new() }
     }
 
@@ -253,6 +253,10 @@ impl Sharing {
                     return Turn::Begin(Standing::Alone);
                 }
                 if let Some(lease) = record.lease.filter(|lease| is_live(lease.until, ambient.now)) {
+                    // It waited for where to send its call, and comes again.
+                    if standing == Standing::Leading(lease.holder) {
+                        return Turn::Begin(standing);
+                    }
                     return Turn::Follow(Standing::Following { version: found.version, until: lease.until, lost });
                 }
                 record.held

@@ -23,6 +23,7 @@ pub struct Agents {
     by_id: BTreeMap<String, Arc<Agent>>,
     by_audience: BTreeMap<String, Arc<Agent>>,
     by_spiffe_id: BTreeMap<String, Arc<Agent>>,
+    by_client_id: BTreeMap<String, BTreeMap<String, Arc<Agent>>>,
 }
 
 impl Agents {
@@ -42,6 +43,19 @@ impl Agents {
     #[must_use]
     pub fn by_spiffe_id(&self, spiffe_id: &str) -> Option<&Arc<Agent>> {
         self.by_spiffe_id.get(spiffe_id)
+    }
+
+    /// The agent for which `client_id` is registered at the server of that name, where that is another name than its id.
+    #[must_use]
+    pub fn by_client_id(&self, server: &str, client_id: &str) -> Option<&Arc<Agent>> {
+        self.by_client_id.get(server)?.get(client_id)
+    }
+
+    /// The agent that is the client `client_id` at the server of that name: by what is registered there, or else by its id.
+    #[must_use]
+    pub fn client(&self, server: &str, client_id: &str) -> Option<&Arc<Agent>> {
+        let by_id = || self.by_id(client_id).filter(|agent| agent.client_id(server) == client_id);
+        self.by_client_id(server, client_id).or_else(by_id)
     }
 
     /// The agent with an API key of that digest. How long it takes says nothing of which keys there are.
@@ -167,7 +181,7 @@ pub(super) fn check_all(
         checked.by_id.insert(id.clone(), agent);
     }
     check_certificates(path, &checked)?;
-    check_client_ids(path, &checked)?;
+    checked.by_client_id = check_client_ids(path, &checked)?;
     Ok(checked)
 }
 
@@ -194,21 +208,23 @@ fn check_certificates(path: &Path<'_>, agents: &Agents) -> Result<(), ConfigErro
 }
 
 /// No two agents may be one client at a server, whether by their ids or by what is configured.
-fn check_client_ids(path: &Path<'_>, agents: &Agents) -> Result<(), ConfigError> {
-    let mut known: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+fn check_client_ids(
+    path: &Path<'_>,
+    agents: &Agents,
+) -> Result<BTreeMap<String, BTreeMap<String, Arc<Agent>>>, ConfigError> {
+    let mut known: BTreeMap<String, BTreeMap<String, Arc<Agent>>> = BTreeMap::new();
     for agent in agents.iter() {
         for (server, client_id) in &agent.client_ids {
-            let by_id = agents
-                .by_id(client_id)
-                .filter(|other| other.id != agent.id && other.client_id(server) == client_id)
-                .map(|other| other.id.as_str());
-            if let Some(other) = known.insert((server, client_id), &agent.id).or(by_id) {
+            let by_id = agents.by_id(client_id).filter(|other| other.id != agent.id);
+            let by_id = by_id.filter(|other| other.client_id(server) == client_id).map(Arc::clone);
+            let at_server = known.entry(server.clone()).or_default();
+            if let Some(other) = at_server.insert(client_id.clone(), Arc::clone(agent)).or(by_id) {
                 let path = path.key(&agent.id);
-                return Err(shared(&path.field("client_ids").key(server), client_id, other));
+                return Err(shared(&path.field("client_ids").key(server), client_id, &other.id));
             }
         }
     }
-    Ok(())
+    Ok(known)
 }
 
 fn check(

@@ -39,6 +39,9 @@ pub(super) struct Revoked {
     pub(super) sub: Option<String>,
     pub(super) sid: Option<String>,
     pub(super) actor: Option<String>,
+    pub(super) api_key_sha256: Option<String>,
+    pub(super) dpop_key: Option<String>,
+    pub(super) certificate_sha256: Option<String>,
     pub(super) issued_before: Option<u64>,
     pub(super) until: Option<u64>,
 }

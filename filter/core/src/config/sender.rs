@@ -166,11 +166,14 @@ pub(super) fn check_keys(path: &Path<'_>, raw: Option<&[String]>) -> Result<Vec<
     text::at_most(path, values.len(), DPOP_KEYS_PER_AGENT_MAX, "keys")?;
     let mut keys = Vec::new();
     for (at, value) in values.iter().enumerate() {
-        let path = path.index(at);
-        let thumbprint = base64url::decode(value).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-            path.found(value, "an RFC 7638 thumbprint with SHA-256, in base64url", "43 characters, as in `cnf.jkt`")
-        })?;
-        keys.push(thumbprint);
+        keys.push(check_key(&path.index(at), value)?);
     }
     Ok(keys)
+}
+
+/// The thumbprint of a key.
+pub(super) fn check_key(path: &Path<'_>, value: &str) -> Result<[u8; 32], ConfigError> {
+    base64url::decode(value).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        path.found(value, "an RFC 7638 thumbprint with SHA-256, in base64url", "43 characters, as in `cnf.jkt`")
+    })
 }

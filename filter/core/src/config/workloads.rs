@@ -186,14 +186,19 @@ pub(super) fn check_keys(path: &Path<'_>, raw: Option<&[String]>) -> Result<Vec<
     text::at_most(path, raw.len(), API_KEYS_PER_AGENT_MAX, "keys")?;
     let mut keys = Vec::new();
     for (at, value) in raw.iter().enumerate() {
-        // Somebody may have put the key itself here.
-        keys.push(from_hex(value.as_bytes()).ok_or_else(|| {
-            path.index(at).wrong(
-                "found something else",
-                "the SHA-256 of the key, 64 hexadecimal digits",
-                "`printf %s \"$KEY\" | sha256sum` says it; the key itself stands nowhere",
-            )
-        })?);
+        keys.push(check_key(&path.index(at), value)?);
     }
     Ok(keys)
+}
+
+/// The digest of an API key.
+pub(super) fn check_key(path: &Path<'_>, value: &str) -> Result<[u8; 32], ConfigError> {
+    // Somebody may have put the key itself here.
+    from_hex(value.as_bytes()).ok_or_else(|| {
+        path.wrong(
+            "found something else",
+            "the SHA-256 of the key, 64 hexadecimal digits",
+            "`printf %s \"$KEY\" | sha256sum` says it; the key itself stands nowhere",
+        )
+    })
 }

@@ -6,6 +6,7 @@
 
 use crate::base64url;
 use crate::config::{Agent, CallerProof};
+use crate::delegation::shown_key::ShownKey;
 use crate::delegation::workload::Mark;
 use crate::dpop::ProvenKey;
 use crate::rejection::Rejection;
@@ -15,8 +16,19 @@ use crate::rejection::Rejection;
 pub struct Sender<'a> {
     /// First URI SAN of the client certificate.
     pub uri_san: Option<&'a str>,
+    /// SHA-256 of the client certificate in DER.
+    pub certificate: Option<[u8; 32]>,
     /// The key of its DPoP proof.
     pub key: Option<&'a ProvenKey>,
+}
+
+impl Sender<'_> {
+    /// Every key that it shows.
+    pub(super) fn keys(&self) -> Vec<ShownKey> {
+        let certificate = self.certificate.map(ShownKey::Certificate);
+        let proof = self.key.map(|key| ShownKey::Dpop(*key.thumbprint()));
+        certificate.into_iter().chain(proof).collect()
+    }
 }
 
 /// Says: the acting agent is on the line, or the resource explicitly does without that proof.

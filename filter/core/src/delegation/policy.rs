@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use crate::config::observe::Rule;
 use crate::config::workloads::SERVICE;
-use crate::config::{Accept, Agent, AgentStatus, Agents, Config, DelegationRules, Presenter, ScopeSet, Verdict};
+use crate::config::{
+    Accept, Agent, AgentStatus, Agents, AuthorizationServer, Config, DelegationRules, Presenter, ScopeSet, Verdict,
+};
 use crate::delegation::behind::Behind;
 use crate::delegation::caller::{CallerEvidence, Sender};
 use crate::delegation::chain::{Actor, ActorChain};
@@ -58,7 +60,7 @@ impl AuthorizedDelegation {
     ///
     /// # Errors
     ///
-    /// The first check that fails, in the order: identifiers, what is withdrawn, scopes, subject, chain, actors, agent, caller, rules.
+    /// The first check that fails, in the order: identifiers, what is withdrawn, scopes, subject and client, chain, actors, agent, caller, rules.
     pub fn authorize(
         token: &Inbound<'_>,
         accept: &Accept,
@@ -72,21 +74,23 @@ impl AuthorizedDelegation {
         let subject = claims.subject().map_err(Rejection::Token)?;
         let _ = claims.client_id().map_err(Rejection::Token)?;
         let _ = claims.jti().map_err(Rejection::Token)?;
+        let (server, _) = accept.issuer(token.issuer).ok_or(Rejection::Internal("verified for an issuer not taken"))?;
         revocations.refuse_token(claims, now)?;
+        let keys = sender.keys();
+        revocations.refuse_keys(&keys, now)?;
         check_scopes(claims, accept)?;
         let subject_profiles = subject_profiles(claims, accept)?;
-        check_subject_stands(subject, &subject_profiles, config)?;
+        check_parties_stand(claims, (subject, &subject_profiles), server, &config.agents)?;
         let chain = chain(claims, &accept.delegation)?;
         if let Some(chain) = &chain {
             check_actors(chain, claims, subject, accept, config)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_deref())?;
-        let behind = Behind::token(claims, &agent);
+        let behind = Behind::token(claims, &agent, keys);
         revocations.refuse_actors(&behind, now)?;
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
-        let (server, _) = accept.issuer(token.issuer).ok_or(Rejection::Internal("verified for an issuer not taken"))?;
         let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server, now, observed };
         let would_refuse = rules::judge(&accept.rules, facts)?;
         let age_max = accept.rules.authentication.age_max.filter(|_| !observed.contains(&Rule::Authentication));
@@ -125,14 +129,15 @@ impl AuthorizedDelegation {
         now: UnixSeconds,
         observed: &BTreeSet<Rule>,
     ) -> Result<Self, Rejection> {
-        let token_digest = workload.digest();
+        let (token_digest, keys) = (workload.digest(), workload.keys());
         let caller = CallerEvidence::of_workload(&workload.mark);
-        let Workload { agent, mark } = workload;
+        let Workload { agent, mark, .. } = workload;
         if agent.status != AgentStatus::Active {
             return Err(Rejection::AgentInactive);
         }
+        revocations.refuse_keys(&keys, now)?;
         let claims = Claims::of_workload(&agent.id, SERVICE);
-        let behind = Behind::workload(&claims, &agent, now);
+        let behind = Behind::workload(&claims, &agent, keys, now);
         revocations.refuse_actors(&behind, now)?;
         let subject_profiles = Profiles::new([SERVICE]).map_err(|_| Rejection::Internal("no profile of a service"))?;
         if !subject_profiles.all_in(&accept.subject_profiles) {
@@ -291,11 +296,20 @@ fn subject_profiles(claims: &Claims, accept: &Accept) -> Result<Profiles, Reject
     if profiles.all_in(&accept.subject_profiles) { Ok(profiles) } else { Err(Rejection::SubjectProfileRefused) }
 }
 
-/// A subject that is a registered agent, and no human of the same name, acts through others only while it may act itself.
-fn check_subject_stands(subject: &str, profiles: &Profiles, config: &Config) -> Result<(), Rejection> {
-    let stands = |agent: &Arc<Agent>| agent.status == AgentStatus::Active;
-    let is_human = profiles.contains("user");
-    if is_human || config.agents.by_id(subject).is_none_or(stands) { Ok(()) } else { Err(Rejection::ActorInactive) }
+/// A subject that is a registered agent, and no human of the same name, acts through others only while it may act itself,
+/// and so does whoever obtained the token: under their ids and under the names they have as clients of that server.
+fn check_parties_stand(
+    claims: &Claims,
+    (subject, profiles): (&str, &Profiles),
+    server: &AuthorizationServer,
+    agents: &Agents,
+) -> Result<(), Rejection> {
+    let client = claims.client_id().map_err(Rejection::Token)?;
+    let client = client.and_then(|client| agents.client(&server.name, client));
+    let subject = Some(subject).filter(|_| !profiles.contains("user"));
+    let subject = subject.map(|subject| [agents.by_id(subject), agents.by_client_id(&server.name, subject)]);
+    let mut parties = client.into_iter().chain(subject.into_iter().flatten().flatten());
+    if parties.all(|agent| agent.status == AgentStatus::Active) { Ok(()) } else { Err(Rejection::ActorInactive) }
 }
 
 fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<Arc<ActorChain>>, Rejection> {
@@ -319,7 +333,8 @@ fn check_actors(
         return Err(Rejection::ChainRepeatsActor);
     }
     check_current(chain.current().actor(), rules, config)?;
-    chain.prior().refuse_if(|actor| refuse_prior(actor, rules, config))
+    let issuer = claims.issuer().map_err(Rejection::Token)?;
+    chain.prior().refuse_if(|actor| refuse_prior(actor, issuer, rules, config))
 }
 
 /// The agent that `actor` is registered as.
@@ -358,10 +373,14 @@ fn check_current(actor: &Actor, rules: &DelegationRules, config: &Config) -> Res
     if accepted { Ok(()) } else { Err(Rejection::ActorProfileRefused) }
 }
 
-fn refuse_prior(actor: &Actor, rules: &DelegationRules, config: &Config) -> Option<Rejection> {
+fn refuse_prior(actor: &Actor, issuer: &str, rules: &DelegationRules, config: &Config) -> Option<Rejection> {
     match registered(actor, config) {
         None => match rules.unregistered_prior_actors {
-            Verdict::Allow => None,
+            Verdict::Allow => {
+                let inactive =
+                    as_client(actor, issuer, config).is_some_and(|agent| agent.status != AgentStatus::Active);
+                inactive.then_some(Rejection::PriorActorInactive)
+            }
             Verdict::Refuse => Some(Rejection::PriorActorUnregistered),
         },
         Some(registered) if registered.status != AgentStatus::Active => Some(Rejection::PriorActorInactive),
@@ -370,6 +389,13 @@ fn refuse_prior(actor: &Actor, rules: &DelegationRules, config: &Config) -> Opti
             (!consistent).then_some(Rejection::PriorActorProfileRefused)
         }
     }
+}
+
+/// The agent that goes by that name as a client in the actor's namespace. It is good for a refusal only: an actor is known by its id.
+fn as_client<'c>(actor: &Actor, issuer: &str, config: &'c Config) -> Option<&'c Arc<Agent>> {
+    let namespace = actor.iss().unwrap_or(issuer);
+    let server = config.servers.values().find(|server| server.issuer == namespace)?;
+    config.agents.by_client_id(&server.name, actor.sub())
 }
 
 fn acting_agent(accept: &Accept, agents: &Agents, chain: Option<&ActorChain>) -> Result<Arc<Agent>, Rejection> {

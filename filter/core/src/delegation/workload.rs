@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::config::workloads::Workloads;
 use crate::config::{Agent, Agents};
+use crate::delegation::caller::Sender;
+use crate::delegation::shown_key::ShownKey;
 use crate::digest::sha256;
 use crate::rejection::Rejection;
 
@@ -35,10 +37,12 @@ impl Mark {
 pub(crate) struct Workload {
     pub(super) agent: Arc<Agent>,
     pub(super) mark: Mark,
+    /// What it shows besides.
+    certificate: Option<[u8; 32]>,
 }
 
 impl Workload {
-    /// Knows the agent by `key`, or where none is shown by the certificate with `uri_san`.
+    /// Knows the agent by `key`, or where none is shown by the certificate of `sender`.
     ///
     /// # Errors
     ///
@@ -49,13 +53,14 @@ impl Workload {
         workloads: &Workloads,
         agents: &Agents,
         key: Option<[u8; 32]>,
-        uri_san: Option<&str>,
+        sender: Sender<'_>,
     ) -> Result<Self, Rejection> {
+        let Sender { uri_san, certificate, .. } = sender;
         let Some(key) = key.filter(|_| workloads.api_key) else {
             let shown = uri_san.filter(|_| workloads.mtls && key.is_none()).ok_or(Rejection::CredentialMissing)?;
             let agent = agents.by_spiffe_id(shown).filter(|agent| workloads.agents.contains(&agent.id));
             let agent = agent.ok_or(Rejection::CredentialMissing)?;
-            return Ok(Self { agent: Arc::clone(agent), mark: Mark::Certificate(shown.to_owned()) });
+            return Ok(Self { agent: Arc::clone(agent), mark: Mark::Certificate(shown.to_owned()), certificate });
         };
         let agent = agents.by_api_key(&key).ok_or(Rejection::ApiKeyUnknown)?;
         if !workloads.agents.contains(&agent.id) {
@@ -69,7 +74,7 @@ impl Workload {
         if somebody_else {
             return Err(Rejection::CallerMismatch);
         }
-        Ok(Self { agent: Arc::clone(agent), mark: Mark::ApiKey(key) })
+        Ok(Self { agent: Arc::clone(agent), mark: Mark::ApiKey(key), certificate })
     }
 
     /// The agent.
@@ -80,6 +85,15 @@ impl Workload {
     /// By what it is known.
     pub(crate) fn mark(&self) -> &Mark {
         &self.mark
+    }
+
+    /// Every key that it shows.
+    pub(super) fn keys(&self) -> Vec<ShownKey> {
+        let api = match &self.mark {
+            Mark::ApiKey(digest) => Some(ShownKey::Api(*digest)),
+            Mark::Certificate(_) => None,
+        };
+        self.certificate.map(ShownKey::Certificate).into_iter().chain(api).collect()
     }
 
     /// Stands where a token's digest stands. No token has this text.

@@ -1,16 +1,32 @@
 //! Tokens that an upstream refuses although they are fresh: when to stop asking for more.
 //!
-//! One refusal may be a token withdrawn on the way, and the next request asks afresh at once. More in a row, for one agent at one resource,
-//! are no accident: asking on would only load the issuer, so there is a wait before the next exchange, and it doubles.
-//! Tokens in the cache go on being used meanwhile, and the first one that the upstream takes ends the wait:
-//! a caller who provokes refusals delays others by no more than they themselves confirm.
+//! One refusal may be a token withdrawn on the way, and the next request asks afresh at once. More in a row, for one subject by one agent
+//! at one resource, are no accident: asking on would only load the issuer, so there is a wait before the next exchange, and it doubles.
+//! Tokens in the cache go on being used meanwhile, and the first one that the upstream takes ends the wait.
+//! An upstream may refuse one subject for ever, so what it says of one makes no other wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
+use crate::delegation::behind::Behind;
+use crate::digest::sha256;
 use crate::exchange::cache::IssuedToken;
-use crate::limits::{REFUSED_PAIRS_MAX, UPSTREAM_BACKOFF_SECONDS_MAX};
+use crate::limits::{REFUSED_SUBJECTS_MAX, UPSTREAM_BACKOFF_SECONDS_MAX};
 use crate::time::{Seconds, UnixSeconds};
+
+/// For whom tokens are asked: one subject of one issuer, by one agent, at one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Whose([u8; 32]);
+
+impl Whose {
+    /// A digest, because names may be long. Somebody stands behind every request that a token is asked for.
+    pub(crate) fn of(resource: &str, behind: Option<&Behind>) -> Self {
+        let (issuer, subject) = behind.map(Behind::subject).unwrap_or_default();
+        let agent = behind.map_or("", |behind| &behind.agent().id);
+        let parts = [resource, agent, issuer.unwrap_or_default(), subject];
+        Self(sha256(&parts.map(|part| sha256(part.as_bytes())).concat()))
+    }
+}
 
 #[derive(Debug)]
 struct Refusals {
@@ -20,32 +36,39 @@ struct Refusals {
     held_until: UnixSeconds,
 }
 
-/// What upstreams refused on this worker, by resource and agent.
+/// What upstreams refused on this worker.
 #[derive(Debug, Default)]
 pub(crate) struct RefusedTokens {
-    by_pair: BTreeMap<(String, String), Refusals>,
+    by_subject: BTreeMap<Whose, Refusals>,
 }
 
 impl RefusedTokens {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_subject.is_empty()
+    }
+
     /// How long no token is asked for; `None` where one may be asked for now.
-    pub(crate) fn wait(&self, resource: &str, agent: &str, now: UnixSeconds) -> Option<Seconds> {
-        if self.by_pair.is_empty() {
+    pub(crate) fn wait(&self, whose: impl FnOnce() -> Whose, now: UnixSeconds) -> Option<Seconds> {
+        if self.by_subject.is_empty() {
             return None;
         }
-        let refusals = self.by_pair.get(&pair(resource, agent))?;
+        let refusals = self.by_subject.get(&whose())?;
         let left = refusals.held_until.get().checked_sub(now.get()).filter(|left| *left > 0)?;
         // More than the longest wait means that the clock was set back.
         (left <= UPSTREAM_BACKOFF_SECONDS_MAX).then_some(Seconds::new(left))
     }
 
     /// Notes that the upstream refused `token`, which was exchanged for this very request.
-    pub(crate) fn refused(&mut self, resource: &str, agent: &str, token: &Arc<IssuedToken>, now: UnixSeconds) {
-        let key = pair(resource, agent);
-        if !self.by_pair.contains_key(&key) && self.by_pair.len() >= REFUSED_PAIRS_MAX {
+    pub(crate) fn refused(&mut self, whose: Whose, token: &Arc<IssuedToken>, now: UnixSeconds) {
+        if !self.by_subject.contains_key(&whose) && self.by_subject.len() >= REFUSED_SUBJECTS_MAX {
             self.forget_one();
         }
-        let refusals =
-            self.by_pair.entry(key).or_insert_with(|| Refusals { in_a_row: 0, last: Weak::new(), held_until: now });
+        let refusals = self.by_subject.entry(whose).or_insert_with(|| Refusals {
+            in_a_row: 0,
+            last: Weak::new(),
+            held_until: now,
+        });
         if refusals.last.upgrade().is_some_and(|last| Arc::ptr_eq(&last, token)) {
             return;
         }
@@ -55,23 +78,19 @@ impl RefusedTokens {
     }
 
     /// Notes that the upstream took a token.
-    pub(crate) fn taken(&mut self, resource: &str, agent: &str) {
-        if !self.by_pair.is_empty() {
-            self.by_pair.remove(&pair(resource, agent));
+    pub(crate) fn taken(&mut self, whose: impl FnOnce() -> Whose) {
+        if !self.by_subject.is_empty() {
+            self.by_subject.remove(&whose());
         }
     }
 
     /// The one whose wait ends first.
     fn forget_one(&mut self) {
-        let first = self.by_pair.iter().min_by_key(|(_, refusals)| refusals.held_until).map(|(key, _)| key.clone());
+        let first = self.by_subject.iter().min_by_key(|(_, refusals)| refusals.held_until).map(|(key, _)| *key);
         if let Some(key) = first {
-            self.by_pair.remove(&key);
+            self.by_subject.remove(&key);
         }
     }
-}
-
-fn pair(resource: &str, agent: &str) -> (String, String) {
-    (resource.to_owned(), agent.to_owned())
 }
 
 /// None after the first refusal, a second after the next, then doubled each time.
@@ -103,22 +122,29 @@ mod tests {
         UnixSeconds::new(seconds)
     }
 
+    fn whose(name: &str) -> Whose {
+        Whose(sha256(name.as_bytes()))
+    }
+
+    fn wait(refused: &RefusedTokens, name: &str, now: u64) -> Option<u64> {
+        refused.wait(|| whose(name), at(now)).map(Seconds::get)
+    }
+
     #[test]
     fn the_wait_doubles_up_to_its_bound_and_ends_with_a_token_that_is_taken() {
         let mut refused = RefusedTokens::default();
         for want in [None, Some(1), Some(2), Some(4), Some(8), Some(16), Some(32), Some(60), Some(60)] {
-            refused.refused("r", "a", &token(), at(100));
-            assert_eq!(refused.wait("r", "a", at(100)).map(Seconds::get), want);
+            refused.refused(whose("a"), &token(), at(100));
+            assert_eq!(wait(&refused, "a", 100), want);
         }
-        assert_eq!(refused.wait("r", "a", at(159)).map(Seconds::get), Some(1));
-        assert_eq!(refused.wait("r", "a", at(160)), None);
-        assert_eq!(refused.wait("r", "a", at(99)), None, "the clock was set back");
-        assert_eq!(refused.wait("r", "b", at(100)), None);
-        assert_eq!(refused.wait("s", "a", at(100)), None);
-        refused.taken("r", "a");
-        assert_eq!(refused.wait("r", "a", at(100)), None);
-        refused.refused("r", "a", &token(), at(100));
-        assert_eq!(refused.wait("r", "a", at(100)), None, "it begins anew");
+        assert_eq!(wait(&refused, "a", 159), Some(1));
+        assert_eq!(wait(&refused, "a", 160), None);
+        assert_eq!(wait(&refused, "a", 99), None, "the clock was set back");
+        assert_eq!(wait(&refused, "b", 100), None);
+        refused.taken(|| whose("a"));
+        assert_eq!(wait(&refused, "a", 100), None);
+        refused.refused(whose("a"), &token(), at(100));
+        assert_eq!(wait(&refused, "a", 100), None, "it begins anew");
     }
 
     #[test]
@@ -126,17 +152,17 @@ mod tests {
         let mut refused = RefusedTokens::default();
         let token = token();
         for _ in 0..100 {
-            refused.refused("r", "a", &token, at(100));
+            refused.refused(whose("a"), &token, at(100));
         }
-        assert_eq!(refused.wait("r", "a", at(100)), None);
+        assert_eq!(wait(&refused, "a", 100), None);
     }
 
     #[test]
     fn memory_holds_at_the_bound_and_not_one_past() {
         let mut refused = RefusedTokens::default();
-        for number in 0..=REFUSED_PAIRS_MAX {
-            refused.refused("r", &number.to_string(), &token(), at(100));
-            assert_eq!(refused.by_pair.len(), number.saturating_add(1).min(REFUSED_PAIRS_MAX));
+        for number in 0..=REFUSED_SUBJECTS_MAX {
+            refused.refused(whose(&number.to_string()), &token(), at(100));
+            assert_eq!(refused.by_subject.len(), number.saturating_add(1).min(REFUSED_SUBJECTS_MAX));
         }
     }
 }

@@ -125,6 +125,11 @@ impl ExchangeRequest {
         self.key
     }
 
+    /// Whether that is the caller's own token.
+    pub(crate) fn is_own(&self, token: &str) -> bool {
+        self.subject_token.as_ref().is_some_and(|own| own.expose() == token)
+    }
+
     /// The agent's client identifier at the server that issues the token.
     pub(crate) fn client_id(&self) -> &str {
         self.agent.client_id(&self.exchange.server.name)

@@ -8,14 +8,16 @@
 //!
 //! A failure is no answer, or one that says the server is failing; a refusal is an answer like any other.
 //! While an endpoint rests, requests for it are refused at once and told for how long, and nothing is sent.
-//! One exchange tries it again when the rest is over; the others wait for what comes of that.
+//! One call tries it again when the rest is over; the others wait for what comes of that. A flight that has not come to its call there
+//! tries nothing and keeps nobody waiting: it may be left, or refused elsewhere, and never make that call.
 //! Only endpoints of configured servers are ever asked about, and one that its server has left is forgotten, so there are boundedly many breakers.
 
 use std::collections::BTreeMap;
 
-use super::CalloutAnswer;
+use super::{Callout, CalloutAnswer, FlightId};
 use crate::config::Endpoint;
 use crate::limits::{BREAKER_FAILURES, BREAKER_REST_SECONDS, BREAKER_TRIAL_SECONDS};
+use crate::rejection::Rejection;
 use crate::time::{Seconds, UnixSeconds};
 
 /// What tells endpoints apart: authority and path.
@@ -27,8 +29,8 @@ enum State {
     Closed(u32),
     /// Rests until then.
     Open(UnixSeconds),
-    /// One exchange tries it; given up for lost at that moment.
-    HalfOpen(UnixSeconds),
+    /// A call of that flight tries it; given up for lost at that moment.
+    HalfOpen { by: FlightId, lost_at: UnixSeconds },
 }
 
 /// All breakers of one worker.
@@ -40,21 +42,29 @@ pub(crate) struct Breakers {
 impl Breakers {
     /// Whether an exchange that will call those endpoints may begin now; else how long to wait before asking again.
     pub(super) fn admit<'e>(
-        &mut self,
-        endpoints: impl Iterator<Item = &'e Endpoint> + Clone,
+        &self,
+        endpoints: impl Iterator<Item = &'e Endpoint>,
         now: UnixSeconds,
     ) -> Result<(), Seconds> {
-        let waits = endpoints.clone().filter_map(|endpoint| self.rest(&name(endpoint), now));
-        if let Some(wait) = waits.max_by_key(|wait| wait.get()) {
-            return Err(wait);
+        let waits = endpoints.filter_map(|endpoint| self.rest(&name(endpoint), now));
+        waits.max_by_key(|wait| wait.get()).map_or(Ok(()), Err)
+    }
+
+    /// Whether `call` may be made now; else how long to wait, since another flight is trying its endpoint.
+    /// After a rest, the first call is the trial.
+    pub(super) fn try_call(&mut self, call: &Callout, now: UnixSeconds) -> Result<(), Seconds> {
+        let Some(state) = place(call).and_then(|name| self.endpoints.get_mut(&name)) else {
+            return Ok(());
+        };
+        match *state {
+            // What began before the rest is not called back.
+            State::Open(until) if now < until => return Ok(()),
+            State::Closed(_) => return Ok(()),
+            State::HalfOpen { by, lost_at } if by != call.flight && now < lost_at => return Err(TRIED_SOON),
+            State::Open(_) | State::HalfOpen { .. } => {}
         }
-        for endpoint in endpoints {
-            if let Some(state) = self.endpoints.get_mut(&name(endpoint))
-                && !matches!(state, State::Closed(_))
-            {
-                *state = State::HalfOpen(now.saturating_add(Seconds::new(BREAKER_TRIAL_SECONDS)));
-            }
-        }
+        let lost_at = now.saturating_add(Seconds::new(BREAKER_TRIAL_SECONDS));
+        *state = State::HalfOpen { by: call.flight, lost_at };
         Ok(())
     }
 
@@ -62,9 +72,8 @@ impl Breakers {
         let until = match self.endpoints.get(name)? {
             State::Closed(_) => return None,
             State::Open(until) => *until,
-            // What comes of the trial is known soon.
-            State::HalfOpen(lost_at) if now < *lost_at => return Some(Seconds::new(1)),
-            State::HalfOpen(_) => return None,
+            State::HalfOpen { lost_at, .. } if now < *lost_at => return Some(TRIED_SOON),
+            State::HalfOpen { .. } => return None,
         };
         // A clock that was set back must not prolong the rest.
         let rest = until.since(now)?.get().min(BREAKER_REST_SECONDS);
@@ -93,11 +102,25 @@ impl Breakers {
         *state = match *state {
             State::Closed(failures) if failures.saturating_add(1) >= BREAKER_FAILURES => open,
             State::Closed(failures) => State::Closed(failures.saturating_add(1)),
-            State::HalfOpen(_) => open,
+            State::HalfOpen { .. } => open,
             // A call that was sent before the rest began.
             State::Open(until) => State::Open(until),
         };
     }
+}
+
+/// What comes of a trial is known soon.
+const TRIED_SOON: Seconds = Seconds::new(1);
+
+/// What is said while an endpoint rests.
+pub(super) fn resting(wait: Seconds) -> Rejection {
+    Rejection::AuthorizationServerResting { seconds: wait.get() }
+}
+
+/// Where a call goes.
+pub(super) fn place(call: &Callout) -> Option<Name> {
+    let header = |name| call.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+    header(":authority").zip(header(":path"))
 }
 
 fn name(endpoint: &Endpoint) -> Name {
@@ -117,6 +140,8 @@ fn is_failure(answer: &CalloutAnswer<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::config::Scheme;
+    use crate::redacted::Redacted;
+    use crate::time::Millis;
 
     const NOW: u64 = 1_000;
 
@@ -137,7 +162,24 @@ mod tests {
     #[derive(Default)]
     struct World(Breakers);
 
+    fn call(by: u64, path: &str) -> Callout {
+        Callout {
+            flight: FlightId(by),
+            cluster: "as".to_owned(),
+            headers: vec![(":authority", "as".to_owned()), (":path", path.to_owned())],
+            authorization: None,
+            proof: None,
+            body: Redacted::new(String::new()),
+            timeout: Millis::new(1),
+        }
+    }
+
     impl World {
+        /// What becomes of a call by that flight.
+        fn calls(&mut self, by: u64, path: &str, at: u64) -> Result<(), u64> {
+            self.0.try_call(&call(by, path), UnixSeconds::new(NOW + at)).map_err(Seconds::get)
+        }
+
         fn note(&mut self, path: &str, answer: CalloutAnswer<'_>, at: u64) {
             self.0.note("as", path, &answer, UnixSeconds::new(NOW + at));
         }
@@ -187,20 +229,40 @@ mod tests {
     }
 
     #[test]
-    fn one_exchange_tries_it_again_after_its_rest() {
+    fn one_call_tries_it_again_after_its_rest() {
         let mut world = World::failed(BREAKER_FAILURES);
         world.check(&["/a"], BREAKER_REST_SECONDS - 1, Err(1));
         world.check(&["/a"], BREAKER_REST_SECONDS, Ok(()));
+        assert_eq!(world.calls(1, "/a", BREAKER_REST_SECONDS), Ok(()));
         world.check(&["/a"], BREAKER_REST_SECONDS, Err(1));
+        assert_eq!(world.calls(2, "/a", BREAKER_REST_SECONDS), Err(1), "it was admitted before the trial began");
+        assert_eq!(world.calls(1, "/a", BREAKER_REST_SECONDS), Ok(()), "its second try");
         world.note("/a", answer(200), BREAKER_REST_SECONDS);
         world.check(&["/a"], BREAKER_REST_SECONDS, Ok(()));
+        assert_eq!(world.calls(2, "/a", BREAKER_REST_SECONDS), Ok(()));
+        assert_eq!(world.calls(3, "/a", BREAKER_REST_SECONDS), Ok(()));
+    }
+
+    #[test]
+    fn who_makes_no_call_tries_nothing() {
+        let mut world = World::failed(BREAKER_FAILURES);
+        for _ in 0..3 {
+            world.check(&["/b", "/a"], BREAKER_REST_SECONDS, Ok(()));
+            assert_eq!(world.calls(1, "/b", BREAKER_REST_SECONDS), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_began_before_a_rest_goes_on() {
+        let mut world = World::failed(BREAKER_FAILURES);
+        assert_eq!(world.calls(1, "/a", BREAKER_REST_SECONDS - 1), Ok(()));
         world.check(&["/a"], BREAKER_REST_SECONDS, Ok(()));
     }
 
     #[test]
     fn a_trial_that_fails_begins_another_rest() {
         let mut world = World::failed(BREAKER_FAILURES);
-        world.check(&["/a"], BREAKER_REST_SECONDS, Ok(()));
+        assert_eq!(world.calls(1, "/a", BREAKER_REST_SECONDS), Ok(()));
         world.note("/a", answer(504), BREAKER_REST_SECONDS + 2);
         world.check(&["/a"], BREAKER_REST_SECONDS + 2, Err(BREAKER_REST_SECONDS));
     }
@@ -208,9 +270,11 @@ mod tests {
     #[test]
     fn a_trial_that_is_lost_is_not_waited_for_for_ever() {
         let mut world = World::failed(BREAKER_FAILURES);
-        world.check(&["/a"], BREAKER_REST_SECONDS, Ok(()));
-        world.check(&["/a"], BREAKER_REST_SECONDS + BREAKER_TRIAL_SECONDS - 1, Err(1));
-        world.check(&["/a"], BREAKER_REST_SECONDS + BREAKER_TRIAL_SECONDS, Ok(()));
+        assert_eq!(world.calls(1, "/a", BREAKER_REST_SECONDS), Ok(()));
+        for (after, want) in [(BREAKER_TRIAL_SECONDS - 1, Err(1)), (BREAKER_TRIAL_SECONDS, Ok(()))] {
+            world.check(&["/a"], BREAKER_REST_SECONDS + after, want);
+            assert_eq!(world.calls(2, "/a", BREAKER_REST_SECONDS + after), want);
+        }
     }
 
     #[test]

@@ -21,9 +21,13 @@ use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeRequest;
 use crate::plugin::Plugin;
 use crate::record::Event;
+use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use asking::{Attempt, Manner, begin};
+
+/// How much of a spent grant is kept, in bytes: 192 bits of its signature in base64url, far less than the shortest signature has.
+const SPENT_GRANT_END_BYTES: usize = 32;
 
 /// How far an exchange has come.
 #[derive(Debug)]
@@ -35,9 +39,29 @@ pub(super) enum Progress {
     /// The grant is here, the keys of its issuer are being fetched.
     GrantAwaitsKeys(TokenResponse),
     /// The call for the token is out; a grant, where there was one, is spent.
-    AskedForToken { attempts: u32, grant_jti: Option<String> },
+    AskedForToken { attempts: u32, spent: Option<SpentGrant> },
     /// The token is here, its issuer's keys are being fetched.
-    TokenAwaitsKeys { response: TokenResponse, grant_jti: Option<String> },
+    TokenAwaitsKeys { response: TokenResponse, spent: Option<SpentGrant> },
+}
+
+/// What is known of a grant after the call that carried it away.
+#[derive(Debug)]
+pub(super) struct SpentGrant {
+    jti: String,
+    /// The end of its text, by which it is known if it comes back as the token: no more than that of a signature.
+    end: Redacted<String>,
+}
+
+impl SpentGrant {
+    fn of(jti: String, grant: &str) -> Self {
+        let rest = grant.len().saturating_sub(SPENT_GRANT_END_BYTES);
+        Self { jti, end: Redacted::new(grant.get(rest..).unwrap_or_default().to_owned()) }
+    }
+
+    /// Whether `token` ends as the grant did. No two signatures do.
+    fn ends(&self, token: &str) -> bool {
+        token.ends_with(self.end.expose().as_str())
+    }
 }
 
 impl Progress {
@@ -91,7 +115,7 @@ pub(super) enum Arrival<'a> {
 /// What the flight does next.
 enum Next {
     Wait(Progress),
-    Land(Result<(IssuedToken, Option<String>), (Hop, Rejection)>),
+    Land(Result<(IssuedToken, Option<SpentGrant>), (Hop, Rejection)>),
 }
 
 impl Plugin {
@@ -130,17 +154,24 @@ impl Plugin {
             (Progress::GrantAwaitsKeys(response), Arrival::Fetched) => {
                 self.check_grant(Attempt { id, request: &request, manner }, response, false, ambient, step)
             }
-            (Progress::AskedForToken { attempts, grant_jti }, Arrival::Answer(answer)) => {
+            (Progress::AskedForToken { attempts, spent }, Arrival::Answer(answer)) => {
                 let attempt = Attempt { id, request: &request, manner };
-                self.take_token(attempt, (attempts, grant_jti), &answer, ambient, step)
+                self.take_token(attempt, (attempts, spent), &answer, ambient, step)
             }
-            (Progress::TokenAwaitsKeys { response, grant_jti }, Arrival::Fetched) => {
-                self.check_token(Attempt { id, request: &request, manner }, response, grant_jti, false, ambient)
+            (Progress::TokenAwaitsKeys { response, spent }, Arrival::Fetched) => {
+                self.check_token(Attempt { id, request: &request, manner }, response, spent, false, ambient)
             }
             (_, Arrival::Overdue) => Next::Land(Err((hop, Rejection::AuthorizationServerUnavailable))),
             (_, Arrival::Start | Arrival::Answer(_) | Arrival::Fetched) => {
                 Next::Land(Err((hop, Rejection::Internal("arrival out of turn"))))
             }
+        };
+        let next = match next {
+            Next::Wait(progress) => match self.may_call(id, ambient.now, step) {
+                Ok(()) => Next::Wait(progress),
+                Err(rejection) => Next::Land(Err((progress.hop(&request.exchange.kind), rejection))),
+            },
+            Next::Land(result) => Next::Land(result),
         };
         let shared = flight.shared;
         match next {
@@ -168,7 +199,7 @@ impl Plugin {
     fn land_exchange(
         &mut self,
         flight: Flight,
-        result: Result<(IssuedToken, Option<String>), (Hop, Rejection)>,
+        result: Result<(IssuedToken, Option<SpentGrant>), (Hop, Rejection)>,
         ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) {
@@ -178,11 +209,11 @@ impl Plugin {
         };
         let (request, now) = (&exchanging.request, ambient.now);
         let outcome = match result {
-            Ok((issued, grant_jti)) => {
+            Ok((issued, spent)) => {
                 let issued = Arc::new(issued);
                 let (token, subject_ends) = (Arc::clone(&issued), request.subject_expires_at);
                 self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max, now);
-                step.events.push(Event::granted(request, &issued, grant_jti));
+                step.events.push(Event::granted(request, &issued, spent.map(|spent| spent.jti)));
                 Ok(issued)
             }
             Err((hop, rejection)) => {
@@ -193,5 +224,21 @@ impl Plugin {
         };
         self.share_exchanged(&flight, &outcome, ambient);
         step.landings.extend(flight.streams().map(|stream| (stream, Landing::Token(outcome.clone()))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_known_by_its_end() {
+        let spent = |grant: &str| SpentGrant::of("1".to_owned(), grant);
+        let end = "e".repeat(SPENT_GRANT_END_BYTES);
+        assert_eq!(spent(&format!("abc{end}")).end.expose(), &end);
+        assert!(spent(&format!("abc{end}")).ends(&format!("abc{end}")));
+        assert!(!spent(&format!("abc{end}")).ends(&format!("abc{end}f")));
+        assert!(!spent(&end).ends(&"e".repeat(SPENT_GRANT_END_BYTES - 1)), "one letter fewer");
+        assert!(spent("short").ends("short"));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::breaker::resting;
 use super::exchanging::Arrival;
 use super::table::{Claim, Flight, Stage, Waiter};
 use super::{Callout, FlightId, Landing, RootStep};
@@ -61,9 +62,7 @@ impl Plugin {
             None => {
                 let claims = vec![Claim::Endpoint(introspection.endpoint.url.clone())];
                 self.flights.may_begin(&claims)?;
-                self.breakers
-                    .admit(core::iter::once(&introspection.endpoint), now)
-                    .map_err(|wait| Rejection::AuthorizationServerResting { seconds: wait.get() })?;
+                self.breakers.admit(core::iter::once(&introspection.endpoint), now).map_err(resting)?;
                 let asking = Asking {
                     server: Arc::clone(server),
                     introspection: Arc::clone(introspection),
@@ -105,10 +104,9 @@ impl Plugin {
         };
         let told = match told {
             Some(told) => told,
-            None => match ask(id, &asking, ambient) {
-                Ok(call) => {
+            None => match self.ask(id, &asking, ambient, step) {
+                Ok(()) => {
                     asking.attempts = asking.attempts.saturating_add(1);
-                    step.calls.push(call);
                     self.flights.put_back(id, Flight { stage: Stage::Introspecting(asking), ..flight });
                     return;
                 }
@@ -130,6 +128,19 @@ impl Plugin {
     }
 }
 
+impl Plugin {
+    fn ask(
+        &mut self,
+        id: FlightId,
+        asking: &Asking,
+        ambient: &mut Ambient<'_>,
+        step: &mut RootStep,
+    ) -> Result<(), Rejection> {
+        step.calls.push(question(id, asking, ambient)?);
+        self.may_call(id, ambient.now, step)
+    }
+}
+
 fn word(told: &Result<Told, Rejection>) -> &'static str {
     match told {
         Ok(Told::Active(_)) => "active",
@@ -144,7 +155,7 @@ fn has_another(asking: &Asking, now: UnixSeconds) -> bool {
 }
 
 /// RFC 7662 §2.1.
-fn ask(id: FlightId, asking: &Asking, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
+fn question(id: FlightId, asking: &Asking, ambient: &mut Ambient<'_>) -> Result<Callout, Rejection> {
     let Asking { server, introspection, token, nth, .. } = asking;
     Form::new()
         .field("token", token.expose())

@@ -1,6 +1,7 @@
 //! How a stream comes to wait for an exchange, and what keeps an exchange from being begun.
 
 use super::FlightId;
+use super::breaker::resting;
 use super::exchanging::Exchanging;
 use super::table::{Claim, Waiter};
 use crate::exchange::request::ExchangeRequest;
@@ -63,9 +64,7 @@ impl Plugin {
         // One server may answer both calls.
         claims.dedup();
         self.flights.may_begin(&claims)?;
-        self.breakers
-            .admit(endpoints.iter(), now)
-            .map_err(|wait| Rejection::AuthorizationServerResting { seconds: wait.get() })?;
+        self.breakers.admit(endpoints.iter(), now).map_err(resting)?;
         let request = Exchanging::new(request, reuse_max);
         Ok(self.flights.exchange(request, shared, claims, now))
     }

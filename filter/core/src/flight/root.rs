@@ -1,12 +1,15 @@
 //! The entries of the root: a tick, and the answer to a call.
 
+use super::breaker::{self, resting};
 use super::exchanging::Arrival;
 use super::table::{Flight, Stage};
 use super::{CalloutAnswer, FlightId, RootStep};
 use crate::limits::{LANDINGS_PER_STEP_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
 use crate::record::Event;
+use crate::rejection::Rejection;
 use crate::request::Ambient;
+use crate::time::UnixSeconds;
 
 impl Plugin {
     /// Starts what waits to be started, refreshes what is due, ends what was never answered.
@@ -53,9 +56,8 @@ impl Plugin {
     /// Notes where the calls go and what is to be counted, and lets no more streams go on at once than may; the others follow with the next tick.
     fn hand_out(&mut self, step: &mut RootStep) {
         for call in &step.calls {
-            let header = |name| call.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
-            if let (Some(authority), Some(path)) = (header(":authority"), header(":path")) {
-                self.called.insert(call.flight, (authority, path));
+            if let Some(place) = breaker::place(call) {
+                self.called.insert(call.flight, place);
             }
         }
         let tallies = self.sharing.take_tallies();
@@ -63,6 +65,23 @@ impl Plugin {
         self.landed.extend(step.landings.drain(..));
         let now = self.landed.len().min(LANDINGS_PER_STEP_MAX);
         step.landings.extend(self.landed.drain(..now));
+    }
+
+    /// Lets the last call of `step` go, or takes it back where `flight` made it and another one is trying its endpoint after a rest.
+    pub(super) fn may_call(
+        &mut self,
+        flight: FlightId,
+        now: UnixSeconds,
+        step: &mut RootStep,
+    ) -> Result<(), Rejection> {
+        let Some(call) = step.calls.last().filter(|call| call.flight == flight) else {
+            return Ok(());
+        };
+        let tried = self.breakers.try_call(call, now).map_err(resting);
+        if tried.is_err() {
+            step.calls.pop();
+        }
+        tried
     }
 
     fn start(&mut self, id: FlightId, ambient: &mut Ambient<'_>, step: &mut RootStep) {

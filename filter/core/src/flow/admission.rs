@@ -24,13 +24,16 @@ use crate::{mcp, metadata};
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
 /// The inbound proofs are for this gateway; an upstream could only be misled by them.
-const STRIPPED: [&str; 8] = [
+const STRIPPED: [&str; 10] = [
     "x-forwarded-access-token",
     "proxy-authorization",
     "proxy-connection",
     "dpop",
     "txn-token",
     "x-forwarded-client-cert",
+    // RFC 9440 §2: what a proxy says of its client's certificate.
+    "client-cert",
+    "client-cert-chain",
     "workload-identity-token",
     "workload-proof-token",
 ];

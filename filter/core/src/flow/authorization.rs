@@ -6,6 +6,7 @@ use crate::bound::{Holder, Kind};
 use crate::config::{Acquisition, Exchange, Protocol};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::dpop::Towards;
+use crate::exchange::refused::Whose;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
 use crate::flow::Joined;
@@ -185,8 +186,8 @@ impl Admitted {
             let issued = Outgoing::Issued(key, issued, Source::Cached);
             return self.release(plugin, ambient, issued, operation, judged);
         }
-        let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);
-        if let Some(wait) = plugin.refused.wait(resource, agent, ambient.now) {
+        let whose = || Whose::of(&self.arrived.resource.name, Some(self.delegation.behind()));
+        if let Some(wait) = plugin.refused.wait(whose, ambient.now) {
             let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
             return Step::Reply(Box::new(reply));
         }
@@ -248,8 +249,8 @@ impl Admitted {
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
         }
-        let (resource, agent) = (&self.arrived.resource.name, &self.delegation.agent().id);
-        if let Some(wait) = plugin.refused.wait(resource, agent, ambient.now) {
+        let whose = || Whose::of(&self.arrived.resource.name, Some(self.delegation.behind()));
+        if let Some(wait) = plugin.refused.wait(whose, ambient.now) {
             let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
             return Step::Reply(Box::new(reply));
         }

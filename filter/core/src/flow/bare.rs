@@ -4,6 +4,7 @@
 
 use crate::bearer;
 use crate::config::{Config, Resource};
+use crate::delegation::caller::Sender;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::delegation::workload::Workload;
 use crate::digest::sha256;
@@ -18,6 +19,7 @@ use crate::request::{Ambient, RequestHead};
 pub(super) struct Bare {
     key: Option<[u8; 32]>,
     uri_san: Option<String>,
+    certificate_sha256: Option<[u8; 32]>,
 }
 
 impl Bare {
@@ -37,7 +39,8 @@ impl Bare {
         if bearer::in_query(head) {
             return Err(Rejection::CredentialRepeated);
         }
-        Ok(Some(Self { key, uri_san: head.peer.uri_san.map(str::to_owned) }))
+        let (uri_san, certificate_sha256) = (head.peer.uri_san.map(str::to_owned), head.peer.certificate_sha256);
+        Ok(Some(Self { key, uri_san, certificate_sha256 }))
     }
 
     /// Decides who may act with nothing but this.
@@ -50,7 +53,8 @@ impl Bare {
     ) -> Result<AuthorizedDelegation, Rejection> {
         let accept = &resource.accept;
         let workloads = accept.workloads.as_ref().ok_or(Rejection::CredentialMissing)?;
-        let workload = Workload::know(workloads, &plugin.config().agents, self.key, self.uri_san.as_deref())?;
+        let sender = Sender { uri_san: self.uri_san.as_deref(), certificate: self.certificate_sha256, key: None };
+        let workload = Workload::know(workloads, &plugin.config().agents, self.key, sender)?;
         record.known(&workload);
         let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
         AuthorizedDelegation::of_workload(workload, accept, &plugin.revocations, ambient.now, &observed)

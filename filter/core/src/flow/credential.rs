@@ -11,7 +11,7 @@ use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
 use crate::delegation::inbound::Inbound;
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::dpop::{DpopError, Facts, Proof, nonce};
+use crate::dpop::{DpopError, Facts, Proof, ProvenKey, nonce};
 use crate::flow::admission::Arrived;
 use crate::flow::bare::Bare;
 use crate::flow::opaque::{self, Opaque};
@@ -271,8 +271,8 @@ fn decide_by_token(
     let bound = Confirmation::of(inbound.claims()).map_err(Rejection::Binding)?;
     bound.check_certificate(shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
     check_key(shown.scheme, &bound, proof.as_ref())?;
-    let key = proof.map(|proof| proof.verify(ambient.signatures)).transpose().map_err(Rejection::Dpop)?;
-    let sender = Sender { uri_san: shown.uri_san.as_deref(), key: key.as_ref() };
+    let key = proof.map(|proof| verify_proof(plugin, ambient, shown, proof)).transpose()?;
+    let sender = Sender { uri_san: shown.uri_san.as_deref(), certificate: shown.certificate_sha256, key: key.as_ref() };
     let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
     let config = plugin.config();
     let lists = (config.as_ref(), &plugin.revocations);
@@ -294,6 +294,19 @@ fn proof_of<'a>(shown: &'a Credential, accept: &Accept, ambient: &Ambient<'_>) -
     };
     let facts = Facts { method: &shown.method, path: &shown.path, token: shown.token.expose() };
     Proof::read(proof.expose(), facts, rules, ambient.now).map(Some)
+}
+
+/// Whoever holds a good token may make any number of bad proofs beside it, so they are paid for as bad tokens are.
+fn verify_proof(
+    plugin: &mut Plugin,
+    ambient: &Ambient<'_>,
+    shown: &Credential,
+    proof: Proof<'_>,
+) -> Result<ProvenKey, Rejection> {
+    let checks = &mut plugin.signature_checks;
+    let rationed = Rationed::of_own_key(checks, shown.peer(), ambient.now, ambient.signatures);
+    let proven = proof.verify(&rationed);
+    if rationed.settle() { Err(Rejection::TooManyBadSignatures) } else { proven.map_err(Rejection::Dpop) }
 }
 
 /// Holds the key a token is tied to against the scheme and the proof it came with.

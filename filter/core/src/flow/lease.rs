@@ -51,6 +51,11 @@ impl Lease {
         Self { ends, behind: None }
     }
 
+    /// Who is behind it.
+    pub(crate) const fn behind(&self) -> Option<&Behind> {
+        self.behind.as_ref()
+    }
+
     /// The same for a request of somebody who can be withdrawn.
     pub(crate) fn for_behind(self, behind: Option<Behind>) -> Self {
         Self { behind, ..self }

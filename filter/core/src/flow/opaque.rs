@@ -1,7 +1,8 @@
 //! Opaque tokens: when their server is asked about them, and what becomes of the answer.
 //!
 //! Whoever lets a server be asked about tokens that are not good pays as for bad signatures, by the same books:
-//! in advance, since whoever asks may be gone when the answer comes, and gets it back for any other answer.
+//! in advance, since whoever asks may be gone when the answer comes, and gets it back where the token is good.
+//! What the server does not answer is not given back: it may fail, or ask for less, because of that very flood.
 
 use crate::config::Resource;
 use crate::flight::Landing;
@@ -59,15 +60,14 @@ impl AwaitIntrospection {
     pub(super) fn handle_landing(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, landing: &Landing) -> Step {
         let Self { mut arrived, paid } = self;
         arrived.context.observe_no_longer_than(ambient.now);
-        let is_inactive = matches!(landing, Landing::Introspection(Ok(Told::Inactive)));
-        match (paid, is_inactive) {
-            (Some(peer), false) => plugin.signature_checks.was_not_bad(peer),
-            (None, true) => {
+        match (paid, landing) {
+            (Some(peer), Landing::Introspection(Ok(Told::Active(_)))) => plugin.signature_checks.was_not_bad(peer),
+            (None, Landing::Introspection(Ok(Told::Inactive))) => {
                 if let Some(peer) = arrived.shown.peer() {
                     plugin.signature_checks.was_bad(peer, ambient.now);
                 }
             }
-            (Some(_), true) | (None, false) => {}
+            (Some(_) | None, _) => {}
         }
         let told = match landing {
             Landing::Introspection(Ok(told)) => told,

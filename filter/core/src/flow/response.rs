@@ -176,7 +176,7 @@ impl ResponsePlan {
     ) -> ResponseStep {
         self.begun = true;
         if let Some(sent) = &self.exchanged
-            && let Err((rejection, wait)) = verdict::judge(plugin, sent, head, now)
+            && let Err((rejection, wait)) = verdict::judge(plugin, (sent, &self.lease), head, now)
         {
             return ResponseStep::Reply(Box::new(self.refusal_until(rejection, wait)));
         }
@@ -358,10 +358,14 @@ impl ResponsePlan {
         challenges.iter().chain(nonce).chain(transaction).chain(bytes).copied().chain(self.echoing.headers())
     }
 
-    /// Headers that go to the caller in place of whatever the upstream put there: the transaction it may ask about, and its session.
-    pub fn response_headers_to_set(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let bound = self.session.iter().filter_map(|session| Some((SESSION_ID, session.bound.as_deref()?)));
-        core::iter::once((TRANSACTION_HEADER, self.refusal.txn.as_str())).chain(bound)
+    /// Headers that go to the caller in place of whatever the upstream put there, which must not pass: its session.
+    pub fn response_headers_to_replace(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.session.iter().filter_map(|session| Some((SESSION_ID, session.bound.as_deref()?)))
+    }
+
+    /// The header by which the caller may ask about the transaction. An answer is as good without it, and the record has it.
+    pub fn transaction_header(&self) -> (&'static str, &str) {
+        (TRANSACTION_HEADER, self.refusal.txn.as_str())
     }
 }
 
@@ -418,6 +422,7 @@ mod tests {
             observing: None,
         };
         let plan = ResponsePlan::plain(refusal, Lease::default());
-        assert_eq!(plan.response_headers_to_set().collect::<Vec<_>>(), [("x-actgate-txn", "a5".repeat(16).as_str())]);
+        assert_eq!(plan.response_headers_to_replace().count(), 0);
+        assert_eq!(plan.transaction_header(), ("x-actgate-txn", "a5".repeat(16).as_str()));
     }
 }

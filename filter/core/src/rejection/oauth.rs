@@ -47,7 +47,7 @@ impl Rejection {
     pub fn oauth_error(self) -> OauthError {
         match self {
             // RFC 6750 §3.1: a challenge without an error, to whoever sent no token.
-            Self::CredentialMissing | Self::ApiKeyUnknown => OauthError::Absent,
+            Self::CredentialMissing | Self::ApiKeyUnknown | Self::ApiKeyRevoked => OauthError::Absent,
             Self::CredentialMalformed | Self::CredentialRepeated => OauthError::InvalidRequest,
             Self::ActorIssuerRefused
             | Self::ClientMismatch
@@ -63,6 +63,8 @@ impl Rejection {
             | Self::TokenRevoked
             | Self::SubjectRevoked
             | Self::SessionRevoked
+            | Self::CertificateRevoked
+            | Self::DpopKeyRevoked
             | Self::Token(_)
             | Self::Binding(_)
             | Self::Dpop(DpopError::KeyMismatch | DpopError::Unbound)

@@ -1,6 +1,7 @@
 //! How many bad signatures a peer may have checked: a flood of them is no lever against others.
 //!
-//! Only a check that failed is paid for, so whoever presents good tokens never meets this.
+//! Only a check that failed is paid for, so whoever presents good tokens never meets this. Proofs by a sender's own key are paid for alike,
+//! and a good one makes nobody known: anybody has a key.
 //! Each peer has a bucket of its own. All peers that never presented a good token share a second one, so that many new addresses
 //! together get no more than a share of the worker; a peer that is known by a good token does not draw on it.
 //! Peers with a certificate share one among themselves: whoever has none cannot keep a new agent out.
@@ -146,6 +147,7 @@ pub(crate) struct Rationed<'a> {
     peer: Peer,
     now: UnixSeconds,
     signatures: &'a dyn Signatures,
+    is_own_key: bool,
     spent: Cell<bool>,
     /// Keys that did not make the signature; paid for only where none did.
     failed: Cell<u32>,
@@ -158,7 +160,25 @@ impl<'a> Rationed<'a> {
         now: UnixSeconds,
         signatures: &'a dyn Signatures,
     ) -> Self {
-        Self { checks: RefCell::new(checks), peer, now, signatures, spent: Cell::new(false), failed: Cell::new(0) }
+        Self {
+            checks: RefCell::new(checks),
+            peer,
+            now,
+            signatures,
+            is_own_key: false,
+            spent: Cell::new(false),
+            failed: Cell::new(0),
+        }
+    }
+
+    /// The same for a signature by a key that comes along with it.
+    pub(crate) fn of_own_key(
+        checks: &'a mut SignatureChecks,
+        peer: Peer,
+        now: UnixSeconds,
+        signatures: &'a dyn Signatures,
+    ) -> Self {
+        Self { is_own_key: true, ..Self::new(checks, peer, now, signatures) }
     }
 
     /// Pays for what failed. True where a check was asked for and not made: the answer to it was no, and says nothing about the signature.
@@ -184,7 +204,9 @@ impl Signatures for Rationed<'_> {
         if good {
             // A good token may have been tried with another key of the same name first.
             self.failed.set(0);
-            checks.was_good(self.peer);
+            if !self.is_own_key {
+                checks.was_good(self.peer);
+            }
         } else {
             self.failed.set(self.failed.get().saturating_add(1));
         }
@@ -296,6 +318,21 @@ mod tests {
     fn a_good_token_does_not_pay_for_the_key_it_was_tried_with_first() {
         assert_eq!(tokens_checked(2, BAD_SIGNATURES_BURST * 3), BAD_SIGNATURES_BURST * 3);
         assert_eq!(tokens_checked(u32::MAX, BAD_SIGNATURES_BURST * 3), BAD_SIGNATURES_BURST / 2);
+    }
+
+    #[test]
+    fn a_signature_by_ones_own_key_makes_nobody_known() {
+        let issuer = Issuer::of(Algorithm::Es256);
+        let text = issuer.token(&json!({"alg": "ES256", "typ": "at+jwt", "kid": "k"}).to_string(), "{}");
+        let (jwt, key) = (UnverifiedJwt::parse(&text).unwrap(), issuer.unbound_key());
+        let signatures = Every { good: 1, asked: Cell::new(0) };
+        for (own_key, known) in [(true, 0), (false, 1)] {
+            let mut checks = SignatureChecks::default();
+            let make = if own_key { Rationed::of_own_key } else { Rationed::new };
+            let rationed = make(&mut checks, peer("one"), now(0), &signatures);
+            assert!(rationed.verify(&key, Algorithm::Es256, &jwt) && !rationed.settle());
+            assert_eq!(checks.known.len(), known);
+        }
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct Issuer {
     codes: BTreeMap<String, PendingCode>,
     breaks: Vec<Break>,
     last_grants: BTreeMap<String, String>,
+    /// What the request being answered handed in: the subject token, or the grant.
+    handed_in: Option<String>,
     unknown_key: Option<SigningKey>,
     ledger: Ledger,
 }
@@ -89,6 +91,7 @@ impl Issuer {
             codes: BTreeMap::new(),
             breaks: Vec::new(),
             last_grants: BTreeMap::new(),
+            handed_in: None,
             unknown_key: None,
             ledger: Ledger::default(),
         }
@@ -224,6 +227,7 @@ impl Issuer {
         match (endpoint, self.config.role.clone()) {
             (Endpoint::Token, role) => {
                 self.note_request(request, entry);
+                self.handed_in = self::oauth::handed_in(request);
                 self.token(now, request, &role, entry).unwrap_or_else(|refusal| {
                     entry.reason = Some(refusal.description);
                     refusal.response()

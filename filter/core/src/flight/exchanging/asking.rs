@@ -3,7 +3,7 @@
 //! A call is made anew with the agent's other key where the server did not know the first, and with a nonce where it wanted one: each once for each call.
 //! A call that was answered so did nothing. A grant that went with it is not sent again, but asked for afresh.
 
-use super::{Next, Progress};
+use super::{Next, Progress, SpentGrant};
 use crate::config::Grant;
 use crate::dpop::GivenNonces;
 use crate::exchange::answer::Hop;
@@ -110,7 +110,7 @@ pub(super) fn ask_for_token(
 ) -> Next {
     let Attempt { id, request, manner } = attempt;
     let call = request.ask_for_token(With { nth: manner.for_token.nth, nonces }, id, ambient);
-    wait_for(call, Progress::AskedForToken { attempts, grant_jti: None }, Hop::for_token(&request.exchange.kind), step)
+    wait_for(call, Progress::AskedForToken { attempts, spent: None }, Hop::for_token(&request.exchange.kind), step)
 }
 
 /// Spends a grant, which is gone then.
@@ -122,10 +122,11 @@ pub(super) fn spend_grant(
     step: &mut RootStep,
 ) -> Next {
     let Attempt { id, request, manner } = attempt;
+    let spent = SpentGrant::of(jti, grant.expose());
     let call = request.spend_grant(grant, With { nth: manner.for_token.nth, nonces }, id, ambient);
     wait_for(
         call,
-        Progress::AskedForToken { attempts: 1, grant_jti: Some(jti) },
+        Progress::AskedForToken { attempts: 1, spent: Some(spent) },
         Hop::for_token(&request.exchange.kind),
         step,
     )

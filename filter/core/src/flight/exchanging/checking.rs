@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::asking::{Attempt, ask_for_grant, ask_for_token, grant_of, spend_grant};
-use super::{Next, Progress};
+use super::{Next, Progress, SpentGrant};
 use crate::config::{AuthorizationServer, IssuedTokenFormat, Kind};
 use crate::exchange::answer::{self, Hop, Scheme, TokenResponse};
 use crate::exchange::cache::{Bound, IssuedToken};
@@ -86,7 +86,7 @@ impl Plugin {
     pub(super) fn take_token(
         &mut self,
         attempt: Attempt<'_>,
-        (attempts, grant_jti): (u32, Option<String>),
+        (attempts, spent): (u32, Option<SpentGrant>),
         answer: &CalloutAnswer<'_>,
         ambient: &mut Ambient<'_>,
         step: &mut RootStep,
@@ -97,7 +97,7 @@ impl Plugin {
             return ask_for_token(attempt, attempts.saturating_add(1), &self.given_nonces, ambient, step);
         }
         match answer::read(hop, answer, Scheme::of(exchange)) {
-            Ok(response) => self.check_token(attempt, response, grant_jti, true, ambient),
+            Ok(response) => self.check_token(attempt, response, spent, true, ambient),
             Err(rejection) => Next::Land(Err((hop, rejection))),
         }
     }
@@ -106,12 +106,15 @@ impl Plugin {
         &mut self,
         attempt: Attempt<'_>,
         response: TokenResponse,
-        grant_jti: Option<String>,
+        spent: Option<SpentGrant>,
         may_fetch: bool,
         ambient: &mut Ambient<'_>,
     ) -> Next {
         let Attempt { id, request, .. } = attempt;
         let hop = Hop::for_token(&request.exchange.kind);
+        if is_given_back(request, &response, spent.as_ref()) {
+            return refused(hop, LineageError::TokenType);
+        }
         let issued = match request.exchange.issued_token {
             IssuedTokenFormat::Opaque => opaque(request, &response, ambient.now),
             IssuedTokenFormat::Jwt => {
@@ -127,7 +130,7 @@ impl Plugin {
                         .and_then(|issued| self.only_once(request, &response).map(|()| issued)),
                     Err(JwtError::UnknownKid) if may_fetch => {
                         return match self.fetch_for(&server, Waiter::Flight(id), ambient.now) {
-                            Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, grant_jti }),
+                            Ok(_) => Next::Wait(Progress::TokenAwaitsKeys { response, spent }),
                             Err(_) => refused(hop, LineageError::Unverified),
                         };
                     }
@@ -136,7 +139,7 @@ impl Plugin {
             }
         };
         match issued {
-            Ok(issued) => Next::Land(Ok((issued, grant_jti))),
+            Ok(issued) => Next::Land(Ok((issued, spent))),
             Err(rejection) => Next::Land(Err((hop, rejection))),
         }
     }
@@ -217,6 +220,13 @@ fn lineage_of(error: JwtError) -> LineageError {
 
 fn refused(hop: Hop, error: LineageError) -> Next {
     Next::Land(Err((hop, Rejection::Lineage(error))))
+}
+
+/// Whether the server answers with what it was given: the caller's own token, or the grant. Neither is for the upstream,
+/// and where the answer is not read nothing else would tell.
+fn is_given_back(request: &ExchangeRequest, response: &TokenResponse, spent: Option<&SpentGrant>) -> bool {
+    let token = response.token.expose();
+    request.is_own(token) || spent.is_some_and(|spent| spent.ends(token))
 }
 
 fn structured(

@@ -1,7 +1,8 @@
 //! What the head of an answer says of the token that was sent, and of the proof beside it.
 
 use crate::dpop::{Round, ServerNonce, Towards};
-use crate::flow::ResponseHead;
+use crate::exchange::refused::Whose;
+use crate::flow::{Lease, ResponseHead};
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
 use crate::step::Sent;
@@ -15,7 +16,7 @@ pub(super) const NONCE: &str = "dpop-nonce";
 /// The refusal in place of the answer, and how long to wait before the next try: the token was refused, or a nonce is wanted in the proof.
 pub(super) fn judge(
     plugin: &mut Plugin,
-    sent: &Sent,
+    (sent, lease): (&Sent, &Lease),
     head: &ResponseHead<'_>,
     now: UnixSeconds,
 ) -> Result<(), (Rejection, Seconds)> {
@@ -23,18 +24,19 @@ pub(super) fn judge(
     if let Some(round) = sent.proven {
         judge_proof(plugin, Towards { resource, agent }, round, head, now)?;
     }
+    let whose = || Whose::of(resource, lease.behind());
     match head.status {
         Some(401) => {
             plugin.issued.drop_token(sent.key, &sent.token);
             plugin.sharing.withdraw(sent.key, &sent.token);
             if sent.is_fresh {
-                plugin.refused.refused(resource, agent, &sent.token, now);
+                plugin.refused.refused(whose(), &sent.token, now);
             }
-            let wait = plugin.refused.wait(resource, agent, now).unwrap_or(Seconds::new(1));
+            let wait = plugin.refused.wait(whose, now).unwrap_or(Seconds::new(1));
             Err((Rejection::UpstreamRefusedToken, wait))
         }
         Some(200..=499) => {
-            plugin.refused.taken(resource, agent);
+            plugin.refused.taken(whose);
             Ok(())
         }
         // Who fails may not have looked at the token.

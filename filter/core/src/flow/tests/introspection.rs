@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{NOW, agent, at, body, code, headers, resource};
 use crate::algorithm::Algorithm;
 use crate::config::Config;
-use crate::flight::{CalloutAnswer, FlightId, Landing, RootStep};
+use crate::flight::{Breakers, CalloutAnswer, FlightId, Landing, RootStep};
 use crate::flow::Joined;
 use crate::jwt::sample::{Issuer, private_pem};
 use crate::limits::{
@@ -150,6 +150,21 @@ fn invented_tokens_are_paid_for_as_bad_signatures_are() {
     assert_eq!(arrive(&mut plugin, 9999, "one-more").err(), Some("too_many_bad_signatures"));
     // What is known already costs nobody anything.
     assert_eq!(arrive(&mut plugin, 9999, "invented-0").err(), Some("token_inactive"));
+}
+
+#[test]
+fn questions_that_are_not_answered_are_paid_for_too() {
+    let mut plugin = plugin("0s");
+    for stream in 0..BAD_SIGNATURES_BURST {
+        // The breaker is not what refuses here.
+        plugin.breakers = Breakers::default();
+        let waiting = arrive(&mut plugin, stream, &format!("invented-{stream}")).unwrap();
+        let flight = start(&mut plugin).pop().unwrap();
+        let busy = CalloutAnswer::response(429, None, b"");
+        let step = at(&mut plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, busy, ambient));
+        assert_eq!(code(&land(&mut plugin, waiting, &step.landings[0].1)), "authorization_server_unavailable");
+    }
+    assert_eq!(arrive(&mut plugin, 9999, "one-more").err(), Some("too_many_bad_signatures"));
 }
 
 #[test]

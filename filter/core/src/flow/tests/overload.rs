@@ -28,6 +28,10 @@ fn crowd() -> Plugin {
         resource["exchange"]["id_jag"]["resource_server"] = json!(server);
         resources.push(resource);
     }
+    let mut both = resource("both", &id_jag("1h"));
+    both["accept"]["audience"] = json!("https://e.example/agent0");
+    both["exchange"]["id_jag"]["resource_server"] = json!("two");
+    resources.push(both);
     let document = json!({"allow_on_headers_stop_iteration": true, "agents": agents, "resources": resources,
         "authorization_servers": {"as": server("as"), "two": server("two")}});
     let env = |_: &str| Some(private_pem(Algorithm::Es256));
@@ -115,20 +119,25 @@ fn a_stream_that_leaves_between_two_slices_is_not_resumed() {
     assert!(step.landings.is_empty());
 }
 
+/// So many calls to the server of that cluster fail that it is left to rest.
+fn fail(plugin: &mut Plugin, path: &str, cluster: &str, token: &str) {
+    let mut failures = 0;
+    while failures < BREAKER_FAILURES {
+        let Step::Join { flight, .. } = call(plugin, 1, path, "free", token) else { panic!() };
+        assert_eq!(tick(plugin, cluster), 1);
+        // The first try and the second.
+        for _ in 0..2 {
+            failures = failures.saturating_add(1);
+            let _step = answer(plugin, flight, 503, &json!({}));
+        }
+    }
+}
+
 #[test]
 fn a_server_that_fails_rests_and_is_then_tried_by_one() {
     let mut plugin = plugin();
     let token = token(&json!({}));
-    let mut failures = 0;
-    while failures < BREAKER_FAILURES {
-        let flight = join(&mut plugin, 1, &token);
-        assert_eq!(tick(&mut plugin, "as"), 1);
-        // The first try and the second.
-        for _ in 0..2 {
-            failures += 1;
-            let _step = answer(&mut plugin, flight, 503, &json!({}));
-        }
-    }
+    fail(&mut plugin, "/mcp", "as", &token);
     let Step::Reply(reply) = call(&mut plugin, 1, "/mcp", "free", &token) else { panic!() };
     assert_eq!(reply.details, "authorization_server_resting");
     let told: Value = serde_json::from_slice(&reply.body).unwrap();
@@ -138,8 +147,37 @@ fn a_server_that_fails_rests_and_is_then_tried_by_one() {
         let step = headers(plugin, stream, "/mcp", &token);
         body(plugin, later, step, "tools/call", &json!({"name": "once"}))
     };
-    assert_eq!(code(&again(&mut plugin, 1)), "waits");
-    assert_eq!(code(&again(&mut plugin, 2)), "authorization_server_resting");
+    let Step::Join { flight, .. } = again(&mut plugin, 1) else { panic!() };
+    let Step::Join { flight: left, .. } = again(&mut plugin, 2) else { panic!() };
+    // Who leaves before the call is made has tried nothing.
+    plugin.handle_stream_gone(flight, StreamId(1));
+    let Step::Join { flight: other, then } = again(&mut plugin, 3) else { panic!() };
+    let step = at(&mut plugin, later, |plugin, ambient| plugin.handle_tick(ambient));
+    assert_eq!(step.calls.iter().map(|call| call.flight).collect::<Vec<_>>(), [left]);
+    let (stream, landing) = step.landings.first().unwrap();
+    assert_eq!(*stream, StreamId(3));
+    assert_ne!(other, left);
+    let step = at(&mut plugin, later, |plugin, ambient| then.handle_landing(plugin, ambient, landing));
+    assert_eq!(code(&step), "authorization_server_resting");
+    assert_eq!(code(&again(&mut plugin, 4)), "authorization_server_resting");
+}
+
+/// The second of two calls goes to a server that fails; the first is refused by another that does not.
+#[test]
+fn an_exchange_that_ends_before_its_second_call_tries_no_server() {
+    let mut plugin = crowd();
+    fail(&mut plugin, "/mcp4", "two", &token(&json!({"aud": "https://e.example/agent4"})));
+    let later = NOW + BREAKER_REST_SECONDS;
+    for stream in 1..4 {
+        let token = token(&json!({"aud": "https://e.example/agent0", "jti": stream.to_string()}));
+        let step = headers(&mut plugin, stream, "/both", &token);
+        let step = body(&mut plugin, later, step, "tools/call", &json!({"name": "once"}));
+        let Step::Join { flight, .. } = step else { panic!("{stream}: {}", code(&step)) };
+        let step = at(&mut plugin, later, |plugin, ambient| plugin.handle_tick(ambient));
+        assert_eq!(step.calls.len(), 1);
+        let step = answer(&mut plugin, flight, 400, &json!({"error": "access_denied"}));
+        assert_eq!(step.landings.len(), 1);
+    }
 }
 
 /// A worker that holds an exchanged token of a hundred seconds, for an inbound token that lives `inbound` seconds.

@@ -50,6 +50,32 @@ fn who_comes_while_another_worker_asks_waits_for_it_and_asks_nobody() {
 }
 
 #[test]
+fn an_exchange_that_looks_its_endpoint_up_does_not_wait_for_its_own_lease() {
+    let mut proxy = Proxy::without_workers();
+    let mut document = document(&secret());
+    let server = document["authorization_servers"]["as"].as_object_mut().unwrap();
+    server.remove("token_endpoint");
+    server.insert("discovery".to_owned(), json!({"document": "oauth"}));
+    for _ in 0..2 {
+        assert!(proxy.add(&document));
+    }
+    let then = proxy.join(0, "/a/things", &caller());
+    let asked = proxy.call_to(0, "as");
+    let waiting = proxy.join(1, "/a/things", &caller());
+    let _looks = proxy.tick(1);
+    let metadata = json!({"issuer": "https://as.example", "token_endpoint": "https://as.example/token"});
+    let _told = proxy.answer(0, &asked, 200, &metadata);
+    let call = proxy.call_to(0, "as");
+    let step = proxy.answer(0, &call, 200, &granted("issued", 600));
+    let landing = told(&step).unwrap().clone();
+    assert_eq!(sent(&proxy.land(0, then, &landing)), "Bearer issued");
+    let step = proxy.tick(1);
+    let landing = told(&step).unwrap().clone();
+    assert_eq!(sent(&proxy.land(1, waiting, &landing)), "Bearer issued");
+    assert_eq!(proxy.looked(Looked::Collided), 0);
+}
+
+#[test]
 fn without_a_secret_nothing_is_looked_at_or_left() {
     let mut proxy = Proxy::without_workers();
     for _ in 0..2 {

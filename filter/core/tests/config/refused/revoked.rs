@@ -13,7 +13,7 @@ fn one(entry: Value) -> [Edit; 1] {
 
 #[test]
 fn entries() {
-    let one_of = "revoked[0]: found none of them, or several; want exactly one of \"jti\", \"sub\", \"sid\" and \"actor\": an entry withdraws one thing";
+    let one_of = "revoked[0]: found none of them, or several; want exactly one of \"jti\", \"sub\", \"sid\", \"actor\", \"api_key_sha256\", \"dpop_key\" and \"certificate_sha256\": an entry withdraws one thing";
     check(&[
         (&one(json!({})), one_of),
         (&one(json!({"authorization_server": "idp", "jti": "a", "actor": "b"})), one_of),
@@ -50,6 +50,34 @@ fn entries() {
         {"authorization_server": "idp", "sid": "a"}, {"authorization_server": "knowledge", "sid": "a"},
         {"authorization_server": "idp", "sub": "a"}, {"authorization_server": "idp", "jti": "a"}, {"actor": "a"},
     ]);
+    assert_eq!(message(&[Edit::Set(REVOKED, apart)]), "accepted");
+}
+
+#[test]
+fn keys() {
+    let key = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    check(&[
+        (
+            &one(json!({"dpop_key": key, "issued_before": 1})),
+            "revoked[0].issued_before: found beside a key; want nothing: nobody can tell when a key was used first",
+        ),
+        (
+            &one(json!({"dpop_key": key, "authorization_server": "idp"})),
+            "revoked[0].authorization_server: found \"idp\"; want nothing: a key is withdrawn whoever's tokens come with it",
+        ),
+        // Whatever it is, it may be the key itself.
+        (
+            &one(json!({"api_key_sha256": "the-key-itself"})),
+            "revoked[0].api_key_sha256: found something else; want the SHA-256 of the key, 64 hexadecimal digits: `printf %s \"$KEY\" | sha256sum` says it; the key itself stands nowhere",
+        ),
+        (
+            &one(json!({"certificate_sha256": "ba:78"})),
+            "revoked[0].certificate_sha256: found \"ba:78\"; want the SHA-256 of the certificate in DER, 64 hexadecimal digits: `openssl x509 -in FILE -outform DER | sha256sum` says it",
+        ),
+    ]);
+    // The same digest is another key of each kind.
+    let apart = json!([{"api_key_sha256": digest}, {"certificate_sha256": digest, "until": 1}, {"dpop_key": key}]);
     assert_eq!(message(&[Edit::Set(REVOKED, apart)]), "accepted");
 }
 

@@ -49,6 +49,8 @@ impl Issuer {
             Some(last) if self.is_broken(&Misbehaviour::ReuseJag) => last.clone(),
             Some(_) | None => token,
         };
+        let handed_in = self.handed_in.take().filter(|_| self.is_broken(&Misbehaviour::GiveBack));
+        let token = handed_in.unwrap_or(token);
         if let Some(typ) = grant {
             self.last_grants.insert(typ, token.clone());
         }

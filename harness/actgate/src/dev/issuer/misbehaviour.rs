@@ -46,6 +46,8 @@ pub enum Misbehaviour {
     SwapSub,
     /// The identity provider hands out the ID-JAG, or the transaction token, before this one again.
     ReuseJag,
+    /// The token is what was handed in for it: the subject token, or the grant.
+    GiveBack,
     /// The token is for someone else.
     WrongAud,
     /// The token names another issuer.
@@ -96,11 +98,12 @@ pub enum Misbehaviour {
 const ERRORS: [&str; 5] =
     ["invalid_grant", "invalid_client", "access_denied", "interaction_required", "insufficient_user_authentication"];
 
-const PLAIN: [(&str, Misbehaviour); 19] = [
+const PLAIN: [(&str, Misbehaviour); 20] = [
     ("widen", Misbehaviour::Widen),
     ("drop-act", Misbehaviour::DropAct),
     ("swap-sub", Misbehaviour::SwapSub),
     ("reuse-jag", Misbehaviour::ReuseJag),
+    ("give-back", Misbehaviour::GiveBack),
     ("wrong-aud", Misbehaviour::WrongAud),
     ("wrong-iss", Misbehaviour::WrongIss),
     ("wrong-typ", Misbehaviour::WrongTyp),

@@ -135,6 +135,12 @@ impl Form {
     }
 }
 
+/// The token that a token request is about: the subject token (RFC 8693 §2.1), or the grant (RFC 7523 §2.1).
+pub(crate) fn handed_in(request: &HttpRequest) -> Option<String> {
+    let form = Form::parse(request).ok()?;
+    form.text("subject_token").or(form.text("assertion")).map(str::to_owned)
+}
+
 /// The members of a JSON object literal.
 pub(crate) fn members(value: Value) -> Map<String, Value> {
     match value {

@@ -25,6 +25,7 @@ pub(crate) fn replacement(broken: &[Misbehaviour]) -> Option<HttpResponse> {
         | Misbehaviour::DropAct
         | Misbehaviour::SwapSub
         | Misbehaviour::ReuseJag
+        | Misbehaviour::GiveBack
         | Misbehaviour::WrongAud
         | Misbehaviour::WrongIss
         | Misbehaviour::WrongTyp
