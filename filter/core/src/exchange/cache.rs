@@ -97,10 +97,13 @@ struct Entry {
     is_shared: bool,
 }
 
+/// The acting agent, by the digest of its id. Where room is short, the one that holds most gives way first.
+type Owner = [u8; 32];
+
 /// The cache of one worker.
 #[derive(Debug)]
 pub(crate) struct IssuedTokens {
-    entries: Segmented<ExchangeKey, Entry>,
+    entries: Segmented<ExchangeKey, Entry, Owner>,
     pruned_at: Option<UnixSeconds>,
 }
 
@@ -134,10 +137,10 @@ impl IssuedTokens {
         Some(Arc::clone(&entry.token))
     }
 
-    /// Keeps `token` until it or its subject token ends, whichever is first, and for no more than `reuse_max` further uses.
+    /// Keeps `token`, exchanged as `agent`, until it or its subject token ends, whichever is first, and for no more than `reuse_max` further uses.
     pub(crate) fn keep(
         &mut self,
-        key: ExchangeKey,
+        (key, agent): (ExchangeKey, &str),
         token: Arc<IssuedToken>,
         subject_expires_at: UnixSeconds,
         reuse_max: Option<u32>,
@@ -148,7 +151,8 @@ impl IssuedTokens {
         }
         let usable_until = subject_expires_at.min(token.expires_at);
         let bytes = token.token.expose().len();
-        self.entries.insert(
+        self.entries.insert_of(
+            sha256(agent.as_bytes()),
             key,
             Entry {
                 token,
@@ -167,12 +171,12 @@ impl IssuedTokens {
     /// Keeps a token that another worker exchanged.
     pub(crate) fn keep_shared(
         &mut self,
-        key: ExchangeKey,
+        (key, agent): (ExchangeKey, &str),
         token: Arc<IssuedToken>,
         subject_expires_at: UnixSeconds,
         now: UnixSeconds,
     ) {
-        self.keep(key, token, subject_expires_at, None, now);
+        self.keep((key, agent), token, subject_expires_at, None, now);
         if let Some(entry) = self.entries.peek_mut(&key) {
             entry.is_shared = true;
         }

@@ -212,7 +212,7 @@ impl Plugin {
             Ok((issued, spent)) => {
                 let issued = Arc::new(issued);
                 let (token, subject_ends) = (Arc::clone(&issued), request.subject_expires_at);
-                self.issued.keep(request.key(), token, subject_ends, exchanging.reuse_max, now);
+                self.issued.keep((request.key(), &request.agent.id), token, subject_ends, exchanging.reuse_max, now);
                 step.events.push(Event::granted(request, &issued, spent.map(|spent| spent.jti)));
                 Ok(issued)
             }

@@ -28,7 +28,7 @@ impl Plugin {
     /// The request that it is for was verified and authorised like any other. Where uses are counted, nothing is shared.
     pub(crate) fn take_shared_token(
         &mut self,
-        key: ExchangeKey,
+        (key, agent): (ExchangeKey, &str),
         (scopes, bound_to): (&ScopeSet, Option<[u8; 32]>),
         subject_ends: UnixSeconds,
         ambient: &Ambient<'_>,
@@ -39,7 +39,7 @@ impl Plugin {
         }
         let wanted = self.wanted(key, bound_to, subject_ends, ambient.now);
         if let Some(token) = self.sharing.find(item_of(key), ambient, |held| wanted.takes(held, scopes)) {
-            self.issued.keep_shared(key, Arc::new(token), subject_ends, ambient.now);
+            self.issued.keep_shared((key, agent), Arc::new(token), subject_ends, ambient.now);
         }
     }
 
@@ -126,7 +126,9 @@ impl Plugin {
         }
         let outcome = outcome.map(Arc::new);
         match &outcome {
-            Ok(token) => self.issued.keep_shared(key, Arc::clone(token), request.subject_expires_at, now),
+            Ok(token) => {
+                self.issued.keep_shared((key, &request.agent.id), Arc::clone(token), request.subject_expires_at, now)
+            }
             Err(rejection) => self.refusals.note(key, *rejection, now),
         }
         step.landings.extend(flight.streams().map(|stream| (stream, Landing::Token(outcome.clone()))));

@@ -174,7 +174,8 @@ impl Admitted {
         let mut issued = plugin.issued.find(key, operation.reuse_max, ambient.now);
         if issued.is_none() && operation.reuse_max.is_none() {
             let which = (&operation.scopes, exchange.bound_to());
-            plugin.take_shared_token(key, which, self.delegation.expires_at(), ambient);
+            let whose = (key, self.delegation.agent().id.as_str());
+            plugin.take_shared_token(whose, which, self.delegation.expires_at(), ambient);
             issued = plugin.issued.find(key, None, ambient.now);
         }
         if let Some(issued) = issued {

@@ -355,7 +355,7 @@ fn verify_inbound(
         return Err(Undecided::Refused(Rejection::TooManyBadSignatures));
     }
     match verdict {
-        Ok(verified) => Ok(plugin.known.keep(&jwt, verified)),
+        Ok(verified) => Ok(plugin.known.keep(&jwt, verified, shown.peer())),
         Err(JwtError::UnknownKid) if keys.is_none() => Err(for_now(Rejection::KeysUnavailable)),
         Err(JwtError::UnknownKid) => Err(for_now(Rejection::Token(JwtError::UnknownKid))),
         Err(error) => Err(refused(error)),

@@ -5,6 +5,7 @@
 //! issuer, type, algorithm, audience, times, and that the key is still among the issuer's for that `kid` and algorithm.
 //! Where anything of it fails, the token goes the long way and is refused there.
 //! Refused tokens are not remembered: each would take room that a good one needs.
+//! Where room is short, the peer that brought most gives way first.
 
 use core::fmt;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::jwks::KeySet;
 use crate::limits::{KNOWN_TOKEN_OVERHEAD_BYTES, KNOWN_TOKENS_BYTES_MAX, KNOWN_TOKENS_MAX};
 use crate::redacted::Redacted;
 use crate::segmented::{Room, Segmented};
+use crate::signatures::checks::Peer;
 use crate::time::UnixSeconds;
 
 /// The last letters of a token, which are of its signature: where to look, and never the answer.
@@ -27,7 +29,7 @@ struct Known {
 
 /// The tokens that one worker knows.
 pub(crate) struct KnownTokens {
-    tokens: Segmented<Place, Known>,
+    tokens: Segmented<Place, Known, Peer>,
     pruned_at: Option<UnixSeconds>,
 }
 
@@ -61,13 +63,14 @@ impl KnownTokens {
         self.tokens.touch(place).map(|known| Arc::clone(&known.verified))
     }
 
-    /// Remembers a token that was verified just now.
-    pub(crate) fn keep(&mut self, jwt: &UnverifiedJwt<'_>, verified: VerifiedJwt) -> Arc<VerifiedJwt> {
+    /// Remembers a token that was verified just now, brought by `peer`.
+    pub(crate) fn keep(&mut self, jwt: &UnverifiedJwt<'_>, verified: VerifiedJwt, peer: Peer) -> Arc<VerifiedJwt> {
         let verified = Arc::new(verified);
         if let Some(place) = place(jwt.token()) {
             let token: Box<str> = jwt.token().into();
             let bytes = token.len().saturating_mul(3).saturating_add(KNOWN_TOKEN_OVERHEAD_BYTES);
-            self.tokens.insert(place, Known { token: Redacted::new(token), verified: Arc::clone(&verified) }, bytes);
+            let known = Known { token: Redacted::new(token), verified: Arc::clone(&verified) };
+            self.tokens.insert_of(peer, place, known, bytes);
         }
         verified
     }
@@ -147,7 +150,7 @@ mod tests {
             let before = self.checks.get();
             let result = UnverifiedJwt::parse(token)
                 .and_then(|jwt| Ok((verify(&jwt, &self.keys, &rules, now, self)?, jwt)))
-                .map(|(verified, jwt)| self.known.keep(&jwt, verified));
+                .map(|(verified, jwt)| self.known.keep(&jwt, verified, Peer::of(None, None)));
             (result, self.checks.get() > before)
         }
     }

@@ -124,7 +124,7 @@ proptest! {
                 Operation::Keep { key, bytes, lives, subject_lives, reuse_max } => {
                     let token = issued(bytes, now.saturating_add(Seconds::new(lives)));
                     let subject_ends = now.saturating_add(Seconds::new(subject_lives));
-                    cache.keep(name(key), Arc::clone(&token), subject_ends, reuse_max, now);
+                    cache.keep((name(key), "agent"), Arc::clone(&token), subject_ends, reuse_max, now);
                     if reuse_max != Some(0) {
                         check_kept(&cache, key, &token)?;
                         known.insert(key, Kept { token, subject_ends, uses: 0, reuse_max });
@@ -134,7 +134,7 @@ proptest! {
                     for key in (0..tokens).map(|each| from.wrapping_add(each)) {
                         let ends = now.saturating_add(Seconds::new(100));
                         let token = issued(bytes, ends);
-                        cache.keep(name(key), Arc::clone(&token), ends, None, now);
+                        cache.keep((name(key), "agent"), Arc::clone(&token), ends, None, now);
                         check_kept(&cache, key, &token)?;
                         known.insert(key, Kept { token, subject_ends: ends, uses: 0, reuse_max: None });
                     }

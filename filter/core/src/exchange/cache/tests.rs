@@ -24,7 +24,7 @@ fn name(of: u8) -> ExchangeKey {
 fn found_at(now: u64, ends: u64, subject_ends: u64) -> bool {
     let mut cache = IssuedTokens::default();
     let token = issued(ends);
-    cache.keep(name(1), Arc::clone(&token), at(subject_ends), None, at(now));
+    cache.keep((name(1), "agent"), Arc::clone(&token), at(subject_ends), None, at(now));
     assert_eq!(cache.len(), 1);
     let found = cache.find(name(1), None, at(now));
     assert!(found.as_ref().is_none_or(|found| Arc::ptr_eq(found, &token)));
@@ -37,10 +37,10 @@ fn found_at(now: u64, ends: u64, subject_ends: u64) -> bool {
 fn a_token_that_other_workers_use_serves_nothing_that_is_counted() {
     let mut cache = IssuedTokens::default();
     let ends = NOW + 600;
-    cache.keep_shared(name(1), issued(ends), at(ends), at(NOW));
+    cache.keep_shared((name(1), "agent"), issued(ends), at(ends), at(NOW));
     assert!(cache.find(name(1), Some(2), at(NOW)).is_none());
     assert!(cache.find(name(1), None, at(NOW)).is_some());
-    cache.keep(name(1), issued(ends), at(ends), None, at(NOW));
+    cache.keep((name(1), "agent"), issued(ends), at(ends), None, at(NOW));
     assert!(cache.find(name(1), Some(2), at(NOW)).is_some(), "exchanged here");
 }
 
@@ -70,7 +70,7 @@ fn a_token_is_found_until_its_subject_token_ends() {
 #[test]
 fn a_token_serves_as_often_as_it_may_and_not_once_more() {
     let mut cache = IssuedTokens::default();
-    cache.keep(name(1), issued(2 * NOW), at(2 * NOW), Some(2), at(NOW));
+    cache.keep((name(1), "agent"), issued(2 * NOW), at(2 * NOW), Some(2), at(NOW));
     assert!(cache.find(name(1), Some(2), at(NOW)).is_some());
     assert!(cache.find(name(1), Some(1), at(NOW)).is_none(), "spent for a tool that allows one further use");
     assert_eq!(cache.len(), 1, "and kept for the one that allows two");
@@ -82,10 +82,10 @@ fn a_token_serves_as_often_as_it_may_and_not_once_more() {
 #[test]
 fn what_may_not_serve_again_is_not_kept() {
     let mut cache = IssuedTokens::default();
-    cache.keep(name(1), issued(2 * NOW), at(2 * NOW), Some(0), at(NOW));
+    cache.keep((name(1), "agent"), issued(2 * NOW), at(2 * NOW), Some(0), at(NOW));
     assert_eq!(cache.len(), 0);
-    cache.keep(name(1), issued(2 * NOW), at(2 * NOW), Some(1), at(NOW));
-    cache.keep(name(2), issued(2 * NOW), at(2 * NOW), None, at(NOW));
+    cache.keep((name(1), "agent"), issued(2 * NOW), at(2 * NOW), Some(1), at(NOW));
+    cache.keep((name(2), "agent"), issued(2 * NOW), at(2 * NOW), None, at(NOW));
     assert_eq!(cache.len(), 2);
     cache.drop_key(name(1));
     assert!(cache.find(name(1), None, at(NOW)).is_none());
@@ -95,13 +95,13 @@ fn what_may_not_serve_again_is_not_kept() {
 #[test]
 fn pruning_forgets_what_has_ended_and_nothing_else() {
     let mut cache = IssuedTokens::default();
-    cache.keep(name(1), issued(NOW), at(2 * NOW), None, at(NOW));
-    cache.keep(name(2), issued(2 * NOW), at(NOW + 1), None, at(NOW));
+    cache.keep((name(1), "agent"), issued(NOW), at(2 * NOW), None, at(NOW));
+    cache.keep((name(2), "agent"), issued(2 * NOW), at(NOW + 1), None, at(NOW));
     cache.prune(at(NOW - 1));
     assert_eq!(cache.len(), 2);
     cache.prune(at(NOW));
     assert_eq!(cache.len(), 1);
-    cache.keep(name(1), issued(NOW), at(2 * NOW), None, at(NOW));
+    cache.keep((name(1), "agent"), issued(NOW), at(2 * NOW), None, at(NOW));
     cache.prune(at(NOW));
     assert_eq!(cache.len(), 2, "once a second at most");
     cache.prune(at(NOW + 1));
