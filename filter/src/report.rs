@@ -42,6 +42,11 @@ pub(crate) fn event(worker: &Worker, event: &Event) {
             Event::Introspected { server, code } => {
                 metrics.count(&["introspection", "server", server, "code", code]);
             }
+            Event::Observed { resource, codes, .. } => {
+                for code in codes {
+                    metrics.count(&["observed", "resource", resource, "code", code]);
+                }
+            }
             Event::Withheld { resource, count, .. } => {
                 metrics.count_by(&["withheld", "resource", resource], *count);
             }

@@ -11,6 +11,7 @@ use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 
 use crate::host::{self, Buffer, Map};
+use crate::report;
 use crate::worker::{Stage, Worker};
 
 pub(crate) struct Stream {
@@ -64,8 +65,8 @@ impl Stream {
                 }
             }
             Some(Stage::Checking { limit, then, mut plan }) => {
-                let verdict = if size > limit {
-                    then.handle_too_large()
+                let (verdict, found) = if size > limit {
+                    (then.handle_too_large(), None)
                 } else if complete {
                     let Ok(body) = self.body(size) else {
                         return self.unreadable();
@@ -73,14 +74,17 @@ impl Stream {
                     let judge = |plugin: &mut Plugin, ambient: &mut Ambient<'_>| {
                         then.handle_body(plugin, ambient, &body, &mut plan)
                     };
-                    let Some(verdict) = self.worker.handle(judge) else {
+                    let Some(judged) = self.worker.handle(judge) else {
                         return self.unreadable();
                     };
-                    verdict
+                    judged
                 } else {
                     self.worker.put(self.id, Stage::Checking { limit, then, plan });
                     return Action::Pause;
                 };
+                if let Some(event) = found {
+                    report::event(&self.worker, &event);
+                }
                 match verdict {
                     BodyVerdict::Release => {
                         self.worker.put(self.id, Stage::Forwarded(plan));

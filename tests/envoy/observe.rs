@@ -1,4 +1,4 @@
-//! A resource that observes: nothing is refused, nothing exchanged, all of it on record, in both modes of the host.
+//! A resource that observes: nothing is refused, nothing exchanged, all of it on record, in both modes of the host; and rules that are observed by themselves.
 
 use actgate::dev::world::streamward::{IDP, KNOWLEDGE_AGENT, ORCHESTRATOR};
 use actgate::envoy::LogLevel;
@@ -106,4 +106,72 @@ fn a_day_that_has_come_enforces() {
     assert_eq!(code(&answer), "status 200");
     let seen = gateway.upstream.take().expect("a request");
     assert_eq!(seen.claims()["act"]["sub"], KNOWLEDGE_AGENT, "the credential was not exchanged");
+}
+
+/// A gateway that observes the rules on arguments, subjects and the ceiling, none of which the good call keeps.
+fn observing_rules(bootstrap: &'static str) -> EnvoyGateway {
+    start_with(&Options { bootstrap, ..Options::default() }, |document| {
+        document["agents"][KNOWLEDGE_AGENT]["ceiling"] = json!({ "resources": ["corp-knowledge"] });
+        let resource = &mut document["resources"][1];
+        resource["observe"] = json!({ "until": day(30), "rules": ["arguments", "subjects", "ceiling"] });
+        let tool = &mut resource["mcp"]["tools"]["query_knowledge_base"];
+        tool["arguments"] = json!({ "/query": { "const": "nothing else" } });
+        tool["subjects"] = json!(["somebody.else@example.com"]);
+    })
+}
+
+/// Asserts that the good call was exchanged for, and returns its record.
+fn exchanged(gateway: &EnvoyGateway, jti: &str) -> Value {
+    let token = token(&gateway.world, jti);
+    let answer = exchange(gateway, &request(MCP, &token, "", &good_body()));
+    assert_eq!(code(&answer), "status 200", "{answer:?}");
+    let seen = gateway.upstream.take().expect("a request");
+    assert_eq!(seen.claims()["act"]["sub"], KNOWLEDGE_AGENT, "the credential was not exchanged");
+    let records = decisions(gateway, header(&answer, "x-actgate-txn").expect("a transaction"));
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert_eq!(records[0]["decision"], "allow", "{records:?}");
+    assert_says_no_secret(gateway, &[&token]);
+    records.into_iter().next().expect("one record")
+}
+
+#[test]
+fn observed_rules_refuse_nothing_and_everything_beside_them_is_enforced() {
+    let gateway = observing_rules("envoy.yaml");
+    let said = "the rules ceiling, subjects, arguments REFUSE NOTHING until";
+    assert!(gateway.envoy.logs().contains(said), "{}", gateway.envoy.logs());
+    let record = exchanged(&gateway, "observed-rules");
+    let found = ["agent_resource_refused", "subject_not_allowed", "argument_refused"];
+    assert_eq!(record["would_refuse"], json!(found), "{record}");
+    for code in found {
+        assert_eq!(stat(&gateway, &format!("observed.resource.aurora-db.code.{code}")), Some(1), "{code}");
+        assert_eq!(stat(&gateway, &format!("decision.resource.aurora-db.code.{code}")), None, "{code}");
+    }
+    gateway.upstream.take_begun();
+    let good = token(&gateway.world, "beside");
+    let answer = exchange(&gateway, &request(MCP, &good, "", UNMAPPED));
+    assert_eq!((answer.status, code(&answer).as_str()), (200, "tool_not_mapped"), "{answer:?}");
+    let body = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"query_knowledge_base","requestState":"x"}}"#;
+    let answer = exchange(&gateway, &request(MCP, &good, "", body));
+    assert_eq!((answer.status, code(&answer).as_str()), (200, "client_input_refused"), "{answer:?}");
+    assert_eq!(gateway.upstream.take_begun(), 0);
+    assert_no_trap(&gateway);
+}
+
+#[test]
+fn the_other_host_mode_tells_what_observed_rules_find_when_the_body_is_there() {
+    let gateway = observing_rules("headers-first.yaml");
+    let record = exchanged(&gateway, "observed-rules-later");
+    assert_eq!(record["would_refuse"], json!(["agent_resource_refused"]), "{record}");
+    let found = ["subject_not_allowed", "argument_refused"];
+    let logs = gateway.envoy.logs();
+    let told = logs
+        .lines()
+        .find_map(|line| Some(line.split_once("actgate event ")?.1).filter(|event| event.contains("\"observed\"")));
+    let told: Value = serde_json::from_str(told.expect("an event")).expect("JSON");
+    assert_eq!((&told["txn"], &told["would_refuse"]), (&record["txn"], &json!(found)), "{told}");
+    assert_eq!(told["tool"], "query_knowledge_base", "{told}");
+    for code in found {
+        assert_eq!(stat(&gateway, &format!("observed.resource.aurora-db.code.{code}")), Some(1), "{code}");
+    }
+    assert_no_trap(&gateway);
 }

@@ -195,11 +195,12 @@ impl CoreGateway {
             replace(&mut body, edit);
         }
         if let BodyPlan::HoldUntil { limit, then } = forward.body {
-            let verdict = if body.len() > limit {
-                then.handle_too_large()
+            let (verdict, found) = if body.len() > limit {
+                (then.handle_too_large(), None)
             } else {
                 self.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body, &mut plan))
             };
+            self.records.extend(found.map(|event| event.to_json()));
             match verdict {
                 BodyVerdict::Release => {}
                 BodyVerdict::Replace(edit) => replace(&mut body, &edit),

@@ -7,9 +7,10 @@
 pub mod push;
 pub(crate) mod tasks;
 
+use crate::asker::check_demands;
 use crate::config::{A2aPolicy, PathPrefix, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::operation::{Operation, check_demands};
+use crate::operation::Operation;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::rest::NoTarget;

@@ -20,6 +20,7 @@ extern crate actgate_wasm32_tests;
 
 pub mod a2a;
 pub mod algorithm;
+mod asker;
 pub mod base64url;
 mod bearer;
 mod bound;
@@ -43,6 +44,7 @@ mod keys;
 pub mod limits;
 mod mcp;
 mod metadata;
+pub mod observed;
 mod operation;
 mod percent;
 pub mod plugin;

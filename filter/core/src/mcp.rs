@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::asker::Asker;
 use crate::config::{Called, McpPolicy, ScopeSet, Tool, Verdict};
-use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
 use crate::mcp::listing::Listing;
-use crate::operation::{BodyEdit, Operation, check_needs};
+use crate::operation::{BodyEdit, Operation};
 use crate::record::plain;
 use crate::rejection::Rejection;
 use crate::rpc::{RpcCall, refuse_look_alikes};
@@ -53,7 +53,7 @@ pub(crate) fn judge(
     policy: &Arc<McpPolicy>,
     hints: &Hints,
     call: &RpcCall<'_>,
-    delegation: &AuthorizedDelegation,
+    asker: &mut Asker<'_>,
 ) -> Result<Operation, Rejection> {
     let name = call.param("name")?;
     if call.method == TOOLS_CALL && name.is_none() {
@@ -64,19 +64,19 @@ pub(crate) fn judge(
     let operation = if is_unmapped(policy, method) {
         return Err(Rejection::MethodNotMapped);
     } else if method == TOOLS_CALL {
-        call_tool(policy, hints, call, name.ok_or(Rejection::BodyInvalid)?, delegation)?
+        call_tool(policy, hints, call, name.ok_or(Rejection::BodyInvalid)?, asker)?
     } else if method == PROMPTS_GET {
         let name = name.ok_or(Rejection::BodyInvalid)?;
         let prompt = policy.prompts.find(name).ok_or(Rejection::PromptNotMapped)?;
-        check_call(prompt, hints, call, delegation)?;
+        check_call(prompt, hints, call, asker)?;
         Operation::of(name, &prompt.needs)
     } else if OF_ONE_RESOURCE.contains(&method) {
         let uri = call.param("uri")?.ok_or(Rejection::BodyInvalid)?;
-        resource(policy, uri, delegation)?
+        resource(policy, uri, asker)?
     } else if method == COMPLETE {
-        complete(policy, call, delegation)?
+        complete(policy, call, asker)?
     } else {
-        return method_operation(policy, call, delegation);
+        return method_operation(policy, call, asker);
     };
     // A call without an id could not be answered: a notification never runs anything.
     if call.id.is_none() { Err(Rejection::BodyInvalid) } else { Ok(operation) }
@@ -92,14 +92,14 @@ fn is_unmapped(policy: &McpPolicy, method: &str) -> bool {
 fn method_operation(
     policy: &Arc<McpPolicy>,
     call: &RpcCall<'_>,
-    delegation: &AuthorizedDelegation,
+    asker: &mut Asker<'_>,
 ) -> Result<Operation, Rejection> {
     if !policy.methods.contains(&call.method) {
         return Err(Rejection::MethodNotMapped);
     }
     let mut operation = Operation::new(&call.method, policy.method_scopes.clone());
     if listing::is_listing(&call.method) {
-        operation.listing(Listing::new(policy, delegation));
+        operation.listing(Listing::new(policy, asker));
     }
     Ok(operation)
 }
@@ -109,10 +109,10 @@ fn call_tool(
     hints: &Hints,
     call: &RpcCall<'_>,
     name: &str,
-    delegation: &AuthorizedDelegation,
+    asker: &mut Asker<'_>,
 ) -> Result<Operation, Rejection> {
     let tool = policy.tool(name).ok_or(Rejection::ToolNotMapped)?;
-    check_call(&tool.called, hints, call, delegation)?;
+    check_call(&tool.called, hints, call, asker)?;
     let mut operation = tool_operation(name, tool, hints);
     if let Some(upstream) = &tool.upstream_name {
         let at = member_of_params(call.text, "name").ok_or(Rejection::BodyInvalid)?;
@@ -131,13 +131,8 @@ fn tool_operation(name: &str, tool: &Tool, hints: &Hints) -> Operation {
 }
 
 /// Needs and rules of something that is called with arguments.
-fn check_call(
-    called: &Called,
-    hints: &Hints,
-    call: &RpcCall<'_>,
-    delegation: &AuthorizedDelegation,
-) -> Result<(), Rejection> {
-    check_needs(&called.needs, delegation)?;
+fn check_call(called: &Called, hints: &Hints, call: &RpcCall<'_>, asker: &mut Asker<'_>) -> Result<(), Rejection> {
+    asker.meets(&called.needs)?;
     refuse_look_alikes(&call.params, &["inputResponses", "requestState"])?;
     // 2026-07-28 MRTR: both are the client's words beside the arguments, and no rule has judged them.
     let client_input = call.params.contains_key("inputResponses") || call.params.contains_key("requestState");
@@ -156,9 +151,7 @@ fn check_call(
     let Value::Object(arguments) = arguments else {
         return Err(Rejection::BodyInvalid);
     };
-    if !called.arguments.hold(&arguments, delegation.claims()) {
-        return Err(Rejection::ArgumentRefused);
-    }
+    asker.argues(called.arguments.hold(&arguments, asker.claims()))?;
     hints.mirror(&called.mirrored, call.text, at.map(|at| at..call.text.len()))
 }
 
@@ -172,15 +165,15 @@ fn start_in_params(text: &str, name: &str) -> Option<usize> {
     span::member_start(text, params, name)
 }
 
-fn resource(policy: &McpPolicy, uri: &str, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+fn resource(policy: &McpPolicy, uri: &str, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
     let needs = policy.resources.find(uri).ok_or(Rejection::ResourceNotMapped)?;
-    check_needs(needs, delegation)?;
+    asker.meets(needs)?;
     Ok(Operation::of(uri, needs))
 }
 
 /// What completes the arguments of a prompt or of a resource template shows something of it, so it needs what that needs:
 /// of a template, what everything needs that it may expand to.
-fn complete(policy: &McpPolicy, call: &RpcCall<'_>, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+fn complete(policy: &McpPolicy, call: &RpcCall<'_>, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
     refuse_look_alikes(&call.params, &["ref"])?;
     let Some(Value::Object(reference)) = call.params.get("ref") else {
         return Err(Rejection::BodyInvalid);
@@ -190,12 +183,12 @@ fn complete(policy: &McpPolicy, call: &RpcCall<'_>, delegation: &AuthorizedDeleg
     match (text("type"), text("name"), text("uri")) {
         (Some("ref/prompt"), Some(name), None) => {
             let prompt = policy.prompts.find(name).ok_or(Rejection::PromptNotMapped)?;
-            check_needs(&prompt.needs, delegation)?;
+            asker.meets(&prompt.needs)?;
             Ok(Operation::of(COMPLETE, &prompt.needs))
         }
         (Some("ref/resource"), None, Some(uri)) => {
             let all = policy.resources.enclosing(uri);
-            all.iter().try_for_each(|needs| check_needs(needs, delegation))?;
+            all.iter().try_for_each(|needs| asker.meets(needs))?;
             Operation::of_all(COMPLETE, &all).ok_or(Rejection::ResourceNotMapped)
         }
         _ => Err(Rejection::BodyInvalid),
@@ -207,27 +200,23 @@ fn complete(policy: &McpPolicy, call: &RpcCall<'_>, delegation: &AuthorizedDeleg
 /// # Errors
 ///
 /// [`Rejection::ToolUnknownBeforeBody`] where neither a routing header names what is called nor the resource accepts scopes for all of it.
-pub(crate) fn judge_early(
-    policy: &McpPolicy,
-    hints: &Hints,
-    delegation: &AuthorizedDelegation,
-) -> Result<Operation, Rejection> {
+pub(crate) fn judge_early(policy: &McpPolicy, hints: &Hints, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
     let mut operation = match hints.named()? {
         Some((TOOLS_CALL, name)) => {
             let tool = policy.tool(&name).ok_or(Rejection::ToolNotMapped)?;
-            check_needs(&tool.called.needs, delegation)?;
+            asker.meets(&tool.called.needs)?;
             Operation { label: plain(&name), ..tool_operation(&name, tool, hints) }
         }
         Some((PROMPTS_GET, name)) => {
             let prompt = policy.prompts.find(&name).ok_or(Rejection::PromptNotMapped)?;
-            check_needs(&prompt.needs, delegation)?;
+            asker.meets(&prompt.needs)?;
             Operation::of(&plain(&name), &prompt.needs)
         }
-        Some((RESOURCES_READ, uri)) => Operation { label: plain(&uri), ..resource(policy, &uri, delegation)? },
+        Some((RESOURCES_READ, uri)) => Operation { label: plain(&uri), ..resource(policy, &uri, asker)? },
         Some(_) | None => {
             let scopes: &ScopeSet = policy.resource_wide_scopes.as_ref().ok_or(Rejection::ToolUnknownBeforeBody)?;
             // Asked for on suspicion, so only what the subject and the agent may have: the body shows later whether that was enough.
-            Operation::new("(resource)", delegation.permission().cut(scopes)?)
+            Operation::new("(resource)", asker.cut(scopes)?)
         }
     };
     if policy.renames() {

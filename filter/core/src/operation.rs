@@ -6,8 +6,7 @@ use core::ops::Range;
 
 use crate::a2a::tasks::Handout;
 use crate::bound::Holder;
-use crate::config::{Demand, Needs, ScopeSet};
-use crate::delegation::policy::AuthorizedDelegation;
+use crate::config::{Needs, ScopeSet};
 use crate::mcp::listing::Listing;
 use crate::rejection::Rejection;
 
@@ -138,35 +137,6 @@ impl BodyEdit {
         }
         Ok((!edits.is_empty()).then_some(Self { take, put }))
     }
-}
-
-/// Refuses an operation whose needs beyond scopes the delegation does not meet.
-///
-/// # Errors
-///
-/// The need that is not met, in the order: subject, actor, demands.
-pub(crate) fn check_needs(needs: &Needs, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
-    if needs.subjects.as_ref().is_some_and(|subjects| !subjects.contains(delegation.subject())) {
-        return Err(Rejection::SubjectNotAllowed);
-    }
-    // RFC 8693 §4.1: of the actors, only the current one counts.
-    let actor = delegation.current_actor();
-    if needs.actors.as_ref().is_some_and(|actors| !actor.is_some_and(|actor| actors.contains(actor))) {
-        return Err(Rejection::ActorNotAllowed);
-    }
-    check_demands(&needs.demands, delegation)
-}
-
-/// Refuses an operation whose demands the delegation does not meet.
-///
-/// Consent and approval cannot be shown yet by any token, so a tool that demands them is refused with that word rather than called without.
-pub(crate) fn check_demands(demands: &[Demand], delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
-    demands.iter().try_for_each(|demand| match demand {
-        Demand::Human if delegation.subject_profiles().iter().eq(["user"]) => Ok(()),
-        Demand::Human => Err(Rejection::HumanRequired),
-        Demand::Consent => Err(Rejection::ConsentRequired),
-        Demand::Approval => Err(Rejection::ApprovalRequired),
-    })
 }
 
 #[cfg(test)]

@@ -115,7 +115,11 @@ impl Record {
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
         self.delegation = Delegation::authorized(delegation);
-        self.would_refuse = delegation.would_refuse().to_vec();
+    }
+
+    /// What observed rules found, besides what they found before.
+    pub(crate) fn would_refuse(&mut self, found: &[Rejection]) {
+        self.would_refuse.extend_from_slice(found);
     }
 
     pub(crate) fn operation(&mut self, label: &str) {

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::asker::Asker;
 use crate::config::{PathPrefix, RestOperation, RestPolicy, Verdict};
-use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
 use crate::limits::JSON_DEPTH_MAX;
-use crate::operation::{Operation, check_needs};
+use crate::operation::Operation;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::routing::plain_path;
@@ -128,23 +128,22 @@ impl Target {
     ///
     /// [`Rejection::OperationNotMapped`] for an operation that is listed as refused, the unmet demand,
     /// [`Rejection::ArgumentRefused`] for a broken rule, [`Rejection::QueryRefused`] for a query with a parameter that is not listed or read differently.
-    pub(crate) fn judge(&self, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
+    pub(crate) fn judge(&self, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
         let operation = &self.operation;
         if operation.refused {
             return Err(Rejection::OperationNotMapped);
         }
-        check_needs(&operation.needs, delegation)?;
+        asker.meets(&operation.needs)?;
         for (name, value) in &self.values {
-            let rule = operation.path_rules.get(name);
-            if rule.is_some_and(|rule| !rule.holds_for_text(Some(value), delegation.claims())) {
-                return Err(Rejection::ArgumentRefused);
+            if let Some(rule) = operation.path_rules.get(name) {
+                asker.argues(rule.holds_for_text(Some(value), asker.claims()))?;
             }
         }
-        self.judge_query(delegation)?;
+        self.judge_query(asker)?;
         Ok(Operation::of(&operation.name, &operation.needs))
     }
 
-    fn judge_query(&self, delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
+    fn judge_query(&self, asker: &mut Asker<'_>) -> Result<(), Rejection> {
         let rules = &self.operation.query;
         let parameters = query::parse(&self.query).ok_or(Rejection::QueryRefused)?;
         let known: Vec<String> = rules.parameters.keys().map(|name| query::letters(name)).collect();
@@ -169,9 +168,7 @@ impl Target {
             if rule.constrains() && values.next().is_some() {
                 return Err(Rejection::QueryRefused);
             }
-            if !rule.holds_for_text(value, delegation.claims()) {
-                return Err(Rejection::ArgumentRefused);
-            }
+            asker.argues(rule.holds_for_text(value, asker.claims()))?;
         }
         Ok(())
     }
@@ -181,7 +178,7 @@ impl Target {
     /// # Errors
     ///
     /// [`Rejection::BodyInvalid`] for anything but one strict JSON object, [`Rejection::ArgumentRefused`] for a broken rule.
-    pub(crate) fn judge_body(&self, body: &[u8], delegation: &AuthorizedDelegation) -> Result<(), Rejection> {
+    pub(crate) fn judge_body(&self, body: &[u8], asker: &mut Asker<'_>) -> Result<(), Rejection> {
         let rules = &self.operation.body_rules;
         let text = json::text(body).map_err(|_| Rejection::BodyInvalid)?;
         json::parse_outline_text(text, JSON_DEPTH_MAX, 0).map_err(|_| Rejection::BodyInvalid)?;
@@ -190,6 +187,6 @@ impl Target {
         let Value::Object(document) = document else {
             return Err(Rejection::BodyInvalid);
         };
-        if rules.hold(&document, delegation.claims()) { Ok(()) } else { Err(Rejection::ArgumentRefused) }
+        asker.argues(rules.hold(&document, asker.claims()))
     }
 }

@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
+use crate::asker::Asker;
 use crate::bound;
 use crate::config::{McpPolicy, SessionAct};
-use crate::delegation::policy::AuthorizedDelegation;
 use crate::mcp::listing::Listing;
 use crate::operation::Operation;
 use crate::rejection::Rejection;
@@ -65,7 +65,7 @@ pub(crate) fn check_id(head: &RequestHead<'_>) -> Result<(), Rejection> {
 }
 
 /// The operation that an act is; it needs what the resource's methods need.
-pub(crate) fn operation(policy: &Arc<McpPolicy>, act: SessionAct, delegation: &AuthorizedDelegation) -> Operation {
+pub(crate) fn operation(policy: &Arc<McpPolicy>, act: SessionAct, asker: &Asker<'_>) -> Operation {
     let label = match act {
         SessionAct::Stream => "(stream)",
         SessionAct::End => "(end of session)",
@@ -74,7 +74,7 @@ pub(crate) fn operation(policy: &Arc<McpPolicy>, act: SessionAct, delegation: &A
     let mut operation = Operation::new(label, policy.method_scopes.clone());
     if act == SessionAct::Stream {
         // A stream that is taken up again may bring the answer to an earlier request once more.
-        operation.listing(Listing::new(policy, delegation));
+        operation.listing(Listing::new(policy, asker));
     }
     operation
 }

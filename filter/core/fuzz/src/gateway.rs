@@ -230,9 +230,9 @@ impl Gateway {
                 self.take(id, step);
             }
             Some(Waiting::Held(then, mut plan)) => {
-                let verdict = match body {
+                let (verdict, _) = match body {
                     Some(body) => self.ask(|plugin, ambient| then.handle_body(plugin, ambient, body, &mut plan)),
-                    None => then.handle_too_large(),
+                    None => (then.handle_too_large(), None),
                 };
                 let stream = self.streams.get_mut(&id).expect("an open stream");
                 match verdict {

@@ -28,6 +28,8 @@ pub struct Observe {
 /// A rule that can be observed by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
+    /// `accept.delegation.actor_issuer`
+    ActorIssuer,
     /// `accept.delegation.current_actors`
     CurrentActors,
     /// `accept.delegation.pairs`
@@ -38,14 +40,32 @@ pub enum Rule {
     Authentication,
     /// `accept.claims`
     Claims,
+    /// `accept.entitlements`
+    Entitlements,
+    /// `agents.*.ceiling`, at this resource
+    Ceiling,
+    /// `subjects` of tools, prompts, MCP resources and REST operations
+    Subjects,
+    /// `actors` of the same
+    Actors,
+    /// `arguments` of tools and prompts; rules on path, query and body of REST operations
+    Arguments,
 }
 
-const RULES: [(&str, Rule); 5] = [
+/// What is none of these cannot be observed by itself: the credential, the chain's form, the caller's proof, what is registered, what is mapped,
+/// demands, and the form of a message, upon which all the others rest.
+const RULES: [(&str, Rule); 11] = [
+    ("actor_issuer", Rule::ActorIssuer),
     ("current_actors", Rule::CurrentActors),
     ("pairs", Rule::Pairs),
     ("client", Rule::Client),
     ("authentication", Rule::Authentication),
     ("claims", Rule::Claims),
+    ("entitlements", Rule::Entitlements),
+    ("ceiling", Rule::Ceiling),
+    ("subjects", Rule::Subjects),
+    ("actors", Rule::Actors),
+    ("arguments", Rule::Arguments),
 ];
 
 /// Says that nothing is refused here and now.

@@ -4,8 +4,10 @@
 
 use serde_json::Value;
 
+use crate::config::observe::Rule;
 use crate::config::{Agent, ScopeSet};
 use crate::jwt::Claims;
+use crate::observed::Watched;
 use crate::rejection::Rejection;
 
 /// The limits of one subject and one agent at one resource.
@@ -29,12 +31,19 @@ impl Permission {
     /// # Errors
     ///
     /// [`Rejection::ScopeBeyondSubject`] or [`Rejection::ScopeBeyondAgent`] where one of `scopes` is outside of what that one may.
-    pub(crate) fn covers(&self, scopes: &ScopeSet) -> Result<(), Rejection> {
-        let within = |limit: &Option<ScopeSet>| limit.as_ref().is_none_or(|limit| scopes.is_subset(limit));
-        if !within(&self.subject) {
-            return Err(Rejection::ScopeBeyondSubject);
-        }
-        if within(&self.agent) { Ok(()) } else { Err(Rejection::ScopeBeyondAgent) }
+    pub(crate) fn covers(&self, scopes: &ScopeSet, watched: &mut Watched) -> Result<(), Rejection> {
+        self.limits().into_iter().try_for_each(|(rule, limit, beyond)| {
+            let within = limit.is_none_or(|limit| scopes.is_subset(limit));
+            watched.hold(rule, within.then_some(()).ok_or(beyond))
+        })
+    }
+
+    /// Each limit, by the rule that sets it.
+    fn limits(&self) -> [(Rule, Option<&ScopeSet>, Rejection); 2] {
+        [
+            (Rule::Entitlements, self.subject.as_ref(), Rejection::ScopeBeyondSubject),
+            (Rule::Ceiling, self.agent.as_ref(), Rejection::ScopeBeyondAgent),
+        ]
     }
 
     /// What is left of `scopes` where the call is not known yet and they are asked for on suspicion.
@@ -42,12 +51,15 @@ impl Permission {
     /// # Errors
     ///
     /// Those of [`Self::covers`] where nothing is left.
-    pub(crate) fn cut(&self, scopes: &ScopeSet) -> Result<ScopeSet, Rejection> {
+    pub(crate) fn cut(&self, scopes: &ScopeSet, watched: &mut Watched) -> Result<ScopeSet, Rejection> {
         let mut left = scopes.clone();
-        for limit in [&self.subject, &self.agent].into_iter().flatten() {
-            left = left.intersection(limit);
+        for (rule, limit, _) in self.limits() {
+            // What an observed limit would take away, the call may turn out to need.
+            if let Some(limit) = limit.filter(|_| !watched.observes(rule)) {
+                left = left.intersection(limit);
+            }
         }
-        if left.is_empty() { self.covers(scopes).map(|()| left) } else { Ok(left) }
+        if left.is_empty() { self.covers(scopes, watched).map(|()| left) } else { Ok(left) }
     }
 }
 

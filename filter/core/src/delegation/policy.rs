@@ -3,7 +3,6 @@
 //! It reads the token's top-level claims and the current actor, as RFC 8693 §4.1 allows; prior actors can only narrow.
 //! [`AuthorizedDelegation`] is the proof that everything below was checked, and no exchange starts without one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::observe::Rule;
@@ -20,6 +19,7 @@ use crate::delegation::rules::{self, Facts};
 use crate::delegation::workload::{Mark, Workload};
 use crate::jwt::Claims;
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
+use crate::observed::Watched;
 use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::rejection::Rejection;
 use crate::revocation::Revocations;
@@ -35,7 +35,6 @@ pub struct AuthorizedDelegation {
     agent: Arc<Agent>,
     caller: CallerEvidence,
     permission: Permission,
-    would_refuse: Vec<Rejection>,
     unclassified_actors: bool,
     authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
@@ -56,7 +55,7 @@ pub(crate) enum Basis {
 }
 
 impl AuthorizedDelegation {
-    /// Applies `accept` to a verified token; what the rules in `observed` refuse is noted and not done.
+    /// Applies `accept` to a verified token; what observed rules refuse is noted in `watched` and not done.
     ///
     /// # Errors
     ///
@@ -67,7 +66,7 @@ impl AuthorizedDelegation {
         (config, revocations): (&Config, &Revocations),
         sender: Sender<'_>,
         now: UnixSeconds,
-        observed: &BTreeSet<Rule>,
+        watched: &mut Watched,
     ) -> Result<Self, Rejection> {
         let claims = token.claims;
         // RFC 9068 §2.2: a token always has a subject. The other two are only recorded, but must not be overlooked either.
@@ -83,7 +82,7 @@ impl AuthorizedDelegation {
         check_parties_stand(claims, (subject, &subject_profiles), server, &config.agents)?;
         let chain = chain(claims, &accept.delegation)?;
         if let Some(chain) = &chain {
-            check_actors(chain, claims, subject, accept, config)?;
+            check_actors(chain, (claims, subject), accept, config, watched)?;
         }
         let agent = acting_agent(accept, &config.agents, chain.as_deref())?;
         let behind = Behind::token(claims, &agent, keys);
@@ -91,14 +90,13 @@ impl AuthorizedDelegation {
         let caller = CallerEvidence::of(&agent, accept.caller, sender)?;
         // Only a proven caller is told what the rules say.
         let current = chain.as_ref().and_then(|chain| config.agents.by_id(chain.current().actor().sub()));
-        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server, now, observed };
-        let would_refuse = rules::judge(&accept.rules, facts)?;
-        let age_max = accept.rules.authentication.age_max.filter(|_| !observed.contains(&Rule::Authentication));
+        let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server, now };
+        rules::judge(&accept.rules, facts, watched)?;
+        let age_max = accept.rules.authentication.age_max.filter(|_| !watched.observes(Rule::Authentication));
         let delegation = Self {
             permission: Permission::of(claims, accept.rules.entitlements.as_deref(), &agent),
             unclassified_actors: accept.delegation.actor_profiles.contains(UNCLASSIFIED),
             authentication_ends: rules::authentication_ends(age_max, facts)?,
-            would_refuse,
             claims: claims.clone(),
             subject: subject.to_owned(),
             subject_profiles,
@@ -117,7 +115,7 @@ impl AuthorizedDelegation {
         Ok(delegation)
     }
 
-    /// Applies `accept` to an agent that is known without a token; what the rules in `observed` refuse is noted and not done.
+    /// Applies `accept` to an agent that is known without a token; what observed rules refuse is noted in `watched` and not done.
     ///
     /// # Errors
     ///
@@ -127,7 +125,7 @@ impl AuthorizedDelegation {
         accept: &Accept,
         revocations: &Revocations,
         now: UnixSeconds,
-        observed: &BTreeSet<Rule>,
+        watched: &mut Watched,
     ) -> Result<Self, Rejection> {
         let (token_digest, keys) = (workload.digest(), workload.keys());
         let caller = CallerEvidence::of_workload(&workload.mark);
@@ -144,13 +142,12 @@ impl AuthorizedDelegation {
             return Err(Rejection::SubjectProfileRefused);
         }
         let (current, server) = (Some(agent.as_ref()), accept.server.as_ref());
-        let facts = Facts { claims: &claims, subject: &agent.id, current, server, now, observed };
-        let would_refuse = rules::judge(&accept.rules, facts)?;
+        let facts = Facts { claims: &claims, subject: &agent.id, current, server, now };
+        rules::judge(&accept.rules, facts, watched)?;
         Ok(Self {
             permission: Permission::of(&claims, accept.rules.entitlements.as_deref(), &agent),
             unclassified_actors: false,
             authentication_ends: None,
-            would_refuse,
             claims,
             subject: agent.id.clone(),
             subject_profiles,
@@ -193,11 +190,6 @@ impl AuthorizedDelegation {
     /// What shows that this agent is calling.
     pub fn caller(&self) -> &CallerEvidence {
         &self.caller
-    }
-
-    /// What the rules that are observed would have refused with.
-    pub(crate) fn would_refuse(&self) -> &[Rejection] {
-        &self.would_refuse
     }
 
     /// What may be asked for.
@@ -321,13 +313,13 @@ fn chain(claims: &Claims, rules: &DelegationRules) -> Result<Option<Arc<ActorCha
 
 fn check_actors(
     chain: &ActorChain,
-    claims: &Claims,
-    subject: &str,
+    (claims, subject): (&Claims, &str),
     accept: &Accept,
     config: &Config,
+    watched: &mut Watched,
 ) -> Result<(), Rejection> {
     let rules = &accept.delegation;
-    rules::actor_issuers(accept.rules.actor_issuer, chain)?;
+    watched.hold(Rule::ActorIssuer, rules::actor_issuers(accept.rules.actor_issuer, chain))?;
     check_subject_does_not_act(chain, claims, subject)?;
     if rules.repeated_actors == Verdict::Refuse && chain.repeats() {
         return Err(Rejection::ChainRepeatsActor);

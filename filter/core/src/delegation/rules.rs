@@ -3,8 +3,6 @@
 //! Every function here returns nothing but its consent: a rule refuses or has no effect.
 //! What a rule needs and does not find is a refusal, a claim of an unexpected type included.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::config::observe::Rule;
@@ -13,6 +11,7 @@ use crate::config::{Agent, AuthorizationServer};
 use crate::delegation::chain::{Actor, ActorChain};
 use crate::jwt::{ClaimFault, Claims, JwtError};
 use crate::limits::GROUPS_MAX;
+use crate::observed::Watched;
 use crate::rejection::Rejection;
 use crate::time::{Seconds, UnixSeconds};
 
@@ -29,16 +28,14 @@ pub(super) struct Facts<'a> {
     pub(super) server: &'a AuthorizationServer,
     /// The present.
     pub(super) now: UnixSeconds,
-    /// The rules that refuse nothing yet.
-    pub(super) observed: &'a BTreeSet<Rule>,
 }
 
-/// Who acts, for whom, under which claims. Returns what observed rules would have refused with.
+/// Who acts, for whom, under which claims.
 ///
 /// # Errors
 ///
 /// The first rule that is not kept and not observed, in the order: actor, pair, client, sign-in, claims.
-pub(super) fn judge(rules: &Rules, facts: Facts<'_>) -> Result<Vec<Rejection>, Rejection> {
+pub(super) fn judge(rules: &Rules, facts: Facts<'_>, watched: &mut Watched) -> Result<(), Rejection> {
     let claims = rules.claims.iter().try_for_each(|rule| claim(rule, facts.claims));
     let verdicts = [
         (Rule::CurrentActors, current_actor(rules, facts)),
@@ -47,14 +44,7 @@ pub(super) fn judge(rules: &Rules, facts: Facts<'_>) -> Result<Vec<Rejection>, R
         (Rule::Authentication, authentication(rules, facts)),
         (Rule::Claims, claims),
     ];
-    let mut would_refuse = Vec::new();
-    for (rule, verdict) in verdicts {
-        match verdict {
-            Err(rejection) if facts.observed.contains(&rule) => would_refuse.push(rejection),
-            verdict => verdict?,
-        }
-    }
-    Ok(would_refuse)
+    verdicts.into_iter().try_for_each(|(rule, verdict)| watched.hold(rule, verdict))
 }
 
 /// OAuth actor profile: whether actors say in whose namespace their identifier is.

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::a2a;
+use crate::asker::Asker;
 use crate::config::{McpPolicy, Protocol, Refusals, Resource, SessionAct};
-use crate::delegation::policy::AuthorizedDelegation;
 use crate::exchange::answer::is_json;
 use crate::mcp::{self, Hints};
 use crate::operation::Operation;
@@ -138,21 +138,21 @@ impl Arrival {
     pub(super) fn judge_head(
         &self,
         protocol: &Protocol,
-        delegation: &AuthorizedDelegation,
+        asker: &mut Asker<'_>,
         context: &mut RefusalContext,
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
-            (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, delegation),
+            (Self::Mcp(hints), Protocol::Mcp(policy)) => mcp::judge_early(policy, hints, asker),
             (Self::A2a(Ok(call)), Protocol::A2a(policy)) => {
                 if let a2a::Call::Http { action, .. } = call {
                     context.record.operation(action);
                 }
-                call.judge_head(policy, delegation)
+                call.judge_head(policy, asker.delegation())
             }
-            (Self::McpSession(act), Protocol::Mcp(policy)) => Ok(session::operation(policy, *act, delegation)),
+            (Self::McpSession(act), Protocol::Mcp(policy)) => Ok(session::operation(policy, *act, asker)),
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
-                target.judge(delegation)
+                target.judge(asker)
             }
             (Self::A2a(Err(NoTarget::Refused(rejection))) | Self::Rest(Err(NoTarget::Refused(rejection))), _) => {
                 Err(*rejection)
@@ -163,7 +163,7 @@ impl Arrival {
             }
             (Self::Mcp(_) | Self::McpSession(_) | Self::A2a(Ok(_)) | Self::Rest(Ok(_)), _) => Err(MISREAD),
         };
-        permitted(operation?, delegation)
+        permitted(operation?, asker)
     }
 
     /// Judges by the whole body. What was called is on record and in the terms of the refusal even where it is refused.
@@ -175,17 +175,17 @@ impl Arrival {
         &self,
         protocol: &Protocol,
         body: &[u8],
-        delegation: &AuthorizedDelegation,
+        asker: &mut Asker<'_>,
         context: &mut RefusalContext,
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => match context.read(body, policy, hints)? {
                 RpcMessage::Call(call) => {
                     context.calls(&call);
-                    mcp::judge(policy, hints, &call, delegation)
+                    mcp::judge(policy, hints, &call, asker)
                 }
                 RpcMessage::Answer if hints.has_sessions() && policy.session.contains(&SessionAct::Answer) => {
-                    let operation = session::operation(policy, SessionAct::Answer, delegation);
+                    let operation = session::operation(policy, SessionAct::Answer, asker);
                     context.record.operation(&operation.label);
                     Ok(operation)
                 }
@@ -194,29 +194,29 @@ impl Arrival {
             (Self::A2a(Ok(a2a::Call::Rpc { tenancy })), Protocol::A2a(policy)) => {
                 let call = RpcCall::parse(body)?;
                 context.calls(&call);
-                a2a::judge(policy, (tenancy.as_ref(), &call), delegation)
+                a2a::judge(policy, (tenancy.as_ref(), &call), asker.delegation())
             }
             (Self::A2a(Ok(call)), Protocol::A2a(policy)) => {
                 if let a2a::Call::Http { action, .. } = call {
                     context.record.operation(action);
                 }
-                call.judge_body(policy, body, delegation)
+                call.judge_body(policy, body, asker.delegation())
             }
             (Self::Rest(Ok(target)), Protocol::Rest(_)) => {
                 context.record.operation(&target.operation.name);
-                let operation = target.judge(delegation)?;
-                target.judge_body(body, delegation)?;
+                let operation = target.judge(asker)?;
+                target.judge_body(body, asker)?;
                 Ok(operation)
             }
             (Self::Mcp(_) | Self::McpSession(_) | Self::A2a(_) | Self::Rest(_), _) => Err(MISREAD),
         };
-        permitted(operation?, delegation)
+        permitted(operation?, asker)
     }
 }
 
 /// Effective permission, whatever the protocol: the scopes a call needs must all be the subject's and the agent's.
-fn permitted(operation: Operation, delegation: &AuthorizedDelegation) -> Result<Operation, Rejection> {
-    delegation.permission().covers(&operation.scopes).map(|()| operation)
+fn permitted(operation: Operation, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
+    asker.may_ask_for(&operation.scopes).map(|()| operation)
 }
 
 impl RefusalContext {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::asker::Asker;
 use crate::bound::{Holder, Kind};
 use crate::config::{Acquisition, Exchange, Protocol};
 use crate::delegation::policy::AuthorizedDelegation;
@@ -14,6 +15,7 @@ use crate::flow::admission::Arrived;
 use crate::flow::arrival::ToldBy;
 use crate::flow::release::{Judged, Outgoing};
 use crate::flow::standing::{still_admitted, still_holds};
+use crate::observed::Watched;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
 use crate::record::Source;
@@ -51,7 +53,7 @@ pub(super) fn begin(
         }
         ToldBy::Body => Judged::ByHeaders,
     };
-    match admitted.judge_head() {
+    match admitted.judge_head(ambient.now) {
         Ok(operation) => admitted.obtain(plugin, ambient, operation, judged),
         Err(rejection) => admitted.arrived.context.refuse(rejection),
     }
@@ -67,7 +69,7 @@ impl AwaitBody {
         let mut admitted = *self.0;
         admitted.arrived.context.observe_no_longer_than(ambient.now);
         // A body may come slowly, and the token end on the way.
-        match still_admitted(&admitted, plugin, ambient).and_then(|()| admitted.judge(body)) {
+        match still_admitted(&admitted, plugin, ambient).and_then(|()| admitted.judge(body, ambient.now)) {
             Ok(operation) => admitted.obtain(plugin, ambient, operation, Judged::Wholly),
             Err(rejection) => admitted.arrived.context.refuse(rejection),
         }
@@ -105,14 +107,25 @@ impl Admitted {
         revocations.find(self.delegation.behind(), now)
     }
 
-    fn judge_head(&mut self) -> Result<Operation, Rejection> {
+    fn judge_head(&mut self, now: UnixSeconds) -> Result<Operation, Rejection> {
         let Arrived { arrival, resource, context, .. } = &mut self.arrived;
-        arrival.judge_head(&resource.protocol, &self.delegation, context)
+        let mut watched = Watched::of(resource, now);
+        let mut asker = Asker::new(&self.delegation, &mut watched);
+        let judged = arrival.judge_head(&resource.protocol, &mut asker, context);
+        // Where a body is to come, it is judged anew with all that the headers said.
+        if judged.is_err() || arrival.told_by() == ToldBy::Head {
+            context.record.would_refuse(watched.found());
+        }
+        judged
     }
 
-    fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
+    fn judge(&mut self, body: &[u8], now: UnixSeconds) -> Result<Operation, Rejection> {
         let Arrived { arrival, resource, context, .. } = &mut self.arrived;
-        arrival.judge_body(&resource.protocol, body, &self.delegation, context)
+        let mut watched = Watched::of(resource, now);
+        let mut asker = Asker::new(&self.delegation, &mut watched);
+        let judged = arrival.judge_body(&resource.protocol, body, &mut asker, context);
+        context.record.would_refuse(watched.found());
+        judged
     }
 
     /// Takes the session that the client names for the server's, where it was given to this very caller.

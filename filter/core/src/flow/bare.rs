@@ -9,6 +9,7 @@ use crate::delegation::policy::AuthorizedDelegation;
 use crate::delegation::workload::Workload;
 use crate::digest::sha256;
 use crate::limits::{API_KEY_BYTES_MAX, API_KEY_BYTES_MIN};
+use crate::observed::Watched;
 use crate::plugin::Plugin;
 use crate::record::Record;
 use crate::rejection::Rejection;
@@ -50,14 +51,14 @@ impl Bare {
         resource: &Resource,
         ambient: &Ambient<'_>,
         record: &mut Record,
+        watched: &mut Watched,
     ) -> Result<AuthorizedDelegation, Rejection> {
         let accept = &resource.accept;
         let workloads = accept.workloads.as_ref().ok_or(Rejection::CredentialMissing)?;
         let sender = Sender { uri_san: self.uri_san.as_deref(), certificate: self.certificate_sha256, key: None };
         let workload = Workload::know(workloads, &plugin.config().agents, self.key, sender)?;
         record.known(&workload);
-        let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
-        AuthorizedDelegation::of_workload(workload, accept, &plugin.revocations, ambient.now, &observed)
+        AuthorizedDelegation::of_workload(workload, accept, &plugin.revocations, ambient.now, watched)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::bearer::{self, Scheme};
+use crate::config::observe::Rule;
 use crate::config::{Accept, AuthorizationServer, Config, Resource};
 use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
@@ -20,6 +21,7 @@ use crate::introspection::{Introspected, Told};
 use crate::jwks::KeySet;
 use crate::jwt::verify::{TokenRules, verify};
 use crate::jwt::{JwtError, UnverifiedJwt, VerifiedJwt};
+use crate::observed::Watched;
 use crate::plugin::Plugin;
 use crate::record::Record;
 use crate::redacted::Redacted;
@@ -212,14 +214,17 @@ fn decide(
     wait: Wait<'_>,
 ) -> Result<AuthorizedDelegation, Undecided> {
     let Arrived { shown, resource, context, .. } = arrived;
-    match shown {
-        Shown::Token(shown) => decide_by_token(plugin, ambient, (shown, wait), resource, &mut context.record),
-        Shown::Bare(bare) => {
-            let delegation = bare.decide(plugin, resource, ambient, &mut context.record)?;
-            check_ceiling(&delegation, resource)?;
-            Ok(delegation)
-        }
-    }
+    let mut watched = Watched::of(resource, ambient.now);
+    let record = &mut context.record;
+    let decided = match shown {
+        Shown::Token(shown) => decide_by_token(plugin, ambient, (shown, wait), resource, record, &mut watched),
+        Shown::Bare(bare) => bare
+            .decide(plugin, resource, ambient, record, &mut watched)
+            .and_then(|delegation| check_ceiling(&delegation, resource, &mut watched).map(|()| delegation))
+            .map_err(Undecided::from),
+    };
+    record.would_refuse(watched.found());
+    decided
 }
 
 /// By what a token was verified, kept as long as it is looked at.
@@ -229,9 +234,13 @@ enum Verified {
 }
 
 /// An agent may be registered for some resources only.
-fn check_ceiling(delegation: &AuthorizedDelegation, resource: &Resource) -> Result<(), Rejection> {
-    let elsewhere = delegation.agent().resources.as_ref().is_some_and(|names| !names.contains(&resource.name));
-    if elsewhere { Err(Rejection::AgentResourceRefused) } else { Ok(()) }
+fn check_ceiling(
+    delegation: &AuthorizedDelegation,
+    resource: &Resource,
+    watched: &mut Watched,
+) -> Result<(), Rejection> {
+    let here = delegation.agent().resources.as_ref().is_none_or(|names| names.contains(&resource.name));
+    watched.hold(Rule::Ceiling, here.then_some(()).ok_or(Rejection::AgentResourceRefused))
 }
 
 /// From cheap to dear: what is shown at all, what a proof says, the token, what it is tied to, the proof's signature, and the policy.
@@ -241,6 +250,7 @@ fn decide_by_token(
     (shown, wait): (&Credential, Wait<'_>),
     resource: &Resource,
     record: &mut Record,
+    watched: &mut Watched,
 ) -> Result<AuthorizedDelegation, Undecided> {
     let accept = &resource.accept;
     // Whoever shows nothing where something is needed costs neither a signature check nor a fetch of keys.
@@ -273,11 +283,10 @@ fn decide_by_token(
     check_key(shown.scheme, &bound, proof.as_ref())?;
     let key = proof.map(|proof| verify_proof(plugin, ambient, shown, proof)).transpose()?;
     let sender = Sender { uri_san: shown.uri_san.as_deref(), certificate: shown.certificate_sha256, key: key.as_ref() };
-    let observed = resource.observe.as_ref().map(|observe| observe.of_rules(ambient.now)).unwrap_or_default();
     let config = plugin.config();
     let lists = (config.as_ref(), &plugin.revocations);
-    let delegation = AuthorizedDelegation::authorize(&inbound, accept, lists, sender, ambient.now, &observed)?;
-    check_ceiling(&delegation, resource)?;
+    let delegation = AuthorizedDelegation::authorize(&inbound, accept, lists, sender, ambient.now, watched)?;
+    check_ceiling(&delegation, resource, watched)?;
     // A proof that nothing rests on proves nothing twice either, and takes no room.
     if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {
         let agent = &delegation.agent().id;

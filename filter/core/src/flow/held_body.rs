@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::asker::Asker;
 use crate::config::{Exchange, Resource};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::flow::Answer;
 use crate::flow::arrival::Arrival;
 use crate::flow::standing::still_stands;
+use crate::observed::Watched;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
+use crate::record::Event;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
@@ -49,24 +52,30 @@ impl CheckBody {
     /// Takes the whole body; `plan` learns what answer to expect to it.
     ///
     /// A body may come slowly: what held when its headers went must hold still.
+    /// The decision is on record already, so what observed rules find in a body that goes on is an event.
     pub fn handle_body(
         self,
         plugin: &Plugin,
         ambient: &Ambient<'_>,
         body: &[u8],
         plan: &mut ResponsePlan,
-    ) -> BodyVerdict {
+    ) -> (BodyVerdict, Option<Event>) {
         let mut check = *self.0;
         let accept = &check.resource.accept;
         let stands = still_stands(&check.delegation, accept, check.token.as_ref(), plugin, ambient);
-        let judged = stands.and_then(|()| check.judge(body)).and_then(|operation| {
+        let mut watched = Watched::of(&check.resource, ambient.now);
+        let judged = stands.and_then(|()| check.judge(body, &mut watched)).and_then(|operation| {
             plan.await_answer(&check.context, Answer::to(operation.lists, operation.tasks))?;
             Ok(operation.edit.body)
         });
+        let found = || Event::observed(&check.context.record, watched.found());
         match judged {
-            Ok(None) => BodyVerdict::Release,
-            Ok(Some(edit)) => BodyVerdict::Replace(edit),
-            Err(rejection) => BodyVerdict::Reply(Box::new(check.context.reply(rejection))),
+            Ok(None) => (BodyVerdict::Release, found()),
+            Ok(Some(edit)) => (BodyVerdict::Replace(edit), found()),
+            Err(rejection) => {
+                check.context.record.would_refuse(watched.found());
+                (BodyVerdict::Reply(Box::new(check.context.reply(rejection))), None)
+            }
         }
     }
 
@@ -77,9 +86,10 @@ impl CheckBody {
 }
 
 impl BodyCheck {
-    fn judge(&mut self, body: &[u8]) -> Result<Operation, Rejection> {
+    fn judge(&mut self, body: &[u8], watched: &mut Watched) -> Result<Operation, Rejection> {
         let protocol = &self.resource.protocol;
-        let operation = self.arrival.judge_body(protocol, body, &self.delegation, &mut self.context)?;
+        let mut asker = Asker::new(&self.delegation, watched);
+        let operation = self.arrival.judge_body(protocol, body, &mut asker, &mut self.context)?;
         // A tool that limits the use of its tokens must be known before one is sent: the one that went ahead may have served before.
         if operation.reuse_max.is_some() && operation.reuse_max != self.granted.reuse_max {
             return Err(Rejection::ToolUnknownBeforeBody);

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod introspection;
+mod observed;
 mod overload;
 mod proving;
 mod transaction;
@@ -108,6 +109,10 @@ fn at<T>(plugin: &mut Plugin, now: u64, event: impl FnOnce(&mut Plugin, &mut Amb
 }
 
 fn headers(plugin: &mut Plugin, stream: u32, path: &str, token: &str) -> Step {
+    headers_at(plugin, NOW, stream, path, token)
+}
+
+fn headers_at(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &str) -> Step {
     let authorization = format!("Bearer {token}");
     let headers: [(&[u8], &[u8]); 5] = [
         (b":method", b"POST"),
@@ -117,7 +122,7 @@ fn headers(plugin: &mut Plugin, stream: u32, path: &str, token: &str) -> Step {
         (b"authorization", authorization.as_bytes()),
     ];
     let head = RequestHead { stream: StreamId(stream), headers: &headers, peer: Peer::default(), end_of_stream: false };
-    at(plugin, NOW, |plugin, ambient| handle_request_headers(plugin, ambient, &head))
+    at(plugin, now, |plugin, ambient| handle_request_headers(plugin, ambient, &head))
 }
 
 fn body(plugin: &mut Plugin, now: u64, step: Step, method: &str, params: &Value) -> Step {
@@ -160,7 +165,7 @@ fn a_token_that_ends_while_its_body_comes_behind_its_headers_gives_out_no_byte_o
         let Step::Forward(forward) = step else { panic!("{step:?}") };
         let Forward { body: BodyPlan::HoldUntil { then, .. }, response: mut plan, .. } = *forward else { panic!() };
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "free"}}).to_string();
-        let verdict =
+        let (verdict, _) =
             at(&mut plugin, now, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
         assert_eq!(said(verdict), want, "{now}");
     }
@@ -190,22 +195,13 @@ fn a_body_that_comes_after_the_end_of_observing_is_decided() {
     const END: u64 = NOW + 24 * 60 * 60;
     let mut plugin = plugin();
     let token = token(&json!({"exp": END + 3000, "iat": END - 60}));
-    let authorization = format!("Bearer {token}");
-    let headers: [(&[u8], &[u8]); 5] = [
-        (b":method", b"POST"),
-        (b":path", b"/observed"),
-        (b":authority", b"e.example"),
-        (b"content-type", b"application/json"),
-        (b"authorization", authorization.as_bytes()),
-    ];
-    let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: false };
     for (now, want) in [(END - 1, "observed"), (END, "tool_not_mapped")] {
-        let step = at(&mut plugin, END - 1, |plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        let step = headers_at(&mut plugin, END - 1, 1, "/observed", &token);
         let step = body(&mut plugin, now, step, "tools/call", &json!({"name": "none"}));
         assert_eq!(code(&step), want, "{now}");
     }
     for (now, want) in [(END - 1, "observed"), (END, "body_too_large")] {
-        let step = at(&mut plugin, END - 1, |plugin, ambient| handle_request_headers(plugin, ambient, &head));
+        let step = headers_at(&mut plugin, END - 1, 1, "/observed", &token);
         let Step::ReadBody { then, .. } = step else { panic!("{step:?}") };
         assert_eq!(code(&at(&mut plugin, now, |_, ambient| then.handle_too_large(ambient))), want, "{now}");
     }
@@ -349,17 +345,25 @@ fn an_equal_name_in_another_namespace_is_another_actor() {
 
 /// A resource whose headers go first and whose token is passed on.
 fn headers_first() -> Plugin {
+    headers_first_with(|_| {})
+}
+
+/// The same with that change of its resource, loaded at `NOW`.
+fn headers_first_with(edit: impl FnOnce(&mut Value)) -> Plugin {
     let more = json!({"exchange": {"pass_through": {"audience": "https://e.example/agent"}},
         "mcp": {"tools": {"free": {"scopes": ["use"]}}, "methods": ["tools/list"], "method_scopes": ["use"], "resource_wide_scopes": ["use"]}});
     let keys = json!({"keys": [Issuer::of(Algorithm::Es256).jwk(json!({"kid": "k"}))]});
+    let mut resource = resource("mcp", &more);
+    edit(&mut resource);
     let document = json!({
         "allow_on_headers_stop_iteration": false,
         "authorization_servers": {"as": {"issuer": "https://as.example", "jwks": keys}},
         "agents": {"agent": agent()},
-        "resources": [resource("mcp", &more)],
+        "resources": [resource],
     });
     let env = |_: &str| Some(private_pem(Algorithm::Es256));
-    Plugin::new(Config::from_json(document.to_string().as_bytes(), &env).unwrap())
+    let config = Config::from_json(document.to_string().as_bytes(), &env).unwrap();
+    Plugin::new(config.loaded_at(UnixSeconds::new(NOW)).unwrap())
 }
 
 #[test]
@@ -380,7 +384,7 @@ fn an_answer_that_began_before_its_request_was_known_is_no_list() {
             assert!(matches!(step, ResponseStep::Pass));
         }
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"name": "free"}}).to_string();
-        let verdict =
+        let (verdict, _) =
             at(&mut plugin, NOW, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
         assert_eq!(said(verdict), want, "{early} {method}");
     }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::asker::Asker;
 use crate::config::{McpPolicy, Needs};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::json::{self, span};
 use crate::limits::{JSON_DEPTH_MAX, WITHHELD_NAMES_MAX};
-use crate::operation::check_needs;
+use crate::observed::Watched;
 use crate::rpc::{MEMBERS, refuse_look_alikes};
 use crate::spelling::alike;
 
@@ -42,6 +43,8 @@ pub(super) fn is_listing(method: &str) -> bool {
 pub(crate) struct Listing {
     policy: Arc<McpPolicy>,
     delegation: Box<AuthorizedDelegation>,
+    /// What a rule would refuse that is observed may be called, and so is shown.
+    watched: Watched,
 }
 
 /// A message that cannot be read in exactly one way.
@@ -79,8 +82,9 @@ impl Edits {
 }
 
 impl Listing {
-    pub(crate) fn new(policy: &Arc<McpPolicy>, delegation: &AuthorizedDelegation) -> Self {
-        Self { policy: Arc::clone(policy), delegation: Box::new(delegation.clone()) }
+    pub(crate) fn new(policy: &Arc<McpPolicy>, asker: &Asker<'_>) -> Self {
+        let delegation = Box::new(asker.delegation().clone());
+        Self { policy: Arc::clone(policy), delegation, watched: asker.watched().clone() }
     }
 
     /// The same as [`Self::show`] of all messages of an event: one, or an array of them (MCP 2025-03-26).
@@ -174,8 +178,9 @@ impl Listing {
     fn may(&self, kind: Kind, name: &str) -> bool {
         let policy = &self.policy;
         let meets = |needs: &Needs| {
-            let permission = self.delegation.permission();
-            check_needs(needs, &self.delegation).and_then(|()| permission.covers(&needs.scopes)).is_ok()
+            let mut watched = self.watched.clone();
+            let mut asker = Asker::new(&self.delegation, &mut watched);
+            asker.meets(needs).and_then(|()| asker.may_ask_for(&needs.scopes)).is_ok()
         };
         match kind {
             Kind::Tools => {

@@ -53,6 +53,15 @@ pub enum Event {
         /// `active`, `inactive`, or why nothing is known.
         code: &'static str,
     },
+    /// Rules that are observed would have refused what was decided before its body came.
+    Observed {
+        /// What to write.
+        members: Map<String, Value>,
+        /// Configured name of the resource.
+        resource: String,
+        /// What they would have refused with.
+        codes: Vec<&'static str>,
+    },
     /// A list was cut down to what may be called.
     Withheld {
         /// What to write.
@@ -120,6 +129,15 @@ impl Event {
         Self::NotGranted { members, rejection }
     }
 
+    /// What observed rules found in the body of a request whose record is written; none where they found nothing.
+    pub(crate) fn observed(record: &Record, found: &[Rejection]) -> Option<Self> {
+        let codes: Vec<&str> = found.iter().map(|rejection| rejection.code()).collect();
+        let (resource, mut members) = about("observed", record);
+        members.insert("tool".into(), json!(record.operation.as_deref()));
+        members.insert("would_refuse".into(), json!(codes));
+        (!codes.is_empty()).then_some(Self::Observed { members, resource, codes })
+    }
+
     /// Entries of a list that the caller of `record` was not shown.
     pub(crate) fn withheld(record: &Record, count: usize, names: &[String]) -> Self {
         let (resource, mut members) = in_answer("withheld", record);
@@ -145,7 +163,11 @@ impl Event {
             | Self::MetadataNotFetched { .. }
             | Self::NotGranted { .. }
             | Self::Echoed { .. } => true,
-            Self::Granted(_) | Self::Shared { .. } | Self::StreamEnded { .. } | Self::Withheld { .. } => false,
+            Self::Granted(_)
+            | Self::Observed { .. }
+            | Self::Shared { .. }
+            | Self::StreamEnded { .. }
+            | Self::Withheld { .. } => false,
         }
     }
 
@@ -172,6 +194,7 @@ impl Event {
             }
             Self::Granted(members)
             | Self::NotGranted { members, .. }
+            | Self::Observed { members, .. }
             | Self::StreamEnded { members, .. }
             | Self::Withheld { members, .. }
             | Self::Echoed { members, .. } => Value::Object(members.clone()),
@@ -182,6 +205,13 @@ impl Event {
 
 /// What every event about an answer says of its request, beside the name of the resource.
 fn in_answer(event: &str, record: &Record) -> (String, Map<String, Value>) {
+    let (resource, mut members) = about(event, record);
+    members.insert("method".into(), json!(record.operation.as_deref()));
+    (resource, members)
+}
+
+/// What every event about the request of `record` says of it, beside the name of the resource.
+fn about(event: &str, record: &Record) -> (String, Map<String, Value>) {
     let resource = record.resource().unwrap_or_default().to_owned();
     let mut members = Map::new();
     members.insert("event".into(), json!(event));
@@ -191,7 +221,6 @@ fn in_answer(event: &str, record: &Record) -> (String, Map<String, Value>) {
     for (member, text) in [("subject", who.subject), ("actor", who.actor), ("agent", who.agent)] {
         members.extend(text.map(|text| (member.to_owned(), json!(text))));
     }
-    members.insert("method".into(), json!(record.operation.as_deref()));
     (resource, members)
 }
 
