@@ -113,7 +113,7 @@ fn observing_rules(bootstrap: &'static str) -> EnvoyGateway {
     start_with(&Options { bootstrap, ..Options::default() }, |document| {
         document["agents"][KNOWLEDGE_AGENT]["ceiling"] = json!({ "resources": ["corp-knowledge"] });
         let resource = &mut document["resources"][1];
-        resource["observe"] = json!({ "until": day(30), "rules": ["arguments", "subjects", "ceiling"] });
+        resource["observe"] = json!({ "until": day::from_now(30), "rules": ["arguments", "subjects", "ceiling"] });
         let tool = &mut resource["mcp"]["tools"]["query_knowledge_base"];
         tool["arguments"] = json!({ "/query": { "const": "nothing else" } });
         tool["subjects"] = json!(["somebody.else@example.com"]);
