@@ -7,7 +7,7 @@ use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::world::World;
 use actgate::envoy::LogLevel;
 use actgate_tests::agreement::agree;
-use actgate_tests::case::Case;
+use actgate_tests::case::{Case, Step};
 use actgate_tests::core_gateway::CoreGateway;
 use actgate_tests::day;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options, new_world};
@@ -206,5 +206,9 @@ pub(crate) fn begins_with_nothing(case: &Case) -> bool {
 
 /// True where a claim is a time next to now: minted in one second and judged in the next, it may be on the other side of its bound.
 pub(crate) fn is_timed(case: &Case) -> bool {
-    case.steps.iter().any(|step| step.token.claims.values().any(|value| value.get("now").is_some()))
+    let claims = |step: &Step| {
+        let of_proof = step.dpop.iter().flat_map(|proof| proof.claims.values());
+        step.token.claims.values().chain(of_proof).any(|value| value.get("now").is_some())
+    };
+    case.steps.iter().any(claims)
 }

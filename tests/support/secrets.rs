@@ -27,8 +27,10 @@ pub struct Secrets {
     held: BTreeSet<String>,
     /// What agents showed.
     shown: BTreeSet<String>,
-    /// What the upstream got and the agent had not shown.
+    /// What the upstream got and the agent had not shown, part by part.
     issued: BTreeSet<String>,
+    /// The same, each as a whole: a part of it is no credential, and an upstream that cuts it up on purpose is not stopped.
+    whole: BTreeSet<String>,
     /// What agents were answered: by the gateway, or by the upstream through it.
     answers: Vec<(Answerer, String)>,
 }
@@ -63,6 +65,8 @@ impl Secrets {
             None => Answerer::Gateway,
             Some(seen) => {
                 self.issued.extend(parts(&seen.headers).filter(|part| !shown.contains(part)));
+                let theirs: BTreeSet<String> = wholes(&request.headers).collect();
+                self.whole.extend(wholes(&seen.headers).filter(|whole| !theirs.contains(whole)));
                 Answerer::Upstream
             }
         };
@@ -82,21 +86,25 @@ impl Secrets {
     pub fn told(&self) -> Vec<&str> {
         let tells = |answerer: Answerer, text: &str| match answerer {
             Answerer::Gateway => self.are_in(text),
-            Answerer::Upstream => self.issued.iter().chain(&self.held).any(|part| text.contains(part.as_str())),
+            Answerer::Upstream => self.whole.iter().chain(&self.held).any(|part| text.contains(part.as_str())),
         };
         self.answers.iter().filter(|(answerer, text)| tells(*answerer, text)).map(|(_, text)| text.as_str()).collect()
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.held.len() + self.shown.len() + self.issued.len()
     }
 }
 
 /// What of the headers is long enough to be a credential or a part of one.
 fn parts(headers: &[(String, String)]) -> impl Iterator<Item = String> {
+    words(headers, &[' ', ',', '=', '.'])
+}
+
+/// The credentials themselves.
+fn wholes(headers: &[(String, String)]) -> impl Iterator<Item = String> {
+    words(headers, &[' ', ','])
+}
+
+fn words<'a>(headers: &'a [(String, String)], between: &'a [char]) -> impl Iterator<Item = String> {
     let credentials = headers.iter().filter(|(name, _)| CREDENTIALS.contains(&name.as_str()));
-    let words = credentials.flat_map(|(_, value)| value.split([' ', ',', '=', '.']));
+    let words = credentials.flat_map(move |(_, value)| value.split(between));
     words.filter(|word| word.len() >= PART_MIN).map(str::to_owned)
 }
 
