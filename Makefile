@@ -5,7 +5,7 @@ export ACTGATE_WASM := $(CURDIR)/target/actgate.wasm
 export ACTGATE_ENVOY := $(CURDIR)/target/envoy/$(ENVOY_VERSION)/envoy
 export ACTGATE_INTEROP := $(CURDIR)/target/interop
 
-.PHONY: help demo run test test-wasm32 compat interop sdks wasm filters envoy lint bless coverage mutants fuzz bench deny clean
+.PHONY: help demo run test test-wasm32 compat interop sdks wasm filters envoy lint bless coverage mutants removed fuzz bench deny clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -56,6 +56,9 @@ coverage: ## say which share of the core's code is run by its tests and the vect
 
 mutants: ## change the code that decides, one small way at a time, and list what no test notices; takes hours
 	@harness/setup/mutants.sh $(FILES)
+
+removed: ## take each check of the core out in turn, and write down which vectors fail without it: tests/removed-checks.json
+	@harness/setup/removed.sh
 
 fuzz: ## fuzz every parser and the whole core, a minute each; SECONDS_EACH=... for longer
 	@harness/setup/fuzz.sh $(or $(SECONDS_EACH),60)

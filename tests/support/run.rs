@@ -136,18 +136,32 @@ fn unhex(digits: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
 }
 
+/// What was wrong with a case, and where.
+#[derive(Debug)]
+pub struct Wrong {
+    /// The step.
+    pub step: usize,
+    /// The case, the step and what was seen instead.
+    pub text: String,
+}
+
 /// Runs `case` and returns what was seen at each step, or what was wrong.
 pub fn run(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, String> {
+    around(world, case, gateway, true).map_err(|wrong| wrong.text)
+}
+
+/// The same, and at which step it was.
+pub fn run_until_wrong(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, Wrong> {
     around(world, case, gateway, true)
 }
 
 /// Runs `case` and returns what was seen at each step, whatever its steps want: for a gateway that is compared with another one
 /// under a configuration that the case was not written for.
 pub fn observe(world: &World, case: &Case, gateway: &mut dyn Gateway) -> Result<Vec<Observation>, String> {
-    around(world, case, gateway, false)
+    around(world, case, gateway, false).map_err(|wrong| wrong.text)
 }
 
-fn around(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool) -> Result<Vec<Observation>, String> {
+fn around(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool) -> Result<Vec<Observation>, Wrong> {
     order(gateway, &case.issuers);
     let seen = run_steps(world, case, gateway, judged);
     gateway.behave();
@@ -156,7 +170,7 @@ fn around(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool) -
     seen
 }
 
-fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool) -> Result<Vec<Observation>, String> {
+fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool) -> Result<Vec<Observation>, Wrong> {
     let mut seen = Vec::new();
     let mut tokens = Vec::new();
     let mut proofs: Vec<Option<String>> = Vec::new();
@@ -170,7 +184,7 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool
         order(gateway, &step.issuers);
         if step.after_seconds > 0 {
             if !gateway.advance(step.after_seconds) {
-                return Err(format!("{}: {} cannot move time", case.id, gateway.name()));
+                return Err(Wrong { step: at, text: format!("{}: {} cannot move time", case.id, gateway.name()) });
             }
             if !step.token.minted_at_start {
                 now += step.after_seconds;
@@ -197,7 +211,8 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool
         let observation = gateway.send(&request);
         if judged {
             judge(step, token.as_deref(), &request, &observation, &seen, gateway, &mut used)
-                .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))?;
+                .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))
+                .map_err(|text| Wrong { step: at, text })?;
         }
         seen.push(observation);
         tokens.push(token);
