@@ -254,7 +254,8 @@ fn an_upstream_that_always_asks_is_not_asked_for_ever() {
         guard.lock().expect("no holder panics").demand();
         let answer = send(&gateway, &token);
         assert_eq!(code(&answer), "upstream_wants_nonce", "{answer:?}");
-        waits.push(header(&answer, "retry-after").expect("how long").to_owned());
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        waits.push(body["error"]["data"]["retry_after"].as_u64().expect("how long"));
         std::thread::sleep(Duration::from_millis(10));
     }
     let challenged = guard.lock().expect("no holder panics").challenged;
