@@ -153,7 +153,7 @@ fn a_body_that_ends_in_the_beginning_of_a_credential_and_in_trailers_is_cut_off(
 fn an_answer_whose_head_cannot_be_edited_does_not_pass() {
     let world = World::in_memory(Ports::default());
     let case = r#"[{"id": "head", "attack": "a challenge that is for the gateway", "spec": "", "steps": [{"want": "allowed", "status": 403,
-        "upstream": 403, "upstream_answer": {"headers": [["www-authenticate", "Bearer realm=\"inner\""]]}}]}]"#;
+        "upstream": 403, "upstream_answer": {"headers": [["www-authenticate", "Bearer realm=\"inner\""]], "pieces": []}}]}]"#;
     let case = case::parse(case).expect("a case").remove(0);
     let document = run::configuration(&world, &case, &world.filter_config(Default::default()));
     for (restricted, passes) in [(&[][..], true), (&["proxy_remove_header_map_value"][..], false)] {

@@ -134,10 +134,10 @@ fn what_the_router_makes_of_a_call_is_judged_again() {
         assert_eq!((answer.status, code(&answer).as_str()), (200, "tool_not_mapped"), "{tool}");
     }
     // Envoy 1.40 puts the inner name in the place of the first text that looks like the joined one, here an argument.
-    // The back filter judges what came of it, and the server gets nothing; the router tells the agent no more than that.
+    // The back filter judges what came of it, and the server gets nothing; what it answers the call with reaches the agent.
     let decoy = br#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"arguments":{"q":"erp__get_customer_payment_history"},"name":"erp__get_customer_payment_history"}}"#;
     let answer = post_bytes(&gateway, "gateway.streamward.com", "/mcp", &bearer, Some(&session), decoy);
-    assert_eq!((answer.status, answer.body.as_slice()), (500, b"Backend request failed".as_slice()), "{answer:?}");
+    assert_eq!((answer.status, code(&answer).as_str()), (200, "tool_not_mapped"), "{answer:?}");
     assert_eq!(tokens(&gateway), []);
     let logs = gateway.envoy.logs();
     let last = logs.lines().rev().find_map(|line| line.split_once("actgate decision ")).expect("a decision").1;
