@@ -2,7 +2,7 @@
 //!
 //! The C library of the wasm target compares byte by byte, some twenty instructions each. The linker takes this one in its place, because a
 //! library's function is looked for only where nobody else has one of that name.
-//! Nothing is read beyond the end of either text: a test in the core's suite would not see this function, so the module's own vectors do.
+//! So it is among the module's exports, where `tests/compared.rs` calls it. Nothing is read beyond the end of either text.
 #![expect(unsafe_code, reason = "a function of the C library, with its signature")]
 
 /// Below zero, zero, or above, as the first byte in which the two differ is lower, nowhere, or higher in the first.

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 
 use actgate::dev::world::{Ports, World};
 use actgate_removed_finder::site::Site;
-use actgate_tests::answer::UpstreamAnswer;
 use actgate_tests::case::{self, Case};
 use actgate_tests::core_gateway::CoreGateway;
-use actgate_tests::gateway::{Gateway, Observation, Request};
+use actgate_tests::gateway::{Gateway as _, Request};
 use actgate_tests::run;
+use actgate_tests::watched::Watched;
 use serde_json::Value;
 
 /// 2026-11-24T00:00:00Z: vectors do not depend on the day they are run.
@@ -34,56 +34,6 @@ pub struct Tried {
     pub failed: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// A gateway that notes which check refused last, each time that a request was refused.
-struct Watched {
-    inner: CoreGateway,
-    made: Vec<(u32, String)>,
-}
-
-impl Gateway for Watched {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn now(&self) -> u64 {
-        self.inner.now()
-    }
-
-    fn advance(&mut self, seconds: u64) -> bool {
-        self.inner.advance(seconds)
-    }
-
-    fn order(&mut self, issuer: &str, word: &str) {
-        self.inner.order(issuer, word);
-    }
-
-    fn behave(&mut self) {
-        self.inner.behave();
-    }
-
-    fn upstream_answers(&mut self, status: u16) {
-        self.inner.upstream_answers(status);
-    }
-
-    fn last_record(&mut self) -> Option<Value> {
-        self.inner.last_record()
-    }
-
-    fn upstream_says(&mut self, answer: Option<&UpstreamAnswer>) {
-        self.inner.upstream_says(answer);
-    }
-
-    fn send(&mut self, request: &Request) -> Observation {
-        removed::begin();
-        let observation = self.inner.send(request);
-        let code = observation.code();
-        if let Some(check) = removed::last().filter(|_| code != "allowed" && code != "metadata") {
-            self.made.push((check, code));
-        }
-        observation
-    }
-}
-
 /// What came of one vector.
 struct Outcome {
     reached: BTreeSet<u32>,
@@ -102,10 +52,17 @@ fn attempt(world: &World, base: &Value, case: &Case, without: Option<u32>) -> Ou
         let gateway = CoreGateway::new(world, &document, NOW);
         match (gateway, &case.load_error) {
             (Ok(inner), None) => {
-                let mut gateway = Watched { inner, made: Vec::new() };
-                let seen = run::run_until_wrong(world, case, &mut gateway);
-                made = gateway.made;
-                seen.err().map(|wrong| code_of(case, wrong.step))
+                // Which check refused last, each time that a request was refused.
+                let mut gateway = Watched::new(inner, |inner: &mut CoreGateway, request: &Request| {
+                    removed::begin();
+                    let observation = inner.send(request);
+                    let code = observation.code();
+                    if let Some(check) = removed::last().filter(|_| code != "allowed" && code != "metadata") {
+                        made.push((check, code));
+                    }
+                    observation
+                });
+                run::run_until_wrong(world, case, &mut gateway).err().map(|wrong| code_of(case, wrong.step))
             }
             (Err(error), Some(part)) if error.contains(part.as_str()) => None,
             (Ok(_), Some(_)) | (Err(_), _) => Some(LOAD_ERROR.to_owned()),
