@@ -9,17 +9,22 @@ use actgate_core::config::Config;
 use actgate_tests::document::{blocks, configurations, marked, read};
 use serde_json::{Value, json};
 
-/// The section of the README under that heading.
-fn section(heading: &str) -> String {
-    let readme = read("README.md");
-    let (_, rest) = readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
+/// Where every field is, and the features.
+const CONFIGURATION: &str = "filter/docs/configuration.md";
+
+/// The documents with examples.
+const WITH_EXAMPLES: [&str; 3] = ["README.md", CONFIGURATION, "envoy-config/README.md"];
+
+/// The section on the codes of refusals.
+fn refusals() -> String {
+    let text = read("filter/docs/refusals.md");
+    let (_, rest) = text.split_once("\n## Refusals\n").expect("a section");
     rest.split("\n## ").next().unwrap_or_default().to_owned()
 }
 
-/// The words in backticks that begin the rows of the section's tables.
-fn first_column(heading: &str) -> BTreeSet<String> {
-    let rows = section(heading);
-    let words = rows.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+/// The words in backticks that begin the rows of tables.
+fn first_column(text: &str) -> BTreeSet<String> {
+    let words = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     words.map(str::to_owned).collect()
 }
 
@@ -39,7 +44,7 @@ fn every_documented_configuration_loads_without_a_warning() {
     }
 }
 
-/// The members that a block of the README shows, with or without their braces.
+/// The members that a block of a document shows, with or without their braces.
 fn members(block: &str) -> Value {
     let whole = if block.starts_with('{') { block.to_owned() } else { format!("{{{block}}}") };
     serde_json::from_str(&whole).unwrap_or_else(|error| panic!("{error}: {block}"))
@@ -56,7 +61,7 @@ fn merge(object: &mut Value, members: &Value) {
     }
 }
 
-/// The first configuration of the README with a block of it in its place, and another's members `beside`.
+/// The first configuration of the README with a block of some document in its place, and another's members `beside`.
 fn with_block(mark: &str, block: &Value, beside: &Value) -> Value {
     let (_, whole) = configurations().into_iter().next().expect("a configuration");
     let mut document: Value = serde_json::from_str(&whole).unwrap();
@@ -85,7 +90,7 @@ fn with_block(mark: &str, block: &Value, beside: &Value) -> Value {
 
 /// What the table of fields says is warned about is all that is warned about.
 fn only_warned_about(block: &str, warnings: &[String]) {
-    let rows = section("Configuration");
+    let rows = read(CONFIGURATION);
     let known: BTreeSet<&str> = rows
         .lines()
         .filter(|row| row.contains("warned about"))
@@ -118,7 +123,7 @@ fn every_block_of_json_is_what_it_is_marked_as() {
     };
     let mut loaded = 0;
     let mut beside = json!({});
-    for (mark, block) in ["README.md", "envoy-config/README.md"].iter().flat_map(|file| blocks(&read(file))) {
+    for (mark, block) in WITH_EXAMPLES.iter().flat_map(|file| blocks(&read(file))) {
         match mark.as_str() {
             "refusal" => is_a_refusal(&members(&block)),
             "metadata" => is_the_metadata(&members(&block)),
@@ -138,15 +143,15 @@ fn every_block_of_json_is_what_it_is_marked_as() {
 /// A refusal by a code of the table, with its status.
 fn is_a_refusal(answer: &Value) {
     let (code, status) = (answer["error"]["data"]["code"].as_str().expect("a code"), &answer["error"]["code"]);
-    assert!(section("Refusals").contains(&format!("| `{code}` | {status} |")), "{answer}");
+    assert!(refusals().contains(&format!("| `{code}` | {status} |")), "{answer}");
     assert_eq!(answer["error"]["message"], code);
 }
 
-/// What the resource of the first configuration tells, with the block of the README that makes it do so.
+/// What the resource of the first configuration tells, with the block that makes it do so.
 fn is_the_metadata(answer: &Value) {
-    let readme = read("README.md");
+    let text = read(CONFIGURATION);
     let asked =
-        marked(&readme, "resource").iter().map(|block| members(block)).find(|block| block.get("metadata").is_some());
+        marked(&text, "resource").iter().map(|block| members(block)).find(|block| block.get("metadata").is_some());
     let asked = asked.expect("a block that asks for metadata");
     let document = with_block("resource", &asked, &json!({}));
     let (servers, resource) = (&document["authorization_servers"], &document["resources"][0]);
@@ -167,7 +172,7 @@ fn the_table_of_refusals_has_every_code_and_no_other() {
         codes.extend(text.split("=> \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
     }
     assert!(codes.len() > 90, "{codes:?}");
-    same(&first_column("Refusals"), &codes);
+    same(&first_column(&refusals()), &codes);
 }
 
 /// The words in backticks of some lines.
@@ -314,7 +319,7 @@ fn the_table_of_fields_has_every_field_and_no_other() {
         .map(|name| name.trim_start_matches("r#").to_owned())
         .collect();
     assert!(fields.len() > 50, "{fields:?}");
-    let paths = first_column("Configuration");
+    let paths = first_column(&read(CONFIGURATION));
     let named: BTreeSet<String> = paths
         .iter()
         .filter_map(|path| path.rsplit('.').next())
