@@ -328,3 +328,38 @@ fn the_table_of_fields_has_every_field_and_no_other() {
         .collect();
     same(&named, &fields);
 }
+
+/// The anchors that a document's headings make.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut inside = false;
+    let headings = text.lines().filter(move |line| {
+        inside ^= line.starts_with("```");
+        !inside && line.starts_with('#')
+    });
+    let plain = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    let anchor = |title: &str| title.to_lowercase().chars().filter(plain).collect::<String>().replace(' ', "-");
+    headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let documents = ["README.md", "envoy-config/README.md", "tests/vectors/README.md", CONFIGURATION];
+    let more = ["refusals", "architecture", "deviations", "known-attacks", "performance", "threat-model"];
+    let mut seen = 0;
+    for document in documents.map(str::to_owned).into_iter().chain(more.map(|name| format!("filter/docs/{name}.md"))) {
+        let text = read(&document);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let place = Path::new(&document).parent().expect("a folder").join(path);
+            let target = if path.is_empty() { Path::new(&document) } else { place.as_path() };
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(target).exists(), "{document}: {link}");
+            let leads = anchor.is_empty() || anchors(&read(&target.to_string_lossy())).contains(anchor);
+            assert!(leads, "{document}: {link}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
