@@ -124,12 +124,27 @@ impl<'d> Reader<'d> {
                 Some(_) | None => {}
             }
         }
+        if method == "post" && self.takes_a_form(place, &operation["requestBody"]) {
+            self.notes.push(format!(
+                "{place}: its body may be a form, so a server that reads _method there would run another method"
+            ));
+            configured["forms"] = json!("allow");
+        }
         for (member, rules) in [("query", query), ("path_rules", path_rules)] {
             if !rules.is_empty() {
                 configured[member] = Value::Object(rules);
             }
         }
         configured
+    }
+
+    /// Whether a body may be of a type that the filter refuses unless it is told otherwise.
+    fn takes_a_form(&mut self, place: &str, body: &'d Value) -> bool {
+        let body = self.resolved(body, &format!("{place}.requestBody"));
+        let types = body.and_then(|body| body["content"].as_object()).into_iter().flat_map(Map::keys);
+        types
+            .map(|name| name.to_ascii_lowercase())
+            .any(|name| name.starts_with("multipart/") || name.starts_with("application/x-www-form-urlencoded"))
     }
 
     /// What a rule can say of a parameter; what it cannot is told.
@@ -349,6 +364,21 @@ mod tests {
         let operation = &imported.rest["operations"]["a"];
         assert_eq!(operation["path_rules"], json!({ "kind": { "enum": ["x"] } }));
         assert_eq!(operation["query"], json!({ "q": { "max_length": 5, "required": false } }));
+    }
+
+    #[test]
+    fn a_form_is_allowed_where_it_is_declared() {
+        let imported = |method: &str, media: &str| {
+            let body = json!({ "content": { "application/json": {}, media: {} } });
+            let operation = json!({ "operationId": "a", "security": [{ "o": ["s"] }], "requestBody": body });
+            let document = json!({ "openapi": "3.0.3", "paths": { "/a": { method: operation } } });
+            let imported = openapi(&document.to_string(), &[]).expect("it can be expressed");
+            (imported.rest["operations"]["a"]["forms"].clone(), imported.notes.len())
+        };
+        assert_eq!(imported("post", "multipart/form-data"), (json!("allow"), 1));
+        assert_eq!(imported("post", "application/x-www-form-urlencoded; charset=utf-8"), (json!("allow"), 1));
+        assert_eq!(imported("post", "text/plain"), (Value::Null, 0));
+        assert_eq!(imported("put", "multipart/form-data"), (Value::Null, 0));
     }
 
     #[test]
