@@ -1,7 +1,7 @@
 //! A secret that goes upstream in place of the caller's credential, and comes back to nobody.
 //!
 //! It is known again in every answer, in headers, trailers and bodies: the secret itself, and its encoding for Basic where it is sent so.
-//! How it is looked for, and what is not found, is [`crate::echo`]'s.
+//! How it is looked for, and what is not found, is `echo`'s.
 
 use crate::redacted::Redacted;
 
