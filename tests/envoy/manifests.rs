@@ -189,12 +189,12 @@ fn seconds(text: &Value) -> u64 {
 }
 
 #[test]
-fn what_is_shipped_lets_a_stream_last_as_long_as_the_readme_lets_it() {
-    let readme = marked(&read("README.md"), "resource").into_iter().find_map(|block| {
+fn what_is_shipped_lets_a_stream_last_as_long_as_the_documents_let_it() {
+    let documented = marked(&read("filter/docs/configuration.md"), "resource").into_iter().find_map(|block| {
         let block: Value = serde_json::from_str(&block).ok()?;
         block.pointer("/streams/max_duration")?.as_str()?.strip_suffix('h')?.parse::<u64>().ok()
     });
-    let longest = readme.expect("a streams.max_duration in hours") * 3600;
+    let longest = documented.expect("a streams.max_duration in hours") * 3600;
     for name in ["envoy.yaml", "headers-first.yaml"] {
         let options = Options { bootstrap: name, ..Options::default() };
         let text = bootstrap(&new_world(), &json!({}), &options, 9).expect("the bootstrap is complete");
