@@ -19,6 +19,9 @@ use crate::client::{
 /// How long an exchange takes here: long enough to look at the upstream meanwhile.
 const SLOW_MILLIS: u64 = 700;
 
+/// The bound of a body where no `max_body` says otherwise.
+const BODY_BYTES_MAX: usize = 1_048_576;
+
 fn pause(millis: u64) {
     std::thread::sleep(Duration::from_millis(millis));
 }
@@ -150,6 +153,23 @@ fn refused(gateway: &EnvoyGateway, what: &str, bytes: &[u8], status: u16, word: 
     answer
 }
 
+/// A body passes its bound by its last byte, and Envoy holds all the others: the filter refuses it in its own words, before Envoy does.
+fn refused_for_one_byte(gateway: &EnvoyGateway) {
+    let mut body = good_body();
+    body.resize(BODY_BYTES_MAX + 1, b' ');
+    let lines = format!("content-length: {}\r\n", body.len());
+    gateway.upstream.take_begun();
+    let mut connection = connect(gateway);
+    send(&mut connection, &head(MCP, &token(&gateway.world, "known"), &lines));
+    send(&mut connection, &body[..BODY_BYTES_MAX]);
+    pause(200);
+    assert_eq!(gateway.upstream.take_begun(), 0, "a body without its last byte reached the upstream");
+    send(&mut connection, &body[BODY_BYTES_MAX..]);
+    let answer = tls_client::read(&mut connection).expect("an answer");
+    assert_eq!((answer.status, code(&answer).as_str()), (413, "body_too_large"));
+    assert_eq!(gateway.upstream.take_begun(), 0, "a body too large reached the upstream");
+}
+
 /// A body that must not pass does not, whether or not its headers were let go already.
 fn refused_bodies(gateway: &mut EnvoyGateway) {
     let token = |jti: &str| token(&gateway.world, jti);
@@ -184,6 +204,8 @@ fn nothing_passes(mut gateway: EnvoyGateway, denied: u16) {
     refused_after_waiting(&mut gateway, denied);
     clients_that_leave(&mut gateway);
     refused_bodies(&mut gateway);
+    assert_serves(&gateway, "known");
+    refused_for_one_byte(&gateway);
     assert_serves(&gateway, "last");
     assert_no_trap(&gateway);
 }
