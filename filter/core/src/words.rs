@@ -3,9 +3,20 @@
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Eight bytes that begin with those of `tail`, which has fewer; the rest are `fill`.
-fn padded(tail: &[u8], fill: u8) -> u64 {
-    tail.iter().rev().fold(u64::from_le_bytes([fill; 8]), |word, byte| (word << 8) | u64::from(*byte))
+/// The last eight of `bytes`; of fewer, those and then `fill`.
+fn last_word(bytes: &[u8], fill: u8) -> u64 {
+    if let Some(last) = bytes.last_chunk() {
+        return u64::from_le_bytes(*last);
+    }
+    let bits = u32::try_from(bytes.len()).unwrap_or(0).wrapping_mul(8);
+    let begin = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first))
+                | u64::from(u32::from_le_bytes(*last)).wrapping_shl(bits.wrapping_sub(32))
+        }
+        _ => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    };
+    begin | u64::from_le_bytes([fill; 8]).wrapping_shl(bits)
 }
 
 /// The high bits of those bytes of `word` that are less than `bound`, which is one below 0x80, and maybe of some that stand above such a one.
@@ -15,36 +26,56 @@ const fn below(word: u64, bound: u8) -> u64 {
 
 /// Whether all of `bytes` are visible ASCII or spaces.
 pub(crate) fn visible(bytes: &[u8]) -> bool {
-    let (words, tail) = bytes.as_chunks::<8>();
+    let (words, _) = bytes.as_chunks::<8>();
     // One more than it makes the high bit of a byte from 0x7f on, or it has that bit.
-    let visible = |word: u64| below(word, b' ') == 0 && (word | word.wrapping_add(ONES)) & HIGH == 0;
-    words.iter().all(|word| visible(u64::from_le_bytes(*word))) && visible(padded(tail, b' '))
+    let hidden = |word: u64| below(word, b' ') | ((word | word.wrapping_add(ONES)) & HIGH);
+    hidden(last_word(bytes, b' ')) == 0 && words.iter().all(|word| hidden(u64::from_le_bytes(*word)) == 0)
 }
 
 /// The first place from `at` on where a JSON string ends or is interrupted: a quote, a backslash or a control character.
 pub(crate) fn past_plain(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let (words, tail) = rest.as_chunks::<8>();
-    let plain = words.iter().take_while(|word| interrupts(u64::from_le_bytes(**word)) == 0).count();
-    let next = words.get(plain).map_or_else(|| padded(tail, b' '), |word| u64::from_le_bytes(*word));
-    let more = match interrupts(next) {
-        0 => tail.len(),
-        interrupts => first(interrupts),
-    };
-    at.saturating_add(plain.saturating_mul(8)).saturating_add(more)
+    past(bytes, at, interrupts)
 }
 
 /// The first place from `at` on with a bracket or a brace of JSON, or with a quote.
 pub(crate) fn past_unbracketed(bytes: &[u8], at: usize) -> usize {
+    past(bytes, at, brackets)
+}
+
+/// The first place from `at` on that `found` has a high bit for, maybe with more of them above it.
+#[expect(clippy::inline_always, reason = "the module is built for size, and this runs for each word")]
+#[inline(always)]
+fn past(bytes: &[u8], at: usize, found: impl Fn(u64) -> u64 + Copy) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    let (words, tail) = rest.as_chunks::<8>();
-    let plain = words.iter().take_while(|word| brackets(u64::from_le_bytes(**word)) == 0).count();
-    let next = words.get(plain).map_or_else(|| padded(tail, b' '), |word| u64::from_le_bytes(*word));
-    let more = match brackets(next) {
-        0 => tail.len(),
-        brackets => first(brackets),
+    let begin = rest.first_chunk().map_or(0, |word| found(u64::from_le_bytes(*word)));
+    // Most texts are short.
+    at.wrapping_add(if begin == 0 { past_words(rest, found) } else { first(begin) })
+}
+
+/// The same of a text that goes on beyond the first word, or has none.
+fn past_words(bytes: &[u8], found: impl Fn(u64) -> u64 + Copy) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let plain = plain_words(words, found);
+    let (word, from) = match words.get(plain) {
+        Some(word) => (u64::from_le_bytes(*word), plain.wrapping_mul(8)),
+        // Whatever of it was looked at before is plain.
+        None => (last_word(bytes, b' '), bytes.len().saturating_sub(8)),
     };
-    at.saturating_add(plain.saturating_mul(8)).saturating_add(more)
+    match found(word) {
+        0 => bytes.len(),
+        found => from.wrapping_add(first(found)),
+    }
+}
+
+/// How many words there are before the first that `found` finds something in. By fours each takes a third less.
+#[expect(clippy::inline_always, reason = "the module is built for size, and this runs for each word")]
+#[inline(always)]
+fn plain_words(words: &[[u8; 8]], found: impl Fn(u64) -> u64 + Copy) -> usize {
+    let (fours, _) = words.as_chunks::<4>();
+    let of = |word: &[u8; 8]| found(u64::from_le_bytes(*word));
+    let plain = fours.iter().take_while(|[a, b, c, d]| of(a) | of(b) | of(c) | of(d) == 0).count().wrapping_mul(4);
+    let rest = words.get(plain..).unwrap_or_default();
+    plain.wrapping_add(rest.iter().take_while(|word| of(word) == 0).count())
 }
 
 /// The high bits of brackets, braces and quotes among eight bytes, and maybe of others that stand above one of those.
@@ -64,14 +95,14 @@ const fn brackets(word: u64) -> u64 {
 
 /// The high bits of the quotes, backslashes and control characters among eight bytes, and maybe of others that stand above one of those.
 const fn interrupts(word: u64) -> u64 {
-    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
-    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    // With this bit changed, a quote is a space and comes right after the control characters, which stay such; no other byte gets below it.
+    const BIT: u64 = u64::from_le_bytes([b'"' ^ b' '; 8]);
+    const PAST_SPACES: u64 = u64::from_le_bytes([b'!'; 8]);
     const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
-    // As `below`, for all three at once: neither of the two letters has a high bit.
-    let control = word.wrapping_sub(SPACES);
-    let quote = (word ^ QUOTES).wrapping_sub(ONES);
+    // As `below`, for both at once: neither of the two letters has a high bit.
+    let quote_or_control = (word ^ BIT).wrapping_sub(PAST_SPACES);
     let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);
-    (control | quote | backslash) & !word & HIGH
+    (quote_or_control | backslash) & !word & HIGH
 }
 
 /// The number of the first byte whose high bit is there.
@@ -81,11 +112,11 @@ fn first(high: u64) -> usize {
 
 /// Whether `byte` is among `bytes`.
 pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
-    let (words, tail) = bytes.as_chunks::<8>();
+    let (words, _) = bytes.as_chunks::<8>();
     let repeated = u64::from_le_bytes([byte; 8]);
     // A byte that differs in nothing is where it stands.
-    let without = |word: u64| below(word ^ repeated, 1) == 0;
-    !words.iter().all(|word| without(u64::from_le_bytes(*word))) || !without(padded(tail, !byte))
+    let found = |word: u64| below(word ^ repeated, 1);
+    found(last_word(bytes, !byte)) != 0 || plain_words(words, found) != words.len()
 }
 
 #[cfg(test)]
