@@ -7,6 +7,7 @@
 //! Errors carry no part of the input.
 
 mod distinct;
+mod head;
 mod passed;
 mod reader;
 mod scalar;
@@ -20,7 +21,8 @@ use reader::Quoted;
 use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
 use crate::words::past_plain;
 
-pub(crate) use wanted::Found;
+pub(crate) use head::{Head, Place, read_head};
+use wanted::Found;
 pub use wanted::Wanted;
 
 /// Why bytes are not a document the gateway reads.
@@ -98,12 +100,7 @@ pub fn parse_wanted(bytes: &[u8], depth_max: usize, wanted: &Wanted) -> Result<V
     read(bytes, depth_max, Keep::Wanted(wanted))
 }
 
-/// The same of a document that is text already, as [`text`] gives it.
-pub(crate) fn parse_wanted_text(text: &str, depth_max: usize, wanted: &Wanted) -> Result<Value, JsonError> {
-    read_text(text, depth_max, Keep::Wanted(wanted))
-}
-
-/// The same of the value that begins at `at` in a document that was accepted as [`parse_wanted_text`] accepts it.
+/// The same of the value that begins at `at` in a document that was accepted as [`parse_wanted`] accepts it.
 ///
 /// What is not wanted is not checked again.
 pub(crate) fn wanted_at(text: &str, at: usize, wanted: &Wanted) -> Result<Value, JsonError> {
@@ -149,9 +146,12 @@ impl<'k> Keep<'k> {
         match self {
             Self::All => Some((name.read(), Some(self))),
             Self::Levels(levels) => Some((name.read(), levels.checked_sub(1).map(Self::Levels))),
-            Self::Wanted(wanted) => match wanted.find(name.letters()) {
+            Self::Wanted(wanted) => match wanted.find_written(name) {
                 Found::Wanted(member) => Some((member.name.clone(), member.inside.as_deref().map(Self::Wanted))),
-                Found::LookAlike(name) => Some((name, None)),
+                // One name stands for all like it: that of no wanted member.
+                Found::LookAlike(member) => Some((format!("{}_", member.name), None)),
+                Found::Misleading(name) => Some((name.to_owned(), None)),
+                Found::Noticed(letters) => Some((letters.into_iter().map(char::from).collect(), None)),
                 Found::Other => None,
             },
         }

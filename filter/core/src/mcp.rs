@@ -9,14 +9,13 @@ mod hints;
 pub(crate) mod listing;
 mod long;
 
-use core::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
 use crate::asker::Asker;
 use crate::config::{Called, McpPolicy, ScopeSet, Tool, Verdict};
-use crate::json::{self, span};
+use crate::json::{self, Wanted};
 use crate::mcp::listing::Listing;
 use crate::operation::{BodyEdit, Operation};
 use crate::record::plain;
@@ -55,12 +54,13 @@ pub(crate) fn judge(
     call: &RpcCall<'_>,
     asker: &mut Asker<'_>,
 ) -> Result<Operation, Rejection> {
-    let name = call.param("name")?;
+    let name = call.name()?;
+    let name = name.as_deref();
     if call.method == TOOLS_CALL && name.is_none() {
         return Err(Rejection::BodyInvalid);
     }
     hints.agree(call, name)?;
-    let method = call.method.as_str();
+    let method = &*call.method;
     let operation = if is_unmapped(policy, method) {
         return Err(Rejection::MethodNotMapped);
     } else if method == TOOLS_CALL {
@@ -71,8 +71,8 @@ pub(crate) fn judge(
         check_call(prompt, hints, call, asker)?;
         Operation::of(name, &prompt.needs)
     } else if OF_ONE_RESOURCE.contains(&method) {
-        let uri = call.param("uri")?.ok_or(Rejection::BodyInvalid)?;
-        resource(policy, uri, asker)?
+        let uri = call.uri()?.ok_or(Rejection::BodyInvalid)?;
+        resource(policy, &uri, asker)?
     } else if method == COMPLETE {
         complete(policy, call, asker)?
     } else {
@@ -94,7 +94,7 @@ fn method_operation(
     call: &RpcCall<'_>,
     asker: &mut Asker<'_>,
 ) -> Result<Operation, Rejection> {
-    if !policy.methods.contains(&call.method) {
+    if !policy.methods.contains(&*call.method) {
         return Err(Rejection::MethodNotMapped);
     }
     let mut operation = Operation::new(&call.method, policy.method_scopes.clone());
@@ -115,7 +115,7 @@ fn call_tool(
     check_call(&tool.called, hints, call, asker)?;
     let mut operation = tool_operation(name, tool, hints);
     if let Some(upstream) = &tool.upstream_name {
-        let at = member_of_params(call.text, "name").ok_or(Rejection::BodyInvalid)?;
+        let at = call.params.name.at.clone().ok_or(Rejection::BodyInvalid)?;
         operation.edit.body = Some(BodyEdit::text_at(call.text, at, upstream)?);
     }
     Ok(operation)
@@ -133,36 +133,28 @@ fn tool_operation(name: &str, tool: &Tool, hints: &Hints) -> Operation {
 /// Needs and rules of something that is called with arguments.
 fn check_call(called: &Called, hints: &Hints, call: &RpcCall<'_>, asker: &mut Asker<'_>) -> Result<(), Rejection> {
     asker.meets(&called.needs)?;
-    refuse_look_alikes(&call.params, &["inputResponses", "requestState"])?;
+    let params = &call.params;
+    params.refuse_look_alikes(&[&params.input_responses, &params.request_state])?;
     // 2026-07-28 MRTR: both are the client's words beside the arguments, and no rule has judged them.
-    let client_input = call.params.contains_key("inputResponses") || call.params.contains_key("requestState");
+    let client_input = params.input_responses.at.is_some() || params.request_state.at.is_some();
     if client_input && called.client_input == Verdict::Refuse {
         return Err(Rejection::ClientInputRefused);
     }
     if called.arguments.is_empty() && called.mirrored.is_empty() {
         return Ok(());
     }
-    refuse_look_alikes(&call.params, &["arguments"])?;
-    let at = start_in_params(call.text, "arguments");
-    let arguments = match at {
+    params.refuse_look_alikes(&[&params.arguments])?;
+    let arguments = match &params.arguments.at {
         None => Value::Object(Map::new()),
-        Some(at) => json::wanted_at(call.text, at, called.arguments.wanted()).map_err(|_| Rejection::BodyInvalid)?,
+        Some(at) => {
+            json::wanted_at(call.text, at.start, called.arguments.wanted()).map_err(|_| Rejection::BodyInvalid)?
+        }
     };
     let Value::Object(arguments) = arguments else {
         return Err(Rejection::BodyInvalid);
     };
     asker.argues(called.arguments.hold(&arguments, asker.claims()))?;
-    hints.mirror(&called.mirrored, call.text, at.map(|at| at..call.text.len()))
-}
-
-fn member_of_params(text: &str, name: &str) -> Option<Range<usize>> {
-    let params = span::member_start(text, span::whole(text).start, "params")?;
-    span::member(text, params..text.len(), name)
-}
-
-fn start_in_params(text: &str, name: &str) -> Option<usize> {
-    let params = span::member_start(text, span::whole(text).start, "params")?;
-    span::member_start(text, params, name)
+    hints.mirror(&called.mirrored, call.text, params.arguments.at.clone())
 }
 
 fn resource(policy: &McpPolicy, uri: &str, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
@@ -174,11 +166,18 @@ fn resource(policy: &McpPolicy, uri: &str, asker: &mut Asker<'_>) -> Result<Oper
 /// What completes the arguments of a prompt or of a resource template shows something of it, so it needs what that needs:
 /// of a template, what everything needs that it may expand to.
 fn complete(policy: &McpPolicy, call: &RpcCall<'_>, asker: &mut Asker<'_>) -> Result<Operation, Rejection> {
-    refuse_look_alikes(&call.params, &["ref"])?;
-    let Some(Value::Object(reference)) = call.params.get("ref") else {
+    const REFERENCE: [&str; 3] = ["type", "name", "uri"];
+    static WANTED: LazyLock<Wanted> = LazyLock::new(|| {
+        let mut wanted = Wanted::default();
+        REFERENCE.into_iter().for_each(|name| wanted.add([name]));
+        wanted
+    });
+    call.params.refuse_look_alikes(&[&call.params.reference])?;
+    let at = call.params.reference.at.as_ref().ok_or(Rejection::BodyInvalid)?;
+    let Ok(Value::Object(reference)) = json::wanted_at(call.text, at.start, &WANTED) else {
         return Err(Rejection::BodyInvalid);
     };
-    refuse_look_alikes(reference, &["type", "name", "uri"])?;
+    refuse_look_alikes(&reference, &REFERENCE)?;
     let text = |name: &str| reference.get(name).and_then(Value::as_str);
     match (text("type"), text("name"), text("uri")) {
         (Some("ref/prompt"), Some(name), None) => {

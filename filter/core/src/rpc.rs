@@ -3,11 +3,13 @@
 //! Duplicate members, members that differ from ours in case only, batches and answers are refused.
 //! The bytes are never rewritten: what is forwarded is what was judged.
 
+use core::ops::Range;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-use crate::json::{self, Wanted, span};
+use crate::json::{self, Head, Place, Wanted, span};
 use crate::limits::{JSON_DEPTH_MAX, RPC_ID_BYTES_MAX, RPC_METHOD_BYTES_MAX};
 use crate::rejection::Rejection;
 use crate::spelling::{PROTOTYPE, alike};
@@ -21,6 +23,18 @@ impl RpcId {
     pub(crate) fn value(&self) -> &Value {
         &self.0
     }
+
+    /// MCP: "string or integer, never null".
+    fn read(written: &str) -> Result<Self, Rejection> {
+        if let Some(text) = span::text_at(written) {
+            let fits = text.len() <= RPC_ID_BYTES_MAX;
+            return if fits { Ok(Self(text.into())) } else { Err(Rejection::BodyInvalid) };
+        }
+        match serde_json::from_str::<Number>(written) {
+            Ok(number) if number.is_i64() || number.is_u64() => Ok(Self(Value::Number(number))),
+            Ok(_) | Err(_) => Err(Rejection::BodyInvalid),
+        }
+    }
 }
 
 /// A request or, without an id, a notification.
@@ -29,91 +43,147 @@ pub(crate) struct RpcCall<'b> {
     /// The whole message, as it was judged and goes on.
     pub(crate) text: &'b str,
     pub(crate) id: Option<RpcId>,
-    pub(crate) method: String,
-    /// What of them is decided on; null for those whose presence is.
-    pub(crate) params: Map<String, Value>,
+    pub(crate) method: Cow<'b, str>,
+    /// Where its parameters stand, which are an object.
+    pub(crate) params_at: Option<Range<usize>>,
+    pub(crate) params: Params,
 }
 
-/// What of a message is decided on. Nothing else is kept, however long it is.
-static WANTED: LazyLock<Wanted> = LazyLock::new(|| {
-    let mut wanted = Wanted::default();
-    for names in [
-        ["jsonrpc"].as_slice(),
-        &["id"],
-        &["method"],
-        &["params", "name"],
-        &["params", "uri"],
-        &["params", "ref", "type"],
-        &["params", "ref", "name"],
-        &["params", "ref", "uri"],
-        &["params", "_meta", PROTOCOL_VERSION_META],
-        &["result"],
-        &["error", "code"],
-        &["error", "message"],
-    ] {
-        wanted.add(names.iter().copied());
+/// Where the parameters stand that are decided on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Params {
+    pub(crate) name: Place,
+    pub(crate) uri: Place,
+    pub(crate) reference: Place,
+    pub(crate) meta: Place,
+    pub(crate) arguments: Place,
+    pub(crate) input_responses: Place,
+    pub(crate) request_state: Place,
+    prototype: Place,
+}
+
+impl Head for Params {
+    fn names(&self) -> &'static Wanted {
+        static NAMES: LazyLock<Wanted> = LazyLock::new(|| {
+            Wanted::named(&["name", "uri", "ref", "_meta", "arguments", "inputResponses", "requestState"])
+        });
+        &NAMES
     }
-    for name in ["arguments", "inputResponses", "requestState"] {
-        wanted.add_name(&["params"], name);
+
+    fn place(&mut self, name: &str) -> Option<&mut Place> {
+        match name {
+            "name" => Some(&mut self.name),
+            "uri" => Some(&mut self.uri),
+            "ref" => Some(&mut self.reference),
+            "_meta" => Some(&mut self.meta),
+            "arguments" => Some(&mut self.arguments),
+            "inputResponses" => Some(&mut self.input_responses),
+            "requestState" => Some(&mut self.request_state),
+            PROTOTYPE => Some(&mut self.prototype),
+            _ => None,
+        }
     }
-    wanted
-});
+
+    fn inside(&mut self, _: &str) -> Option<&mut dyn Head> {
+        None
+    }
+}
+
+impl Params {
+    /// Refuses `Name` beside or instead of `name`: a reader that takes one for the other would see what we did not judge.
+    pub(crate) fn refuse_look_alikes(&self, of: &[&Place]) -> Result<(), Rejection> {
+        let misleads = self.prototype != Place::default() || of.iter().any(|place| place.is_contested);
+        if misleads { Err(Rejection::BodyInvalid) } else { Ok(()) }
+    }
+}
+
+/// Where the members of a message stand.
+#[derive(Debug, Default)]
+struct Message {
+    jsonrpc: Place,
+    id: Place,
+    method: Place,
+    params: Place,
+    result: Place,
+    error: Place,
+    prototype: Place,
+    in_params: Params,
+}
 
 /// The member of `params._meta` that says which revision of MCP a message is of.
 pub(crate) const PROTOCOL_VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
 
 pub(crate) const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
-/// A message of a client that may also answer: a call, or an answer to a request of the server.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum RpcMessage<'b> {
-    Call(RpcCall<'b>),
-    /// Its content goes to the server, which knows what it asked; nothing here is decided by it.
-    Answer,
+impl Head for Message {
+    fn names(&self) -> &'static Wanted {
+        static NAMES: LazyLock<Wanted> = LazyLock::new(|| Wanted::named(&MEMBERS));
+        &NAMES
+    }
+
+    fn place(&mut self, name: &str) -> Option<&mut Place> {
+        match name {
+            "jsonrpc" => Some(&mut self.jsonrpc),
+            "id" => Some(&mut self.id),
+            "method" => Some(&mut self.method),
+            "params" => Some(&mut self.params),
+            "result" => Some(&mut self.result),
+            "error" => Some(&mut self.error),
+            PROTOTYPE => Some(&mut self.prototype),
+            _ => None,
+        }
+    }
+
+    fn inside(&mut self, name: &str) -> Option<&mut dyn Head> {
+        let inside: &mut dyn Head = &mut self.in_params;
+        (name == "params").then_some(inside)
+    }
 }
 
-impl<'b> RpcMessage<'b> {
-    /// # Errors
-    ///
-    /// As [`RpcCall::parse`]; also for a message that one reader could take for a call and another for an answer.
-    pub(crate) fn parse(body: &'b [u8]) -> Result<Self, Rejection> {
-        let (text, object) = read_object(body)?;
-        if !object.contains_key("result") && !object.contains_key("error") {
-            return RpcCall::of_object(text, object).map(Self::Call);
-        }
-        // What is not wanted is not in the object.
-        let members = span::members(text, span::whole(text)).take(ANSWER_MEMBERS.saturating_add(1)).count();
-        let whole = members == ANSWER_MEMBERS && object.get("id").is_some_and(|id| checked_id(id.clone()).is_ok());
-        let outcome = match (object.get("result"), object.get("error")) {
-            (Some(Value::Object(_)), None) => true,
-            (None, Some(Value::Object(error))) => {
-                error.get("code").is_some_and(Value::is_i64) && error.get("message").is_some_and(Value::is_string)
-            }
-            _ => false,
+impl Message {
+    /// Reads one strict JSON object that says it is JSON-RPC 2.0, and how many members it has.
+    fn read(text: &str) -> Result<(Self, usize), Rejection> {
+        let mut message = Self::default();
+        let members = json::read_head(text, JSON_DEPTH_MAX, &mut message).map_err(|_| Rejection::BodyInvalid)?;
+        let Some(members) = members else {
+            let is_batch = text.as_bytes().get(span::whole(text).start) == Some(&b'[');
+            return Err(if is_batch { Rejection::BatchRefused } else { Rejection::BodyInvalid });
         };
-        if whole && outcome { Ok(Self::Answer) } else { Err(Rejection::BodyInvalid) }
+        let Self { jsonrpc, id, method, params, result, error, prototype, .. } = &message;
+        let misleads = prototype != &Place::default()
+            || [jsonrpc, id, method, params, result, error].iter().any(|place| place.is_contested);
+        if misleads || text_of(text, jsonrpc)?.as_deref() != Some("2.0") {
+            return Err(Rejection::BodyInvalid);
+        }
+        Ok((message, members))
     }
+
+    fn id(&self, text: &str) -> Result<Option<RpcId>, Rejection> {
+        value_of(text, &self.id).map(RpcId::read).transpose()
+    }
+}
+
+/// The text that stands there; none where nothing does.
+///
+/// # Errors
+///
+/// [`Rejection::BodyInvalid`] for a value of another type.
+fn text_of<'b>(text: &'b str, place: &Place) -> Result<Option<Cow<'b, str>>, Rejection> {
+    value_of(text, place).map(|value| span::text_at(value).ok_or(Rejection::BodyInvalid)).transpose()
+}
+
+fn value_of<'b>(text: &'b str, place: &Place) -> Option<&'b str> {
+    place.at.clone().and_then(|at| text.get(at))
 }
 
 /// `jsonrpc`, `id`, and `result` or `error`.
 const ANSWER_MEMBERS: usize = 3;
 
-/// One strict JSON object that says it is JSON-RPC 2.0.
-fn read_object(body: &[u8]) -> Result<(&str, Map<String, Value>), Rejection> {
-    let text = json::text(body).map_err(|_| Rejection::BodyInvalid)?;
-    let value = json::parse_wanted_text(text, JSON_DEPTH_MAX, &WANTED).map_err(|_| Rejection::BodyInvalid)?;
-    let object = match value {
-        Value::Object(object) => object,
-        Value::Array(_) => return Err(Rejection::BatchRefused),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            return Err(Rejection::BodyInvalid);
-        }
-    };
-    refuse_look_alikes(&object, &MEMBERS)?;
-    if object.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
-        return Err(Rejection::BodyInvalid);
-    }
-    Ok((text, object))
+/// JSON-RPC 2.0 §5.1.
+fn is_error(error: &str) -> bool {
+    let member = |name| span::member(error, 0..error.len(), name).and_then(|at| error.get(at));
+    let code = member("code").and_then(|code| serde_json::from_str::<Number>(code).ok());
+    code.is_some_and(|code| code.is_i64()) && member("message").and_then(span::text_at).is_some()
 }
 
 impl<'b> RpcCall<'b> {
@@ -122,40 +192,58 @@ impl<'b> RpcCall<'b> {
     /// [`Rejection::BodyInvalid`] for anything but one well-formed request or notification,
     /// [`Rejection::BatchRefused`] for an array.
     pub(crate) fn parse(body: &'b [u8]) -> Result<Self, Rejection> {
-        let (text, object) = read_object(body)?;
-        Self::of_object(text, object)
+        let text = json::text(body).map_err(|_| Rejection::BodyInvalid)?;
+        let (message, _) = Message::read(text)?;
+        Self::of_message(text, message)
     }
 
-    fn of_object(text: &'b str, mut object: Map<String, Value>) -> Result<Self, Rejection> {
-        if object.contains_key("result") || object.contains_key("error") {
+    /// Reads a message of a client that may also answer a request of the server; none for an answer.
+    /// Its content goes to the server, which knows what it asked; nothing here is decided by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`]; also for a message that one reader could take for a call and another for an answer.
+    pub(crate) fn parse_or_answer(body: &'b [u8]) -> Result<Option<Self>, Rejection> {
+        let text = json::text(body).map_err(|_| Rejection::BodyInvalid)?;
+        let (message, members) = Message::read(text)?;
+        let outcome = match (value_of(text, &message.result), value_of(text, &message.error)) {
+            (None, None) => return Self::of_message(text, message).map(Some),
+            (Some(result), None) => result.starts_with('{'),
+            (None, Some(error)) => is_error(error),
+            (Some(_), Some(_)) => false,
+        };
+        let whole = members == ANSWER_MEMBERS && message.id(text)?.is_some();
+        if whole && outcome { Ok(None) } else { Err(Rejection::BodyInvalid) }
+    }
+
+    fn of_message(text: &'b str, message: Message) -> Result<Self, Rejection> {
+        if message.result.at.is_some() || message.error.at.is_some() {
             return Err(Rejection::BodyInvalid);
         }
-        let id = match object.remove("id") {
-            None => None,
-            Some(id) => Some(RpcId(checked_id(id)?)),
-        };
-        let Some(Value::String(method)) = object.remove("method") else {
-            return Err(Rejection::BodyInvalid);
-        };
+        let id = message.id(text)?;
+        let method = text_of(text, &message.method)?.ok_or(Rejection::BodyInvalid)?;
         if method.is_empty() || method.len() > RPC_METHOD_BYTES_MAX {
             return Err(Rejection::BodyInvalid);
         }
-        let params = match object.remove("params") {
-            None => Map::new(),
-            Some(Value::Object(params)) => params,
-            Some(_) => return Err(Rejection::BodyInvalid),
-        };
-        Ok(Self { text, id, method, params })
+        if value_of(text, &message.params).is_some_and(|params| !params.starts_with('{')) {
+            return Err(Rejection::BodyInvalid);
+        }
+        Ok(Self { text, id, method, params_at: message.params.at, params: message.in_params })
     }
 
-    /// A text member of `params`, look-alikes refused.
-    pub(crate) fn param(&self, name: &str) -> Result<Option<&str>, Rejection> {
-        refuse_look_alikes(&self.params, &[name])?;
-        match self.params.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Rejection::BodyInvalid),
-        }
+    /// `params.name`, look-alikes refused.
+    pub(crate) fn name(&self) -> Result<Option<Cow<'b, str>>, Rejection> {
+        self.param(&self.params.name)
+    }
+
+    /// `params.uri`, look-alikes refused.
+    pub(crate) fn uri(&self) -> Result<Option<Cow<'b, str>>, Rejection> {
+        self.param(&self.params.uri)
+    }
+
+    fn param(&self, place: &Place) -> Result<Option<Cow<'b, str>>, Rejection> {
+        self.params.refuse_look_alikes(&[place])?;
+        text_of(self.text, place)
     }
 }
 
@@ -165,82 +253,6 @@ pub(crate) fn refuse_look_alikes(object: &Map<String, Value>, members: &[&str]) 
     if object.keys().any(misleads) { Err(Rejection::BodyInvalid) } else { Ok(()) }
 }
 
-/// MCP: "string or integer, never null".
-fn checked_id(id: Value) -> Result<Value, Rejection> {
-    let fits = match &id {
-        Value::String(text) => text.len() <= RPC_ID_BYTES_MAX,
-        Value::Number(number) => number.is_i64() || number.is_u64(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
-    };
-    if fits { Ok(id) } else { Err(Rejection::BodyInvalid) }
-}
-
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    fn refused(body: &str, want: Rejection) {
-        assert_eq!(RpcCall::parse(body.as_bytes()), Err(want), "{body}");
-    }
-
-    #[test]
-    fn one_request_is_read() {
-        let call = RpcCall::parse(br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}"#).unwrap();
-        assert_eq!(call.id.as_ref().unwrap().value(), 7);
-        assert_eq!(call.method, "tools/call");
-        assert_eq!(call.param("name"), Ok(Some("t")));
-        assert_eq!(call.param("uri"), Ok(None));
-    }
-
-    #[test]
-    fn what_another_parser_could_read_differently_is_refused() {
-        for body in [
-            "",
-            "null",
-            "7",
-            r#""x""#,
-            "{}",
-            r#"{"jsonrpc":"1.0","id":1,"method":"m"}"#,
-            r#"{"jsonrpc":"2.0","id":1}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":""}"#,
-            r#"{"jsonrpc":"2.0","id":null,"method":"m"}"#,
-            r#"{"jsonrpc":"2.0","id":1.5,"method":"m"}"#,
-            r#"{"jsonrpc":"2.0","id":{},"method":"m"}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","method":"n"}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","Method":"n"}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","PARAMS":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[]}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[{"name":"t"}]}"#,
-            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{},\"param\u{17f}\":{\"name\":\"other\"}}",
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{},"param\u017f":{"name":"other"}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":[{"b":{"c":1,"c":2}}]}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m","result":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"m"} {}"#,
-            "\u{feff}{}",
-        ] {
-            refused(body, Rejection::BodyInvalid);
-        }
-        refused(r#"[{"jsonrpc":"2.0","id":1,"method":"m"}]"#, Rejection::BatchRefused);
-    }
-
-    #[test]
-    fn a_parameter_spelt_in_another_case_is_refused() {
-        let call =
-            RpcCall::parse(br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#)
-                .unwrap();
-        assert_eq!(call.param("name"), Err(Rejection::BodyInvalid));
-    }
-
-    #[test]
-    fn bounds_hold_at_and_one_past() {
-        let body = |method: usize, id: usize| {
-            format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"{}"}}"#, "i".repeat(id), "m".repeat(method))
-        };
-        assert!(RpcCall::parse(body(RPC_METHOD_BYTES_MAX, RPC_ID_BYTES_MAX).as_bytes()).is_ok());
-        refused(&body(RPC_METHOD_BYTES_MAX + 1, 1), Rejection::BodyInvalid);
-        refused(&body(1, RPC_ID_BYTES_MAX + 1), Rejection::BodyInvalid);
-    }
-}
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;

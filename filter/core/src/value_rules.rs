@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::json::{Found, Wanted};
+use crate::json::Wanted;
 use crate::jwt::Claims;
 use crate::percent::decoded;
 use crate::spelling::alike;
@@ -101,18 +101,20 @@ impl Rule {
         let boolean = self.value_type == Some(ValueType::Boolean);
         let typed = number || boolean || self.min.is_some() || self.max.is_some();
         let one_of_others = self.one_of.as_ref().is_some_and(|values| !values.iter().all(Value::is_string));
+        let as_text = || self.holds(found.map(Value::from).as_ref(), claims);
+        if !typed && !one_of_others {
+            return as_text();
+        }
         let read = |text: &str| match text.parse::<Number>() {
-            Ok(number) if (typed || one_of_others) && number.to_string() == text => Value::Number(number),
+            Ok(number) if number.to_string() == text => Value::Number(number),
             Ok(_) | Err(_) => match text {
                 "true" if boolean || one_of_others => Value::Bool(true),
                 "false" if boolean || one_of_others => Value::Bool(false),
-                text => Value::String(text.to_owned()),
+                text => Value::from(text),
             },
         };
-        let value = found.map(read);
-        let text = found.map(|text| Value::String(text.to_owned()));
         // A list of texts and of others may mean either.
-        self.holds(value.as_ref(), claims) || (!typed && self.holds(text.as_ref(), claims))
+        self.holds(found.map(read).as_ref(), claims) || (!typed && as_text())
     }
 }
 
@@ -264,7 +266,7 @@ fn find<'d>(document: &'d Map<String, Value>, pointer: &MemberPointer) -> Result
 
 /// `Name` beside or instead of `name`: a reader that takes one for the other would see what no rule judged.
 fn has_look_alikes(object: &Map<String, Value>, wanted: &Wanted) -> bool {
-    object.keys().any(|key| matches!(wanted.find(key.chars()), Found::LookAlike(_)))
+    object.keys().any(|key| wanted.find(key.chars()).misleads())
         || wanted.members().iter().any(|member| match (object.get(&member.name), &member.inside) {
             (Some(Value::Object(object)), Some(inside)) => has_look_alikes(object, inside),
             _ => false,

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 
 use crate::config::{Endpoint, PathPrefix, Scheme};
-use crate::json::{self, Wanted, span};
+use crate::json::{self, Wanted};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::rejection::Rejection;
 use crate::routing::plain_path;
@@ -100,9 +100,9 @@ impl Parameters<'_> {
     fn read(self) -> Result<Option<Map<String, Value>>, Rejection> {
         let document = match self {
             Self::Body(body) => json::parse_wanted(body, JSON_DEPTH_MAX, &WANTED),
-            Self::Params(call) => match span::member_start(call.text, span::whole(call.text).start, "params") {
+            Self::Params(call) => match &call.params_at {
                 None => return Ok(None),
-                Some(at) => json::wanted_at(call.text, at, &WANTED),
+                Some(at) => json::wanted_at(call.text, at.start, &WANTED),
             },
         };
         match document {

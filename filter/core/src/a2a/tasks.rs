@@ -112,9 +112,8 @@ impl TaskSecret {
         delegation: &AuthorizedDelegation,
         operation: &mut Operation,
     ) -> Result<(), Rejection> {
-        let whole = span::whole(call.text);
-        only(call.text, whole.clone(), &IN_CALL)?;
-        let at = span::member(call.text, whole, "params").unwrap_or(0..0);
+        only(call.text, span::whole(call.text), &IN_CALL)?;
+        let at = call.params_at.clone().unwrap_or(0..0);
         let holder = self.holder(delegation, tenancy.decided(call.text, at.clone())?);
         let mut edits = Vec::new();
         let handout = match names {

@@ -15,7 +15,7 @@ use crate::record::plain;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::rest::{self, NoTarget};
-use crate::rpc::{RpcCall, RpcMessage};
+use crate::rpc::RpcCall;
 use crate::session;
 use crate::step::{RefusalContext, Shape};
 
@@ -180,16 +180,16 @@ impl Arrival {
     ) -> Result<Operation, Rejection> {
         let operation = match (self, protocol) {
             (Self::Mcp(hints), Protocol::Mcp(policy)) => match context.read(body, policy, hints)? {
-                RpcMessage::Call(call) => {
+                Some(call) => {
                     context.calls(&call);
                     mcp::judge(policy, hints, &call, asker)
                 }
-                RpcMessage::Answer if hints.has_sessions() && policy.session.contains(&SessionAct::Answer) => {
+                None if hints.has_sessions() && policy.session.contains(&SessionAct::Answer) => {
                     let operation = session::operation(policy, SessionAct::Answer, asker);
                     context.record.operation(&operation.label);
                     Ok(operation)
                 }
-                RpcMessage::Answer => Err(Rejection::BodyInvalid),
+                None => Err(Rejection::BodyInvalid),
             },
             (Self::A2a(Ok(a2a::Call::Rpc { tenancy })), Protocol::A2a(policy)) => {
                 let call = RpcCall::parse(body)?;
@@ -221,8 +221,13 @@ fn permitted(operation: Operation, asker: &mut Asker<'_>) -> Result<Operation, R
 
 impl RefusalContext {
     /// Reads a message, which can be refused from then on without an end to its session.
-    fn read<'b>(&mut self, body: &'b [u8], policy: &McpPolicy, hints: &Hints) -> Result<RpcMessage<'b>, Rejection> {
-        let message = RpcMessage::parse(body)?;
+    fn read<'b>(
+        &mut self,
+        body: &'b [u8],
+        policy: &McpPolicy,
+        hints: &Hints,
+    ) -> Result<Option<RpcCall<'b>>, Rejection> {
+        let message = RpcCall::parse_or_answer(body)?;
         if let Shape::Mcp { keeps_session, .. } = &mut self.shape {
             *keeps_session = hints.has_sessions() && policy.refusals == Refusals::Answer;
         }
@@ -297,12 +302,12 @@ fn is_utf8_json(content_type: &[u8], wanted: JsonType) -> bool {
 
 /// What was called, for records.
 fn label(call: &RpcCall<'_>) -> String {
-    let name = match call.method.as_str() {
-        "tools/call" | "prompts/get" => call.param("name"),
-        "resources/read" => call.param("uri"),
+    let name = match &*call.method {
+        "tools/call" | "prompts/get" => call.name(),
+        "resources/read" => call.uri(),
         _ => Ok(None),
     };
-    plain(name.ok().flatten().unwrap_or(&call.method))
+    plain(name.ok().flatten().as_deref().unwrap_or(&call.method))
 }
 
 #[cfg(test)]

@@ -24,14 +24,34 @@ impl Name {
         Self { head: 0, rest: quote.wrapping_add(1) }
     }
 
-    /// Sorted by the letters that come next.
+    /// Sorted by the letters that come next: as [`Self::next_letters`], for letters that stand for themselves.
     fn next(self, text: &str) -> Self {
-        let plain =
-            text.as_bytes().get(self.rest..).and_then(<[u8]>::first_chunk).map(|next| u32::from_le_bytes(*next));
-        match plain.filter(|next| is_plain(*next)) {
-            Some(head) => Self { head, rest: self.rest.wrapping_add(4) },
+        let Some([a, b, c, d, after]) = text.as_bytes().get(self.rest..).and_then(<[u8]>::first_chunk) else {
+            return self.next_letters(text);
+        };
+        let head = u32::from_le_bytes([*a, *b, *c, *d]);
+        let found = interrupts(head);
+        if found != 0 {
+            let bits = found.trailing_zeros() & !7;
+            let ends = head.wrapping_shr(bits) & 0xff == u32::from(b'"');
+            return if ends { self.cut(head, bits, ENDED) } else { self.next_letters(text) };
+        }
+        if !continues_letter(*after) {
+            return Self { head, rest: self.rest.wrapping_add(4) };
+        }
+        match [*d, *c, *b].iter().position(|byte| !continues_letter(*byte)) {
+            Some(0) => self.cut(head, 24, NO_ROOM),
+            Some(1) => self.cut(head, 16, NO_ROOM),
+            Some(_) => self.cut(head, 8, NO_ROOM),
             None => self.next_letters(text),
         }
+    }
+
+    /// Sorted by the letters in so many bits of `head`, which is more than none or where the name ends.
+    fn cut(self, head: u32, bits: u32, filling: u8) -> Self {
+        let letters = head & !u32::MAX.wrapping_shl(bits);
+        let rest = self.rest.wrapping_add(usize::try_from(bits >> 3).unwrap_or(0));
+        Self { head: letters | u32::from_le_bytes([filling; 4]).wrapping_shl(bits), rest }
     }
 
     /// As many whole letters as four bytes hold: that many for every way to write them.
@@ -91,12 +111,17 @@ impl Letter {
     }
 }
 
-/// Whether four bytes are letters that stand for themselves: ASCII, and neither the end of the name nor an escape.
-const fn is_plain(word: u32) -> bool {
+/// The high bits of the quotes and backslashes among four bytes, and maybe of others that stand above one of those.
+const fn interrupts(word: u32) -> u32 {
     const ONES: u32 = u32::from_le_bytes([1; 4]);
     let quote = (word ^ u32::from_le_bytes([b'"'; 4])).wrapping_sub(ONES);
     let backslash = (word ^ u32::from_le_bytes([b'\\'; 4])).wrapping_sub(ONES);
-    (quote | backslash | word) & u32::from_le_bytes([0x80; 4]) == 0
+    (quote | backslash) & !word & u32::from_le_bytes([0x80; 4])
+}
+
+/// Whether a byte of UTF-8 is not the first of its letter.
+const fn continues_letter(byte: u8) -> bool {
+    matches!(byte, 0x80..0xc0)
 }
 
 /// Whether no two of the names stand for one text.
@@ -121,4 +146,34 @@ pub(super) fn are_distinct(text: &str, names: &mut [Name]) -> bool {
         names = most;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn letters_that_stand_for_themselves_are_taken_as_all_are(
+            letters in prop::collection::vec(
+                prop::sample::select(&["a", "b", "!", "\u{e9}", "\u{4e00}", "\u{1d11e}", "\\n", "\\u0061", "\\ud834\\udd1e"]),
+                0..12,
+            ),
+            after in prop::sample::select(&["", ":", ":0}", "\\\\\\\\", "\u{e9}\u{e9}"]),
+        ) {
+            let text = format!("\"{}\"{after}", letters.concat());
+            let mut name = Name::at(0);
+            for _ in 0..=letters.len() {
+                let next = name.next(&text);
+                let slow = name.next_letters(&text);
+                prop_assert_eq!((next.head, next.rest), (slow.head, slow.rest), "{} from {}", text, name.rest);
+                name = next;
+            }
+            prop_assert!(name.has_ended());
+        }
+    }
 }

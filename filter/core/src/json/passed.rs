@@ -5,7 +5,7 @@ use core::num::NonZeroUsize;
 use super::JsonError;
 use super::distinct::{Name, are_distinct};
 use super::reader::Reader;
-use super::scalar::{byte, past_number, past_space, past_text, past_word};
+use super::scalar::{next, past_scalar, past_text};
 
 /// Where something ends, which is not where the text begins. None where it is faulty: syntax, unless the reader says more.
 pub(super) type End = Option<NonZeroUsize>;
@@ -13,21 +13,19 @@ pub(super) type End = Option<NonZeroUsize>;
 impl Reader<'_> {
     /// Passes the value that comes next.
     pub(super) fn pass(&mut self, depth_left: usize) -> Result<(), JsonError> {
-        self.at = self.past_value(self.text.as_bytes(), self.at, depth_left).ok_or(self.fault)?.get();
+        let bytes = self.text.as_bytes();
+        self.at = self.past_value(bytes, next(bytes, self.at), depth_left).ok_or(self.fault)?.get();
         Ok(())
     }
 
-    fn past_value(&mut self, bytes: &[u8], at: usize, depth_left: usize) -> End {
-        let at = past_space(bytes, at);
-        match byte(bytes, at) {
-            b'-' | b'0'..=b'9' => past_number(bytes, at),
-            b'"' => past_text(bytes, at),
+    /// The end of the value that begins there with that byte.
+    #[expect(clippy::inline_always, reason = "the module is built for size, and this runs for each value")]
+    #[inline(always)]
+    fn past_value(&mut self, bytes: &[u8], (at, first): (usize, u8), depth_left: usize) -> End {
+        match first {
             b'[' => self.past_array(bytes, at, depth_left),
             b'{' => self.past_object(bytes, at, depth_left),
-            b't' => past_word(bytes, at, b"true"),
-            b'f' => past_word(bytes, at, b"false"),
-            b'n' => past_word(bytes, at, b"null"),
-            _ => None,
+            _ => past_scalar(bytes, at, first),
         }
     }
 
@@ -35,16 +33,16 @@ impl Reader<'_> {
         let Some(depth_left) = depth_left.checked_sub(1) else {
             return self.fail(JsonError::TooDeep);
         };
-        let mut at = past_space(bytes, at.wrapping_add(1));
-        if byte(bytes, at) == b']' {
-            return NonZeroUsize::new(at.wrapping_add(1));
+        let mut value = next(bytes, at.wrapping_add(1));
+        if value.1 == b']' {
+            return NonZeroUsize::new(value.0.wrapping_add(1));
         }
         loop {
-            let end = self.past_value(bytes, at, depth_left)?.get();
-            let end = past_space(bytes, end);
-            at = end.wrapping_add(1);
-            match byte(bytes, end) {
-                b',' => {}
+            let end = self.past_value(bytes, value, depth_left)?.get();
+            let (end, after) = next(bytes, end);
+            let at = end.wrapping_add(1);
+            match after {
+                b',' => value = next(bytes, at),
                 b']' => return NonZeroUsize::new(at),
                 _ => return None,
             }
@@ -55,12 +53,12 @@ impl Reader<'_> {
         let Some(depth_left) = depth_left.checked_sub(1) else {
             return self.fail(JsonError::TooDeep);
         };
-        let at = past_space(bytes, at.wrapping_add(1));
-        if byte(bytes, at) == b'}' {
+        let (at, first) = next(bytes, at.wrapping_add(1));
+        if first == b'}' {
             return NonZeroUsize::new(at.wrapping_add(1));
         }
         let outer = self.names.len();
-        let end = self.past_members(bytes, at, depth_left);
+        let end = self.past_members(bytes, (at, first), depth_left);
         if self.told_apart(outer) { end } else { self.fail(JsonError::DuplicateName) }
     }
 
@@ -73,27 +71,26 @@ impl Reader<'_> {
         distinct
     }
 
-    fn past_members(&mut self, bytes: &[u8], at: usize, depth_left: usize) -> End {
-        let mut at = at;
+    fn past_members(&mut self, bytes: &[u8], name: (usize, u8), depth_left: usize) -> End {
+        let mut name = name;
         loop {
-            if byte(bytes, at) != b'"' {
+            let (at, b'"') = name else {
                 return None;
-            }
+            };
             let end = past_text(bytes, at)?.get();
             let Some(members_left) = self.members_left.checked_sub(1) else {
                 return self.fail(JsonError::TooMany);
             };
             self.members_left = members_left;
             self.names.push(Name::at(at));
-            let colon = past_space(bytes, end);
-            if byte(bytes, colon) != b':' {
+            let (colon, b':') = next(bytes, end) else {
                 return None;
-            }
-            let end = self.past_value(bytes, colon.wrapping_add(1), depth_left)?.get();
-            let end = past_space(bytes, end);
-            at = end.wrapping_add(1);
-            match byte(bytes, end) {
-                b',' => at = past_space(bytes, at),
+            };
+            let end = self.past_value(bytes, next(bytes, colon.wrapping_add(1)), depth_left)?.get();
+            let (end, after) = next(bytes, end);
+            let at = end.wrapping_add(1);
+            match after {
+                b',' => name = next(bytes, at),
                 b'}' => return NonZeroUsize::new(at),
                 _ => return None,
             }

@@ -11,11 +11,9 @@ use crate::words::{holds, past_plain};
 
 /// Reads one document that is text already.
 pub(super) fn read(text: &str, depth_max: usize, members_max: usize, keep: Keep<'_>) -> Result<Value, JsonError> {
-    let mut reader =
-        Reader { text, at: 0, members_left: members_max, names: Vec::new(), fault: JsonError::Syntax, accepted: false };
+    let mut reader = Reader::new(text, members_max);
     let value = reader.value(depth_max, Some(keep))?;
-    reader.skip_space();
-    if reader.at == text.len() { Ok(value) } else { Err(JsonError::TrailingData) }
+    reader.end().map(|()| value)
 }
 
 /// Reads the value that begins at `at` in a document that was accepted, and leaves out what is not kept without another check.
@@ -26,8 +24,7 @@ pub(super) fn read_accepted(
     members_max: usize,
     keep: Keep<'_>,
 ) -> Result<Value, JsonError> {
-    let mut reader =
-        Reader { text, at, members_left: members_max, names: Vec::new(), fault: JsonError::Syntax, accepted: true };
+    let mut reader = Reader { at, accepted: true, ..Reader::new(text, members_max) };
     reader.value(depth_max, Some(keep))
 }
 
@@ -44,7 +41,17 @@ pub(super) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    fn step(&mut self) {
+    pub(super) fn new(text: &'t str, members_max: usize) -> Self {
+        Self { text, at: 0, members_left: members_max, names: Vec::new(), fault: JsonError::Syntax, accepted: false }
+    }
+
+    /// There is nothing more.
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+        self.skip_space();
+        if self.at == self.text.len() { Ok(()) } else { Err(JsonError::TrailingData) }
+    }
+
+    pub(super) fn step(&mut self) {
         self.at = self.at.saturating_add(1);
     }
 
@@ -53,7 +60,7 @@ impl<'t> Reader<'t> {
     }
 
     /// What comes next that is no space, not yet taken.
-    fn next(&mut self) -> u8 {
+    pub(super) fn next(&mut self) -> u8 {
         self.skip_space();
         byte(self.text.as_bytes(), self.at)
     }
@@ -141,7 +148,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The name of the next member; `None` after the last.
-    fn name(&mut self, first: &mut bool) -> Result<Option<Quoted<'t>>, JsonError> {
+    pub(super) fn name(&mut self, first: &mut bool) -> Result<Option<Quoted<'t>>, JsonError> {
         if core::mem::take(first) {
             if self.next() == b'}' {
                 self.step();
@@ -163,7 +170,7 @@ impl<'t> Reader<'t> {
         Ok(Some(name))
     }
 
-    fn colon(&mut self) -> Result<(), JsonError> {
+    pub(super) fn colon(&mut self) -> Result<(), JsonError> {
         if self.next() != b':' {
             return Err(JsonError::Syntax);
         }
@@ -199,7 +206,7 @@ impl<'t> Reader<'t> {
 
 /// What stands between the quotes of a string, found to be well-formed.
 #[derive(Clone, Copy)]
-pub(super) struct Quoted<'t>(&'t str);
+pub(super) struct Quoted<'t>(pub(super) &'t str);
 
 impl<'t> Quoted<'t> {
     /// The text it stands for, letter by letter.

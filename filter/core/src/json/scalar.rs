@@ -32,12 +32,41 @@ pub(super) fn past_space(bytes: &[u8], at: usize) -> usize {
     if byte(bytes, at) > b' ' { at } else { past_spaces(bytes, at) }
 }
 
+/// What comes at `at` or after the space there, and where.
+#[expect(clippy::inline_always, reason = "the module is built for size, and this runs for each byte")]
+#[inline(always)]
+pub(super) fn next(bytes: &[u8], at: usize) -> (usize, u8) {
+    let first = byte(bytes, at);
+    if first > b' ' {
+        return (at, first);
+    }
+    let at = past_spaces(bytes, at);
+    (at, byte(bytes, at))
+}
+
 fn past_spaces(bytes: &[u8], at: usize) -> usize {
     let mut at = at;
     while let b' ' | b'\t' | b'\n' | b'\r' = byte(bytes, at) {
         at = at.wrapping_add(1);
     }
     at
+}
+
+/// The end of what is no array and no object, and begins at `at` with the byte `first`.
+pub(super) fn past_scalar(bytes: &[u8], at: usize, first: u8) -> End {
+    match first {
+        b'"' => past_text(bytes, at),
+        b'0'..=b'9' => match byte(bytes, at.wrapping_add(1)) {
+            // Most numbers among many are short.
+            b',' | b']' | b'}' => NonZeroUsize::new(at.wrapping_add(1)),
+            _ => past_number(bytes, at),
+        },
+        b'-' => past_number(bytes, at),
+        b't' => past_word(bytes, at, b"true"),
+        b'f' => past_word(bytes, at, b"false"),
+        b'n' => past_word(bytes, at, b"null"),
+        _ => None,
+    }
 }
 
 pub(super) fn past_word(bytes: &[u8], at: usize, word: &[u8]) -> End {
@@ -172,13 +201,23 @@ fn unicode_escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
 
 /// The number in `\uXXXX` at `at`.
 fn code_unit(bytes: &[u8], at: usize) -> Option<u16> {
-    let digits = bytes.get(at..)?.strip_prefix(b"\\u")?.first_chunk::<4>()?;
-    digits.iter().try_fold(0_u16, |number, digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit & 0xf,
-            b'a'..=b'f' | b'A'..=b'F' => (digit & 0xf).wrapping_add(9),
-            _ => return None,
-        };
-        Some(number << 4 | u16::from(digit))
-    })
+    let [b'\\', b'u', a, b, c, d] = bytes.get(at..)?.first_chunk::<6>()? else {
+        return None;
+    };
+    let (a, b, c, d) = (digit(*a), digit(*b), digit(*c), digit(*d));
+    // Each is less than sixteen, or it is no digit.
+    if (a | b | c | d) > 0xf {
+        return None;
+    }
+    Some(u16::from_be_bytes([a << 4 | b, c << 4 | d]))
+}
+
+/// What a hexadecimal digit stands for; more than that for anything else.
+fn digit(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => byte.wrapping_sub(b'0'),
+        b'a'..=b'f' => byte.wrapping_sub(b'a' - 10),
+        b'A'..=b'F' => byte.wrapping_sub(b'A' - 10),
+        _ => 0xff,
+    }
 }

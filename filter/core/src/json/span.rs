@@ -30,18 +30,6 @@ pub(crate) fn member(text: &str, at: Range<usize>, name: &str) -> Option<Range<u
     members(text, at).find(|member| member.name == name).map(|member| member.value)
 }
 
-/// Where the value of the member `name` of the object at `start` begins. Nothing from there on is looked at.
-pub(crate) fn member_start(text: &str, start: usize, name: &str) -> Option<usize> {
-    let mut members = members(text, start..text.len());
-    while let Some((found, start)) = members.next_name() {
-        if found == name {
-            return Some(start);
-        }
-        members.0.take(start)?;
-    }
-    None
-}
-
 /// Where the value that begins at `at` ends.
 pub(super) fn past_value(text: &str, at: usize) -> usize {
     Cursor { bytes: text.as_bytes() }.past_value(at)
@@ -97,24 +85,16 @@ impl<'t> Inside<'t> {
     }
 }
 
-impl<'t> Members<'t> {
-    /// The next name, and where its value begins.
-    fn next_name(&mut self) -> Option<(Cow<'t, str>, usize)> {
+impl<'t> Iterator for Members<'t> {
+    type Item = Member<'t>;
+
+    fn next(&mut self) -> Option<Member<'t>> {
         let inside = &mut self.0;
         let start = inside.next_start()?;
         let name = inside.take(start)?;
         let start = inside.cursor().past(name.end, |byte| byte == b':' || is_space(byte));
         let name = inside.text.get(name).and_then(text_at)?;
-        Some((name, start))
-    }
-}
-
-impl<'t> Iterator for Members<'t> {
-    type Item = Member<'t>;
-
-    fn next(&mut self) -> Option<Member<'t>> {
-        let (name, start) = self.next_name()?;
-        let value = self.0.take(start)?;
+        let value = inside.take(start)?;
         Some(Member { name, value })
     }
 }

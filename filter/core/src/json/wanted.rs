@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::reader::Quoted;
 use crate::spelling::{PROTOTYPE, begins_beyond_ascii, in_one_case, letters};
 
 /// The members of one object that are kept.
@@ -11,6 +12,8 @@ use crate::spelling::{PROTOTYPE, begins_beyond_ascii, in_one_case, letters};
 pub struct Wanted {
     /// In the order of their spellings, then of their names.
     members: Vec<Member>,
+    /// The letters of ASCII that they, and a name that misleads, begin with.
+    begin: Vec<u8>,
     /// Letters that are noticed wherever they stand in a name.
     noticed: Option<[u8; 4]>,
     /// A name that misleads whoever reads this object, in lower case.
@@ -32,10 +35,21 @@ pub(crate) struct Member {
 pub(crate) enum Found<'w> {
     /// It is kept under its name.
     Wanted(&'w Member),
-    /// Some reader finds there what is looked for elsewhere. This name stands for it and for all like it: that of no wanted member.
-    LookAlike(String),
+    /// Some reader takes it for that member.
+    LookAlike(&'w Member),
+    /// Some reader finds there what is looked for elsewhere.
+    Misleading(&'static str),
+    /// It has the letters that are noticed.
+    Noticed([u8; 4]),
     /// It is not kept.
     Other,
+}
+
+impl Found<'_> {
+    /// Whether some reader takes it for what it is not.
+    pub(crate) fn misleads(&self) -> bool {
+        !matches!(self, Self::Wanted(_) | Self::Other)
+    }
 }
 
 impl Wanted {
@@ -46,7 +60,14 @@ impl Wanted {
 
     /// Nothing yet, and that there is a member of that name in any case. It is in lower case, and begins with what has none.
     pub(crate) fn misled_by(name: &'static str) -> Self {
-        Self { misleading: Some(name), ..Self::default() }
+        Self { misleading: Some(name), begin: name.bytes().take(1).collect(), ..Self::default() }
+    }
+
+    /// These members, and nothing of their values.
+    pub(crate) fn named(names: &[&str]) -> Self {
+        let mut wanted = Self::default();
+        names.iter().for_each(|name| wanted.add_name(&[], name));
+        wanted
     }
 
     /// Adds the member that the names lead to, and every object on the way.
@@ -75,6 +96,9 @@ impl Wanted {
             known.spelling.as_str().cmp(&spelling).then_with(|| known.name.as_str().cmp(name))
         });
         let at = place.unwrap_or_else(|at| {
+            self.begin.extend(spelling.bytes().take(1).filter(u8::is_ascii));
+            self.begin.sort_unstable();
+            self.begin.dedup();
             self.members.insert(at, Member { spelling, name: name.to_owned(), inside: None });
             at
         });
@@ -91,12 +115,26 @@ impl Wanted {
         &self.members
     }
 
+    /// Looks up a name that is written so between its quotes.
+    pub(super) fn find_written(&self, name: Quoted<'_>) -> Found<'_> {
+        match name.0.bytes().next() {
+            Some(first) if self.has_none_with(first) => Found::Other,
+            _ => self.find(name.letters()),
+        }
+    }
+
+    /// Whether nothing that is looked for has a name with that first letter, in any case. True only where it has none.
+    fn has_none_with(&self, first: u8) -> bool {
+        // Others may be joints or escapes, or stand for other letters.
+        first.is_ascii_alphanumeric() && self.noticed.is_none() && !self.begin.contains(&first.to_ascii_lowercase())
+    }
+
     /// Looks a name up by its letters.
     pub(crate) fn find(&self, name: impl Iterator<Item = char> + Clone) -> Found<'_> {
         let alike = self.alike(name.clone());
         if let Some(first) = alike.first() {
             let itself = alike.iter().find(|known| known.name.chars().eq(name.clone()));
-            return itself.map_or_else(|| Found::LookAlike(format!("{}_", first.name)), Found::Wanted);
+            return itself.map_or(Found::LookAlike(first), Found::Wanted);
         }
         let mut misleading = self.misleading.into_iter().chain([PROTOTYPE]);
         let is_it = |misleading: &&str| {
@@ -104,10 +142,10 @@ impl Wanted {
             name.clone().next() == misleading.chars().next() && in_one_case(name.clone()).eq(misleading.chars())
         };
         if let Some(misleading) = misleading.find(is_it) {
-            return Found::LookAlike(misleading.to_owned());
+            return Found::Misleading(misleading);
         }
         match self.noticed {
-            Some(noticed) if holds(name, noticed) => Found::LookAlike(noticed.into_iter().map(char::from).collect()),
+            Some(noticed) if holds(name, noticed) => Found::Noticed(noticed),
             Some(_) | None => Found::Other,
         }
     }
@@ -117,13 +155,20 @@ impl Wanted {
         let mut known = self.members.as_slice();
         let mut length = 0_usize;
         for letter in name {
-            if begins_beyond_ascii(letter) && !goes_beyond_ascii(known, length) {
-                return &[];
-            }
-            for letter in letters(core::iter::once(letter)) {
-                for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
-                    known = going_on(known, length, byte);
+            match u8::try_from(letter) {
+                Ok(b'_' | b'-') => {}
+                Ok(letter @ 0..0x80) => {
+                    known = going_on(known, length, letter.to_ascii_lowercase());
                     length = length.saturating_add(1);
+                }
+                Ok(_) | Err(_) if begins_beyond_ascii(letter) && !goes_beyond_ascii(known, length) => return &[],
+                Ok(_) | Err(_) => {
+                    for letter in letters(core::iter::once(letter)) {
+                        for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                            known = going_on(known, length, byte);
+                            length = length.saturating_add(1);
+                        }
+                    }
                 }
             }
             if known.is_empty() {
@@ -142,17 +187,17 @@ fn goes_beyond_ascii(known: &[Member], length: usize) -> bool {
 /// Those of the members, whose spellings are the same for that length, that go on with that byte.
 fn going_on(known: &[Member], length: usize, byte: u8) -> &[Member] {
     let next = |member: &Member| member.spelling.as_bytes().get(length).copied();
-    let go_on = |member: &Member| next(member) == Some(byte);
-    // Often all of them do.
-    if known.first().is_some_and(go_on) && known.last().is_some_and(go_on) {
+    let (first, last) = (known.first().and_then(next), known.last().and_then(next));
+    // Often all of them do, or none.
+    if first == last && first == Some(byte) {
         return known;
+    }
+    if last < Some(byte) || first > Some(byte) {
+        return &[];
     }
     let from = known.partition_point(|member| next(member) < Some(byte));
     let rest = known.get(from..).unwrap_or_default();
-    if !rest.first().is_some_and(go_on) {
-        return &[];
-    }
-    rest.get(..rest.partition_point(go_on)).unwrap_or_default()
+    rest.get(..rest.partition_point(|member| next(member) == Some(byte))).unwrap_or_default()
 }
 
 /// Whether those letters of ASCII stand in a name, next to each other.
@@ -171,7 +216,9 @@ mod tests {
     fn found(wanted: &Wanted, name: &str) -> String {
         match wanted.find(name.chars()) {
             Found::Wanted(member) => format!("={}", member.name),
-            Found::LookAlike(name) => name,
+            Found::LookAlike(member) => format!("{}_", member.name),
+            Found::Misleading(name) => name.to_owned(),
+            Found::Noticed(letters) => letters.into_iter().map(char::from).collect(),
             Found::Other => String::new(),
         }
     }

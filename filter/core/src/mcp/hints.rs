@@ -105,20 +105,19 @@ impl Hints {
         if self.revision == Revision::Sessions {
             return Ok(());
         }
-        let said_in_body = call
-            .params
-            .get("_meta")
-            .and_then(|meta| meta.get(PROTOCOL_VERSION_META))
-            .and_then(serde_json::Value::as_str);
-        if said_in_body != self.version.as_deref() {
+        let meta = call.params.meta.at.clone();
+        let version = meta.and_then(|at| span::member(call.text, at, PROTOCOL_VERSION_META));
+        let said_in_body = version.and_then(|at| call.text.get(at)).and_then(span::text_at);
+        if said_in_body.as_deref() != self.version.as_deref() {
             return Err(Rejection::HeaderMismatch);
         }
-        if self.method.as_deref() != Some(call.method.as_str()) {
+        if self.method.as_deref() != Some(&*call.method) {
             return Err(Rejection::HeaderMismatch);
         }
         // SEP-2243: `Mcp-Name` is `params.uri` where a resource is read, and else `params.name`.
         let named = self.name.as_deref().map(decode_sentinel).transpose()?;
-        let wanted = if call.method == RESOURCES_READ { call.param("uri")? } else { name };
+        let uri = if call.method == RESOURCES_READ { call.uri()? } else { None };
+        let wanted = if call.method == RESOURCES_READ { uri.as_deref() } else { name };
         if named.as_deref() == wanted { Ok(()) } else { Err(Rejection::HeaderMismatch) }
     }
 
