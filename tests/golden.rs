@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use actgate_core::limits::{OPERATIONS_PER_RESOURCE_MAX, RESOURCES_MAX};
 use actgate_tests::envoy_gateway::module;
 use actgate_tests::fuel::{self, Cost};
 use actgate_tests::memory;
@@ -99,6 +100,20 @@ fn requests_cost_the_fuel_that_is_on_record() {
         .map(|(name, fuel)| format!("{name}: {fuel}, {} on record", on_record[name]))
         .collect();
     assert!(moved.is_empty(), "`make bless` if that is meant, and say why:\n{}", moved.join("\n"));
+}
+
+/// A request is looked up segment by segment: what is beside it costs the logarithm of its number.
+#[test]
+fn a_request_costs_little_more_however_much_there_is_beside_it() {
+    const MORE: u64 = 2500;
+    let alone = fuel::of("hot_get").fuel;
+    let most = (OPERATIONS_PER_RESOURCE_MAX - 16, RESOURCES_MAX - 16);
+    let costs = [(100, 0), (most.0, 0), (0, 100), (0, most.1)].map(|(operations, resources)| {
+        let more = fuel::of_get_beside(operations, resources).fuel.saturating_sub(alone);
+        println!("beside {operations} operations and {resources} resources: {more} more than {alone}");
+        more
+    });
+    assert!(costs.iter().all(|more| *more <= MORE), "{costs:?}");
 }
 
 #[test]

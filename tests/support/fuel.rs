@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actgate::dev::world::{Ports, World};
 use envoy_harness::{Profile, Thread, profile};
+use serde_json::{Value, json};
 
 use crate::case::{self, Case};
 use crate::gateway::Gateway as _;
@@ -76,16 +77,46 @@ pub fn benchmarked() -> [(&'static str, u64); 3] {
 /// # Panics
 /// There is no such scenario, or its vector does not hold.
 pub fn of(scenario: &str) -> Cost {
+    of_edited(scenario, |_| {})
+}
+
+/// What a hot GET costs where its resource has so many operations more, half of which begin as the one that is called,
+/// and its host so many resources more.
+///
+/// # Panics
+/// They do not load.
+pub fn of_get_beside(operations: usize, resources: usize) -> Cost {
+    of_edited("hot_get", |document| {
+        let all = document["resources"].as_array_mut().expect("resources");
+        let called = all.iter_mut().find(|resource| resource["rest"].is_object()).expect("a REST resource");
+        let mut other = called.clone();
+        let of_called = called["rest"]["operations"].as_object_mut().expect("operations");
+        let scopes = of_called["get_document"]["scopes"].clone();
+        for at in 0..operations {
+            let path = if at % 2 == 0 { format!("/documents/{{id}}/part{at}") } else { format!("/things{at}/{{id}}") };
+            of_called.insert(format!("other{at}"), json!({ "method": "GET", "path": path, "scopes": scopes }));
+        }
+        other["rest"]["operations"] = json!({ "other": { "method": "GET", "path": "/", "scopes": scopes } });
+        for at in 0..resources {
+            other["name"] = json!(format!("other{at}"));
+            other["match"]["path_prefix"] = json!(format!("/auroradb/mcp/one-of-many-others{at}"));
+            all.push(other.clone());
+        }
+    })
+}
+
+fn of_edited(scenario: &str, edit: impl FnOnce(&mut Value)) -> Cost {
     let found = SCENARIOS.iter().find(|(name, _, _)| *name == scenario);
     let (name, id, step) = found.unwrap_or_else(|| panic!("no scenario is called {scenario}"));
     let cases = case::all();
     let case = cases.iter().find(|case| case.id == *id).unwrap_or_else(|| panic!("no vector is called {id}"));
-    cost_of_steps(case, name).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
+    cost_of_steps(case, name, edit).get(*step).copied().unwrap_or_else(|| panic!("{id} has no step {step}"))
 }
 
-fn cost_of_steps(case: &Case, name: &str) -> Vec<Cost> {
+fn cost_of_steps(case: &Case, name: &str, edit: impl FnOnce(&mut Value)) -> Vec<Cost> {
     let world = World::repeatable(Ports::default());
-    let document = run::configuration(&world, case, &world.filter_config(Default::default()));
+    let mut document = run::configuration(&world, case, &world.filter_config(Default::default()));
+    edit(&mut document);
     let host = Profile { sign: name != SIGNED_HERE, ..profile::V1_40 };
     let mut inner = HarnessGateway::start(&world, &document, host, 1, NOW).unwrap_or_else(|error| panic!("{error}"));
     if name != FIRST {

@@ -14,7 +14,8 @@ use crate::operation::Operation;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::rest::NoTarget;
-use crate::rest::template::{Case, Template};
+use crate::rest::table::{Found, Route, Table};
+use crate::rest::template::Template;
 use crate::routing::plain_path;
 use crate::rpc::RpcCall;
 
@@ -135,10 +136,10 @@ pub(crate) fn can_be_bound(method: &str) -> bool {
 
 /// The paths of the HTTP+JSON binding, read once.
 #[derive(Clone, Debug)]
-pub(crate) struct Routes(Vec<Route>);
+pub(crate) struct Routes(Table<ActionRoute>);
 
 #[derive(Clone, Debug)]
-struct Route {
+struct ActionRoute {
     action: &'static str,
     pushes: Pushes,
     names: Names,
@@ -148,11 +149,15 @@ struct Route {
 
 impl Routes {
     pub(crate) fn new() -> Self {
+        Self(Table::new(Self::all()))
+    }
+
+    fn all() -> Vec<ActionRoute> {
         let mut routes = Vec::new();
         for action in &ACTIONS {
             for (method, path) in action.routes {
                 let paths = [(*path).to_owned(), format!("/v1{path}")];
-                routes.extend(paths.iter().filter_map(|path| Template::parse(path)).map(|path| Route {
+                routes.extend(paths.iter().filter_map(|path| Template::parse(path)).map(|path| ActionRoute {
                     action: action.name,
                     pushes: action.pushes,
                     names: action.names,
@@ -161,12 +166,17 @@ impl Routes {
                 }));
             }
         }
-        Self(routes)
+        routes
+    }
+}
+
+impl Route for ActionRoute {
+    fn method(&self) -> &str {
+        self.method
     }
 
-    fn of(&self, method: &str, path: &str, case: Case) -> Option<&Route> {
-        let matching = self.0.iter().filter(|route| route.method == method && route.path.matches(path, case).is_some());
-        matching.reduce(|best, other| if other.path.beats(&best.path) { other } else { best })
+    fn path(&self) -> &Template {
+        &self.path
     }
 }
 
@@ -266,29 +276,26 @@ pub(crate) fn find(policy: &A2aPolicy, prefix: &PathPrefix, head: &RequestHead<'
     let (Some(path), Ok(Some(method))) = (beneath(prefix, head), head.single_text(":method")) else {
         return Err(unknown);
     };
-    match (policy.routes.of(method, path, Case::Exact), policy.routes.of(method, path, Case::Folded)) {
+    let Found { exact, folded } = policy.routes.0.find(method, path);
+    match (exact, folded) {
         (Some(route), Some(other)) if route.path == other.path => {
             let bound = policy.tasks.as_ref().map(|_| find_bound(route, head, path)).transpose();
             let bound = bound.map_err(NoTarget::Refused)?;
             Ok(Call::Http { action: route.action, pushes: route.pushes, bound })
         }
         (None, None) => {
-            let matching = policy.routes.0.iter().filter(|route| route.path.matches(path, Case::Exact).is_some());
-            let mut methods: Vec<&str> = matching.map(|route| route.method).collect();
-            methods.sort_unstable();
-            methods.dedup();
-            if methods.is_empty() { Err(unknown) } else { Err(NoTarget::Method(methods.join(", "))) }
+            let methods = policy.routes.0.methods(path, |_| true);
+            if methods.is_empty() { Err(unknown) } else { Err(NoTarget::Method(methods)) }
         }
         (Some(_) | None, _) => Err(NoTarget::Refused(Rejection::PathAmbiguous)),
     }
 }
 
 /// What a request by `route` says of tasks in its target, `path` of which lies beneath the resource.
-fn find_bound(route: &Route, head: &RequestHead<'_>, path: &str) -> Result<Bound, Rejection> {
+fn find_bound(route: &ActionRoute, head: &RequestHead<'_>, path: &str) -> Result<Bound, Rejection> {
     let target = head.single_text(":path").ok().flatten().ok_or(MISREAD)?;
     let tenancy = Tenancy::read(target, route.method == "GET")?;
-    let values = route.path.matches(path, Case::Exact).unwrap_or_default();
-    let in_path = match (route.names, values.first()) {
+    let in_path = match (route.names, route.path.values(path).next()) {
         (Names::Task, Some((_, shown))) => Some(InPath::find(target, plain_path(target)?, path, shown).ok_or(MISREAD)?),
         (Names::Task, None) => return Err(MISREAD),
         (Names::Nothing | Names::Message | Names::Unbindable, _) => None,
@@ -396,11 +403,11 @@ mod tests {
 
     #[test]
     fn every_route_is_a_template_and_tells_one_action() {
-        let routes = Routes::new();
+        let routes = Routes::all();
         let written: usize = ACTIONS.iter().map(|action| action.routes.len().saturating_mul(2)).sum();
-        assert_eq!(routes.0.len(), written);
-        for (at, route) in routes.0.iter().enumerate() {
-            let rivals = routes.0.iter().skip(at.saturating_add(1)).filter(|other| other.method == route.method);
+        assert_eq!(routes.len(), written);
+        for (at, route) in routes.iter().enumerate() {
+            let rivals = routes.iter().skip(at.saturating_add(1)).filter(|other| other.method == route.method);
             for rival in rivals {
                 assert!(!route.path.conflicts_with(&rival.path), "{route:?} {rival:?}");
             }
@@ -410,7 +417,7 @@ mod tests {
     #[test]
     fn a_path_tells_the_action_in_both_versions() {
         let routes = Routes::new();
-        let action = |method: &str, path: &str| routes.of(method, path, Case::Exact).map(|route| route.action);
+        let action = |method: &str, path: &str| routes.0.find(method, path).exact.map(|route| route.action);
         for prefix in ["", "/v1"] {
             for (method, path, want) in [
                 ("POST", "/message:send", Some("SendMessage")),

@@ -46,6 +46,7 @@ mod mcp;
 mod metadata;
 pub mod observed;
 mod operation;
+mod path_tree;
 mod percent;
 pub mod plugin;
 pub mod profile;

@@ -117,7 +117,7 @@ pub const TYPES_MAX: usize = 8;
 /// Most registered agents in a configuration: more belong into a registry that is not loaded whole.
 pub const AGENTS_MAX: usize = 1024;
 
-/// Most protected resources: each request is matched against them one by one.
+/// Most protected resources of a configuration, which is loaded whole into each worker.
 pub const RESOURCES_MAX: usize = 256;
 
 /// Most hosts of one resource.
@@ -159,7 +159,7 @@ pub const TOOLS_PER_RESOURCE_MAX: usize = 512;
 /// Most methods of one resource: MCP and A2A define some twenty each.
 pub const METHODS_PER_RESOURCE_MAX: usize = 64;
 
-/// Most operations of one REST resource: large public interfaces describe some hundred, and each request is matched against them one by one.
+/// Most operations of one REST resource: large public interfaces describe some hundred, and each is held against all others when it loads.
 pub const OPERATIONS_PER_RESOURCE_MAX: usize = 512;
 
 /// Most segments of one path template: interfaces that are written by people stay under ten.

@@ -5,6 +5,7 @@
 //! Rules on path and query decide by the headers; with rules on the body it is read whole, and else it streams through.
 
 pub(crate) mod query;
+pub(crate) mod table;
 pub mod template;
 
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::rejection::Rejection;
 use crate::request::RequestHead;
 use crate::routing::plain_path;
 
-use template::{Case, Values};
+use table::{Found, Route};
+use template::Template;
 
 /// The parameter, or the member of a body, that makes another method of a POST in some frameworks.
 pub(crate) const METHOD_OVERRIDE: &str = "_method";
@@ -29,7 +31,8 @@ pub(crate) const METHOD_OVERRIDE: &str = "_method";
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) operation: Arc<RestOperation>,
-    values: Values,
+    /// Those parameters of the path that a rule is about, by name.
+    values: Vec<(String, String)>,
     query: String,
 }
 
@@ -42,66 +45,59 @@ pub(crate) enum NoTarget {
     Refused(Rejection),
 }
 
+impl Route for Arc<RestOperation> {
+    fn method(&self) -> &str {
+        &self.method
+    }
+
+    fn path(&self) -> &Template {
+        &self.path
+    }
+}
+
 /// Finds the operation that a request names, beneath `prefix`.
 ///
 /// # Errors
 ///
 /// [`NoTarget`] for a path of no operation, of several, or of another method.
 pub(crate) fn find(policy: &RestPolicy, prefix: &PathPrefix, head: &RequestHead<'_>) -> Result<Target, NoTarget> {
-    let refused = |_| NoTarget::Refused(Rejection::OperationNotMapped);
-    let target = head.single_text(":path").map_err(refused)?.unwrap_or_default();
-    let method = head.single_text(":method").map_err(refused)?.unwrap_or_default();
+    let unknown = || NoTarget::Refused(Rejection::OperationNotMapped);
+    let target = head.single_text(":path").map_err(|_| unknown())?.unwrap_or_default();
+    let method = head.single_text(":method").map_err(|_| unknown())?.unwrap_or_default();
     let path = plain_path(target).map_err(NoTarget::Refused)?;
-    let path = prefix.beneath(path).ok_or(NoTarget::Refused(Rejection::OperationNotMapped))?;
-    let exact = most_specific(policy, method, path, Case::Exact);
-    // A server that takes the end of a path for a format would run the operation without it.
-    let formatless = without_format(path).filter_map(|path| most_specific(policy, method, path, Case::Folded));
-    let runs_another = |decided: &RestOperation| formatless.clone().any(|(other, _)| other.path.beats(&decided.path));
-    // A server that does not tell cases apart would run another operation than the one whose rules were applied.
-    let alike = most_specific(policy, method, path, Case::Folded);
-    match (exact, alike) {
-        (Some((operation, values)), Some((other, _))) if Arc::ptr_eq(operation, other) && !runs_another(operation) => {
+    let path = prefix.beneath(path).ok_or_else(unknown)?;
+    let Found { exact, folded } = policy.operations.find(method, path);
+    match (exact, folded) {
+        // A server that does not tell cases apart would run another operation than the one whose rules were applied.
+        (Some(operation), Some(other)) if Arc::ptr_eq(operation, other) && !runs_another(policy, operation, path) => {
+            let ruled = operation.path.values(path).filter(|(name, _)| operation.path_rules.contains_key(*name));
+            let values = ruled.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             let query = target.split_once('?').map_or("", |(_, query)| query).to_owned();
             Ok(Target { operation: Arc::clone(operation), values, query })
         }
-        (None, None) => Err(other_methods(policy, path)),
+        (None, None) => {
+            let methods = policy.operations.methods(path, |operation| !operation.refused);
+            if methods.is_empty() { Err(unknown()) } else { Err(NoTarget::Method(methods)) }
+        }
         (Some(_) | None, _) => Err(NoTarget::Refused(Rejection::PathAmbiguous)),
     }
 }
 
+/// A server that takes the end of a path for a format would run the operation without it.
+fn runs_another(policy: &RestPolicy, decided: &RestOperation, path: &str) -> bool {
+    without_format(path).any(|path| {
+        let other = policy.operations.find(&decided.method, path).folded;
+        other.is_some_and(|other| other.path.beats(&decided.path))
+    })
+}
+
 /// What `path` may be without the format that it ends in: `/users/7` of `/users/7.json`.
-fn without_format(path: &str) -> impl Iterator<Item = &str> + Clone {
+fn without_format(path: &str) -> impl Iterator<Item = &str> {
     let (_, last) = path.rsplit_once('/').unwrap_or(("", path));
     // Servers cut at the last dot or at the first.
     let ends = [last.rfind('.'), last.find('.')].into_iter().flatten().filter(|end| *end > 0);
     let start = path.len().saturating_sub(last.len());
     ends.filter_map(move |end| path.get(..start.saturating_add(end)))
-}
-
-/// No two operations that load match one path with neither of them beating the other.
-fn most_specific<'p>(
-    policy: &'p RestPolicy,
-    method: &str,
-    path: &str,
-    case: Case,
-) -> Option<(&'p Arc<RestOperation>, Values)> {
-    let of_method = policy.operations.iter().filter(|operation| operation.method == method);
-    let matching = of_method.filter_map(|operation| Some((operation, operation.path.matches(path, case)?)));
-    matching.reduce(|best, other| if other.0.path.beats(&best.0.path) { other } else { best })
-}
-
-fn other_methods(policy: &RestPolicy, path: &str) -> NoTarget {
-    let matching = policy.operations.iter().filter(|operation| !operation.refused);
-    let mut methods: Vec<&str> = matching
-        .filter(|operation| operation.path.matches(path, Case::Exact).is_some())
-        .map(|operation| operation.method.as_str())
-        .collect();
-    methods.sort_unstable();
-    methods.dedup();
-    match methods.as_slice() {
-        [] => NoTarget::Refused(Rejection::OperationNotMapped),
-        methods => NoTarget::Method(methods.join(", ")),
-    }
 }
 
 impl Target {
@@ -146,12 +142,12 @@ impl Target {
     fn judge_query(&self, asker: &mut Asker<'_>) -> Result<(), Rejection> {
         let rules = &self.operation.query;
         let parameters = query::parse(&self.query).ok_or(Rejection::QueryRefused)?;
-        let known: Vec<String> = rules.parameters.keys().map(|name| query::letters(name)).collect();
+        let is_known = |letters: &String| rules.parameters.keys().any(|name| query::letters(name) == *letters);
         for parameter in &parameters {
             let Some(rule) = rules.parameters.get(&parameter.name) else {
                 // A look-alike may be the parameter that has a rule.
                 let overrides = query::folded(&parameter.name) == METHOD_OVERRIDE;
-                if !rules.others || overrides || known.contains(&query::letters(&parameter.name)) {
+                if !rules.others || overrides || is_known(&query::letters(&parameter.name)) {
                     return Err(Rejection::QueryRefused);
                 }
                 continue;

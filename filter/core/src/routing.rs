@@ -9,16 +9,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Resource;
+use crate::path_tree::PathTree;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
 
 /// The resources of a configuration, by where they are found.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    /// By host, the longest prefix first.
-    resources: BTreeMap<String, Vec<Arc<Resource>>>,
+    hosts: BTreeMap<String, OfHost>,
     /// By the host and the path of their metadata (RFC 9728), which no two share.
     documents: BTreeMap<String, BTreeMap<String, Arc<Resource>>>,
+}
+
+/// The resources of one host.
+#[derive(Debug, Default)]
+struct OfHost {
+    resources: Vec<Arc<Resource>>,
+    /// By the segments of their prefixes.
+    tree: PathTree,
 }
 
 impl Routes {
@@ -26,15 +34,14 @@ impl Routes {
         let mut routes = Self::default();
         for resource in resources {
             for host in &resource.hosts {
-                routes.resources.entry(host.clone()).or_default().push(Arc::clone(resource));
+                let of_host = routes.hosts.entry(host.clone()).or_default();
+                of_host.tree.insert_prefix(resource.path_prefix.as_str(), of_host.resources.len());
+                of_host.resources.push(Arc::clone(resource));
             }
             if let Some(metadata) = &resource.metadata {
                 let documents = routes.documents.entry(metadata.host.clone()).or_default();
                 documents.insert(metadata.path.clone(), Arc::clone(resource));
             }
-        }
-        for of_host in routes.resources.values_mut() {
-            of_host.sort_by_key(|resource| core::cmp::Reverse(prefix_bytes(resource)));
         }
         routes
     }
@@ -51,19 +58,21 @@ impl Routes {
     /// [`Rejection::ResourceUnknown`], or [`Rejection::PathAmbiguous`] where a server that does not tell cases apart would serve another one
     /// than that whose rules were applied.
     pub(crate) fn find(&self, place: &Place<'_>) -> Result<&Arc<Resource>, Rejection> {
-        let of_host = self.resources.get(&*place.host).map(Vec::as_slice).unwrap_or_default();
-        let found = of_host.iter().find(|resource| resource.path_prefix.matches(place.path));
+        let of_host = self.hosts.get(&*place.host).ok_or(Rejection::ResourceUnknown)?;
+        let (mut found, mut longest) = (None, None);
+        of_host.tree.beginnings(place.path, &mut |at| {
+            let matching = |resource: &&Arc<Resource>| resource.path_prefix.matches_in_any_case(place.path);
+            let Some(resource) = of_host.resources.get(at).filter(matching) else { return };
+            let prefix = &resource.path_prefix;
+            // From the shortest on.
+            longest = longest.max(Some(prefix.as_str().len()));
+            if prefix.matches(place.path) {
+                found = Some(resource);
+            }
+        });
         let found = found.ok_or(Rejection::ResourceUnknown)?;
-        let mut longer = of_host.iter().take_while(|other| prefix_bytes(other) > prefix_bytes(found));
-        if longer.any(|other| other.path_prefix.matches_in_any_case(place.path)) {
-            return Err(Rejection::PathAmbiguous);
-        }
-        Ok(found)
+        if longest > Some(found.path_prefix.as_str().len()) { Err(Rejection::PathAmbiguous) } else { Ok(found) }
     }
-}
-
-fn prefix_bytes(resource: &Resource) -> usize {
-    resource.path_prefix.as_str().len()
 }
 
 /// Where a request goes, as it is compared everywhere.
@@ -109,23 +118,46 @@ pub(crate) fn plain_path(target: &str) -> Result<&str, Rejection> {
 }
 
 fn is_plain_path(path: &[u8]) -> bool {
-    let mut segments = path.split(|byte| *byte == b'/');
-    let absolute = segments.next().is_some_and(<[u8]>::is_empty);
-    // An empty segment is the last one, or the path has two slashes in a row.
-    let mut ended = false;
-    absolute
-        && !path.is_empty()
-        && segments.all(|segment| {
-            let plain = !ended && !matches!(segment, b"." | b"..") && segment.iter().all(|byte| is_plain(*byte));
-            ended = segment.is_empty();
-            plain
-        })
+    let Some((b'/', rest)) = path.split_first() else {
+        return false;
+    };
+    // Of the segment that is read.
+    let (mut length, mut dots) = (0_usize, 0_usize);
+    let steps = |length: usize, dots: usize| dots == length && matches!(length, 1 | 2);
+    for byte in rest {
+        if *byte == b'/' {
+            // An empty segment is the last one, or the path has two slashes in a row.
+            if length == 0 || steps(length, dots) {
+                return false;
+            }
+            (length, dots) = (0, 0);
+        } else if is_plain(*byte) {
+            length = length.wrapping_add(1);
+            dots = dots.wrapping_add(usize::from(*byte == b'.'));
+        } else {
+            return false;
+        }
+    }
+    !steps(length, dots)
 }
 
 /// RFC 3986 §3.3 `pchar` without escapes and without `;`, both of which servers disagree about.
 pub(crate) fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'&'..=b':' | b'@'..=b'Z' | b'a'..=b'z' | b'!' | b'$' | b'=' | b'_' | b'~')
+    PLAIN.get(usize::from(byte)).copied().unwrap_or(false)
 }
+
+/// Looked up, because this runs for each letter of each path.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut rest = plain.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((first, after)) = rest.split_first_mut() {
+        *first = matches!(byte, b'&'..=b':' | b'@'..=b'Z' | b'a'..=b'z' | b'!' | b'$' | b'=' | b'_' | b'~');
+        byte = byte.wrapping_add(1);
+        rest = after;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {

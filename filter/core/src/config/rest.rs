@@ -17,6 +17,7 @@ use crate::limits::{
 };
 use crate::rest::METHOD_OVERRIDE;
 use crate::rest::query::letters;
+use crate::rest::table::Table;
 use crate::rest::template::Template;
 use crate::value_rules::{MemberRules, Rule};
 
@@ -29,8 +30,7 @@ const OTHERS: &str = "*";
 /// Which REST requests are allowed.
 #[derive(Clone, Debug)]
 pub struct RestPolicy {
-    /// The operations, in the order of their names.
-    pub operations: Vec<Arc<RestOperation>>,
+    pub(crate) operations: Table<Arc<RestOperation>>,
 }
 
 /// One operation and what it needs.
@@ -91,7 +91,7 @@ pub(super) fn check(path: &Path<'_>, raw: &raw::Rest, agents: &Agents) -> Result
         }
         operations.push(Arc::new(operation));
     }
-    Ok(RestPolicy { operations })
+    Ok(RestPolicy { operations: Table::new(operations) })
 }
 
 fn check_operation(

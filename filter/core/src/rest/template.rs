@@ -31,8 +31,15 @@ pub(crate) enum Case {
     Folded,
 }
 
-/// The values of a template's parameters in one path.
-pub(crate) type Values = Vec<(String, String)>;
+/// What a segment must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step<'t> {
+    Literal(&'t str),
+    /// Anything with something before this; empty for nothing.
+    Parameter {
+        verb: &'t str,
+    },
+}
 
 impl Template {
     /// Reads a template; `None` where it is not whole segments, each plain or one parameter, with every parameter once.
@@ -74,22 +81,31 @@ impl Template {
         })
     }
 
-    /// The values of its parameters in `path`, which begins with `/`; `None` where it does not match.
-    pub(crate) fn matches(&self, path: &str, case: Case) -> Option<Values> {
-        let mut values = Values::new();
-        let mut found = path.strip_prefix('/')?.split('/');
-        for segment in &self.segments {
-            let found = found.next()?;
-            match segment {
-                Segment::Literal(literal) if same(literal, found, case) => {}
-                Segment::Literal(_) => return None,
-                Segment::Parameter { name, verb } => {
-                    let value = without_suffix(found, verb, case).filter(|value| !value.is_empty())?;
-                    values.push((name.clone(), value.to_owned()));
-                }
-            }
-        }
-        found.next().is_none().then_some(values)
+    /// Its segments, as far as they tell paths apart.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        self.segments.iter().map(|segment| match segment {
+            Segment::Literal(literal) => Step::Literal(literal),
+            Segment::Parameter { verb, .. } => Step::Parameter { verb },
+        })
+    }
+
+    /// Whether `path`, which begins with `/`, is one of it.
+    pub(crate) fn matches(&self, path: &str, case: Case) -> bool {
+        let Some(path) = path.strip_prefix('/') else {
+            return false;
+        };
+        let mut found = path.split('/');
+        self.segments.iter().all(|segment| found.next().is_some_and(|found| segment.takes(found, case)))
+            && found.next().is_none()
+    }
+
+    /// The values of its parameters in a path that it matches exactly, by name.
+    pub(crate) fn values<'p>(&self, path: &'p str) -> impl Iterator<Item = (&str, &'p str)> {
+        let found = path.strip_prefix('/').unwrap_or_default().split('/');
+        self.segments.iter().zip(found).filter_map(|(segment, found)| match segment {
+            Segment::Literal(_) => None,
+            Segment::Parameter { name, verb } => Some((name.as_str(), without_suffix(found, verb, Case::Exact)?)),
+        })
     }
 
     /// Whether it decides where both match: no less specific in any segment, and more so in one.
@@ -127,6 +143,13 @@ impl Segment {
         let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         let verb_is_plain = verb.is_empty() || (verb.len() > 1 && verb.starts_with(':') && verb.bytes().all(is_plain));
         (named && verb_is_plain).then(|| Self::Parameter { name: name.to_owned(), verb: verb.to_owned() })
+    }
+
+    fn takes(&self, found: &str, case: Case) -> bool {
+        match self {
+            Self::Literal(literal) => same(literal, found, case),
+            Self::Parameter { verb, .. } => without_suffix(found, verb, case).is_some_and(|value| !value.is_empty()),
+        }
     }
 
     fn rank(&self) -> u8 {
@@ -175,8 +198,9 @@ mod tests {
     #[test]
     fn whole_segments_match_in_the_case_written() {
         let values = |text: &str, path: &str| {
-            template(text).matches(path, Case::Exact).map(|values| {
-                values.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+            let template = template(text);
+            template.matches(path, Case::Exact).then(|| {
+                template.values(path).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
             })
         };
         for (text, path, want) in [
@@ -198,7 +222,7 @@ mod tests {
         ] {
             assert_eq!(values(text, path).as_deref(), want, "{text} {path}");
         }
-        assert!(template("/t/{id}:cancel").matches("/T/5:CANCEL", Case::Folded).is_some());
+        assert!(template("/t/{id}:cancel").matches("/T/5:CANCEL", Case::Folded));
     }
 
     #[test]
