@@ -20,18 +20,27 @@ pub fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 pub fn from_hex(text: &[u8]) -> Option<[u8; 32]> {
     let text: &[u8; 64] = text.try_into().ok()?;
     let mut digest = [0; 32];
-    for (byte, [high, low]) in digest.iter_mut().zip(text.as_chunks::<2>().0) {
-        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
+    for (bytes, digits) in digest.as_chunks_mut::<4>().0.iter_mut().zip(text.as_chunks::<8>().0) {
+        *bytes = four_bytes(*digits)?;
     }
     Some(digest)
 }
 
-const fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit & 0xf),
-        b'a'..=b'f' | b'A'..=b'F' => (digit & 0xf).checked_add(9),
-        _ => None,
+/// What eight digits stand for, all at once: every connection has a certificate, and every request asks for its digest.
+const fn four_bytes(digits: [u8; 8]) -> Option<[u8; 4]> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const LOW: u64 = u64::from_le_bytes([0xf; 8]);
+    let digits = u64::from_le_bytes(digits);
+    // Letters, and nothing else that is a digit, have the bit 0x40; `a` ends in one.
+    let values = (digits & LOW).wrapping_add(((digits >> 6) & ONES).wrapping_mul(9)) & LOW;
+    // They are digits where writing them gives the same again, or the same letters in upper case.
+    let letters = (values.wrapping_add(u64::from_le_bytes([6; 8])) >> 4) & ONES;
+    let written = values.wrapping_add(u64::from_le_bytes([b'0'; 8])).wrapping_add(letters.wrapping_mul(39));
+    if (written ^ digits) & !(letters << 5) != 0 {
+        return None;
     }
+    let [one, _, two, _, three, _, four, _] = ((values << 4) | (values >> 8)).to_le_bytes();
+    Some([one, two, three, four])
 }
 
 /// The SHA-384 digest of those bytes, which ES384 signs.
@@ -73,6 +82,13 @@ mod tests {
         let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(from_hex(digits.as_bytes()), Some(sha256(b"abc")));
         assert_eq!(from_hex(digits.to_uppercase().as_bytes()), Some(sha256(b"abc")));
+        for (at, byte) in (0..8).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte))) {
+            let mut digits = *b"0123aBcD";
+            digits.iter_mut().skip(at).take(1).for_each(|digit| *digit = byte);
+            let want = core::str::from_utf8(&digits).ok().filter(|_| byte.is_ascii_hexdigit());
+            let want = want.and_then(|digits| u32::from_str_radix(digits, 16).ok()).map(u32::to_be_bytes);
+            assert_eq!(four_bytes(digits), want, "{byte} at {at}");
+        }
         for other in ["", "ba", &"0".repeat(63), &"0".repeat(62), &format!("{digits}00"), &digits.replace("ba", "+a")] {
             assert_eq!(from_hex(other.as_bytes()), None, "{other}");
         }
