@@ -117,12 +117,18 @@ impl<K: Copy, O: Copy + Ord> Shares<K, O> {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// An entry that was here before is used again: nobody holds more by that.
-    fn renew(&mut self, owner: O, (before, now): (u64, u64), key: K) {
-        if let Some(part) = self.by_owner.get_mut(&owner) {
-            part.by_use.remove(&before);
-            part.by_use.insert(now, key);
+    /// An entry that was here before is used again: nobody holds more by that. Its stamp from now on.
+    fn renew(&mut self, owner: O, (before, now): (u64, u64), key: K) -> u64 {
+        let Some(part) = self.by_owner.get_mut(&owner) else {
+            return before;
+        };
+        // What its owner used last stays so.
+        if part.by_use.last_key_value().is_some_and(|(newest, _)| *newest == before) {
+            return before;
         }
+        part.by_use.remove(&before);
+        part.by_use.insert(now, key);
+        now
     }
 
     /// What goes first: the oldest of whoever holds most.
@@ -174,8 +180,7 @@ impl<K: Copy + Ord, V, O: Copy + Ord> Segmented<K, V, O> {
         let stamp = self.next_stamp();
         let slot = self.slots.get_mut(&key)?;
         if slot.protected {
-            self.protected.renew(slot.owner, (slot.stamp, stamp), key);
-            slot.stamp = stamp;
+            slot.stamp = self.protected.renew(slot.owner, (slot.stamp, stamp), key);
         } else {
             self.probation.remove(slot.stamp, slot.bytes);
             self.protected.add(slot.owner, stamp, key, slot.bytes);

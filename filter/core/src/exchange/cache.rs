@@ -68,8 +68,8 @@ impl IssuedToken {
 
     /// The credential for the upstream; the one way out. A token that is tied to a key never says that it is a bearer token.
     pub(crate) fn credential(&self) -> Redacted<String> {
-        let scheme = if self.bound.is_some() { "DPoP" } else { "Bearer" };
-        Redacted::new(format!("{scheme} {}", self.token.expose()))
+        let scheme = if self.bound.is_some() { "DPoP " } else { "Bearer " };
+        Redacted::new([scheme, self.token.expose()].concat())
     }
 
     /// What was granted.
