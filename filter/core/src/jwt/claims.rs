@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value, json};
 
 use super::JwtError;
 use crate::config::scope::{ScopeError, ScopeSet};
+use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::chain::ActorChain;
 use crate::json;
 use crate::limits::{
@@ -68,12 +69,24 @@ impl ClaimFault {
 #[derive(Clone)]
 pub struct Claims(Arc<Told>);
 
+/// Read once, as far as it is asked for: a token that is known comes again and again.
 struct Told {
     value: Value,
-    /// Read once: a token that is known comes again and again.
+    registered: OnceLock<Registered>,
+    confirmation: OnceLock<Result<Confirmation, BindingError>>,
     scopes: OnceLock<Result<ScopeSet, JwtError>>,
     /// As far as it is a chain that some place could take.
     chain: OnceLock<Option<Arc<ActorChain>>>,
+}
+
+/// What is checked of a token each time it comes, each claim with its own fault.
+struct Registered {
+    issuer: Result<Option<Box<str>>, JwtError>,
+    subject: Result<Option<Box<str>>, JwtError>,
+    audiences: Result<Vec<Box<str>>, JwtError>,
+    expires_at: Result<Option<UnixSeconds>, JwtError>,
+    issued_at: Result<Option<UnixSeconds>, JwtError>,
+    not_before: Result<Option<UnixSeconds>, JwtError>,
 }
 
 impl PartialEq for Claims {
@@ -105,7 +118,27 @@ impl Claims {
     }
 
     fn of(value: Value) -> Self {
-        Self(Arc::new(Told { value, scopes: OnceLock::new(), chain: OnceLock::new() }))
+        Self(Arc::new(Told {
+            value,
+            registered: OnceLock::new(),
+            confirmation: OnceLock::new(),
+            scopes: OnceLock::new(),
+            chain: OnceLock::new(),
+        }))
+    }
+
+    fn registered(&self) -> &Registered {
+        self.0.registered.get_or_init(|| {
+            let text = |name| self.text(name).map(|text| text.map(Box::from));
+            Registered {
+                issuer: text("iss"),
+                subject: text("sub"),
+                audiences: self.audiences().map(|audiences| audiences.into_iter().map(Box::from).collect()),
+                expires_at: self.date("exp"),
+                issued_at: self.date("iat"),
+                not_before: self.date("nbf"),
+            }
+        })
     }
 
     /// A claim as it stands, of whatever type.
@@ -127,17 +160,17 @@ impl Claims {
 
     /// The same for a claim that must be there.
     pub fn required_text(&self, name: &'static str) -> Result<&str, JwtError> {
-        self.text(name)?.ok_or_else(|| ClaimFault::Missing.of(name))
+        self.text(name).and_then(|text| required(name, text))
     }
 
     /// `iss`, which must be there.
     pub fn issuer(&self) -> Result<&str, JwtError> {
-        self.required_text("iss")
+        self.registered().issuer.as_ref().map_err(|fault| *fault).and_then(|text| required("iss", text.as_deref()))
     }
 
     /// `sub`, which must be there.
     pub fn subject(&self) -> Result<&str, JwtError> {
-        self.required_text("sub")
+        self.registered().subject.as_ref().map_err(|fault| *fault).and_then(|text| required("sub", text.as_deref()))
     }
 
     /// `jti`.
@@ -166,6 +199,25 @@ impl Claims {
             Some(Value::Array(values)) => values.iter().map(|each| checked_text(each).map_err(fail)).collect(),
             Some(value) => checked_text(value).map(|text| vec![text]).map_err(fail),
         }
+    }
+
+    /// Whether `aud` names this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::audiences`].
+    pub fn is_for(&self, audience: &str) -> Result<bool, JwtError> {
+        let audiences = self.registered().audiences.as_ref().map_err(|fault| *fault)?;
+        Ok(audiences.iter().any(|named| **named == *audience))
+    }
+
+    /// The key that `cnf` ties the token to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Confirmation::of`].
+    pub(crate) fn confirmation(&self) -> Result<Confirmation, BindingError> {
+        *self.0.confirmation.get_or_init(|| Confirmation::of(self))
     }
 
     /// What the token allows: `scope` as one text (RFC 8693 §4.2), or `scp` as a list or as one text.
@@ -217,17 +269,17 @@ impl Claims {
 
     /// `exp`.
     pub fn expires_at(&self) -> Result<Option<UnixSeconds>, JwtError> {
-        self.date("exp")
+        self.registered().expires_at
     }
 
     /// `iat`.
     pub fn issued_at(&self) -> Result<Option<UnixSeconds>, JwtError> {
-        self.date("iat")
+        self.registered().issued_at
     }
 
     /// `nbf`.
     pub fn not_before(&self) -> Result<Option<UnixSeconds>, JwtError> {
-        self.date("nbf")
+        self.registered().not_before
     }
 
     /// A `NumericDate`.
@@ -246,6 +298,10 @@ impl Claims {
     pub fn object(&self) -> Option<&Map<String, Value>> {
         self.0.value.as_object()
     }
+}
+
+fn required<'t>(name: &'static str, text: Option<&'t str>) -> Result<&'t str, JwtError> {
+    text.ok_or_else(|| ClaimFault::Missing.of(name))
 }
 
 fn checked_text(value: &Value) -> Result<&str, ClaimFault> {

@@ -55,15 +55,20 @@ impl AcceptedTyp {
     /// Whether a token may have that `typ`.
     #[must_use]
     pub fn accepts(&self, typ: Option<&str>) -> bool {
-        typ.map_or(self.absent, |typ| self.types.contains(&media_type(typ)))
+        typ.map_or(self.absent, |typ| self.types.iter().any(|one| one.eq_ignore_ascii_case(subtype(typ))))
     }
 }
 
 /// The one form of a type: lower case, without `application/`.
 fn media_type(typ: &str) -> String {
-    let typ = typ.to_ascii_lowercase();
-    match typ.strip_prefix("application/") {
-        Some(subtype) if !subtype.contains('/') => subtype.to_owned(),
+    subtype(typ).to_ascii_lowercase()
+}
+
+/// A type without `application/` in front, in whatever case.
+fn subtype(typ: &str) -> &str {
+    const APPLICATION: &str = "application/";
+    match typ.split_at_checked(APPLICATION.len()) {
+        Some((first, subtype)) if first.eq_ignore_ascii_case(APPLICATION) && !subtype.contains('/') => subtype,
         Some(_) | None => typ,
     }
 }
@@ -213,7 +218,7 @@ fn standing(
 
 fn audience_and_times(claims: &Claims, rules: &TokenRules<'_>, now: UnixSeconds) -> Result<UnixSeconds, JwtError> {
     // RFC 7519 §4.1.3: a principal that does not find itself in `aud` MUST reject the token.
-    if !claims.audiences()?.contains(&rules.audience) {
+    if !claims.is_for(rules.audience)? {
         return Err(JwtError::AudienceMismatch);
     }
     check_times(claims, rules, now)
