@@ -2,6 +2,8 @@
 //!
 //! Everything here can only refuse. Rules that are observed refuse nothing and are noted ([`crate::observed`]).
 
+use std::sync::Arc;
+
 use crate::config::observe::Rule;
 use crate::config::{Demand, Needs, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
@@ -11,16 +13,16 @@ use crate::rejection::Rejection;
 
 /// A delegation that asks for an operation.
 pub(crate) struct Asker<'a> {
-    delegation: &'a AuthorizedDelegation,
+    delegation: &'a Arc<AuthorizedDelegation>,
     watched: &'a mut Watched,
 }
 
 impl<'a> Asker<'a> {
-    pub(crate) fn new(delegation: &'a AuthorizedDelegation, watched: &'a mut Watched) -> Self {
+    pub(crate) fn new(delegation: &'a Arc<AuthorizedDelegation>, watched: &'a mut Watched) -> Self {
         Self { delegation, watched }
     }
 
-    pub(crate) fn delegation(&self) -> &'a AuthorizedDelegation {
+    pub(crate) fn delegation(&self) -> &'a Arc<AuthorizedDelegation> {
         self.delegation
     }
 

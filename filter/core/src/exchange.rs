@@ -7,6 +7,7 @@ pub mod answer;
 pub mod cache;
 pub(crate) mod calls;
 pub mod form;
+pub(crate) mod kept_keys;
 pub mod lineage;
 pub(crate) mod refusals;
 pub(crate) mod refused;

@@ -5,9 +5,11 @@
 
 mod dpop;
 mod echo;
+mod kept;
 
 pub use dpop::*;
 pub use echo::*;
+pub use kept::*;
 
 /// Longest token in bytes: four times the largest access tokens seen in practice (about 4 KiB with group claims),
 /// and well inside the 60 KiB in which Envoy by default holds all headers of a request.
@@ -336,22 +338,6 @@ pub const ID_JAG_LIFETIME_SECONDS_MAX: u64 = 900;
 /// How often call 7 is tried: once more after a transient failure. Call 8 spends the assertion and is never repeated.
 pub const EXCHANGE_ATTEMPTS_MAX: u32 = 2;
 
-/// Most verified inbound tokens that one worker remembers: ten thousand callers at once, and room for those that come once.
-pub const KNOWN_TOKENS_MAX: usize = 16 * 1024;
-
-/// Most bytes they may take, estimated as three times a token's text and [`KNOWN_TOKEN_OVERHEAD_BYTES`].
-/// With [`ISSUED_TOKENS_BYTES_MAX`] it is the greater part of the 64 MiB that a worker's VM is meant to need.
-pub const KNOWN_TOKENS_BYTES_MAX: usize = 36 * 1024 * 1024;
-
-/// What a remembered token takes beside its text and the texts of its claims, in bytes: the tree of claims and the tables it stands in.
-pub const KNOWN_TOKEN_OVERHEAD_BYTES: usize = 768;
-
-/// Most exchanged tokens held by one worker.
-pub const ISSUED_TOKENS_MAX: usize = 16 * 1024;
-
-/// Most bytes of exchanged tokens held by one worker.
-pub const ISSUED_TOKENS_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 /// How much life a cached token must have left in seconds, so that it does not end on its way to the upstream.
 pub const TOKEN_EXPIRY_MARGIN_SECONDS: u64 = 10;
 
@@ -478,10 +464,6 @@ pub const SHARING_SECRET_BYTES_MIN: usize = 32;
 const _: () = {
     assert!(JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
     assert!(TOKEN_BYTES_MAX < TOKEN_RESPONSE_BYTES_MAX);
-    // The part on probation has a fifth, and takes the longest token.
-    assert!(TOKEN_RESPONSE_BYTES_MAX < ISSUED_TOKENS_BYTES_MAX / 5);
-    assert!(TOKEN_BYTES_MAX * 3 + KNOWN_TOKEN_OVERHEAD_BYTES < KNOWN_TOKENS_BYTES_MAX / 5);
-    assert!(KNOWN_TOKENS_BYTES_MAX + ISSUED_TOKENS_BYTES_MAX <= 52 * 1024 * 1024);
     assert!(KEY_RETRY_INTERVAL_SECONDS <= KEY_FETCH_INTERVAL_SECONDS_MIN);
     assert!(KEY_FETCH_INTERVAL_SECONDS_MIN <= JWKS_REFRESH_SECONDS_MIN);
     assert!(FLIGHT_CALLS_MAX * TIMEOUT_MILLIS_MAX <= FLIGHT_MILLIS_MAX);

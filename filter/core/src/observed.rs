@@ -23,6 +23,11 @@ impl Watched {
         Self { rules, found: Vec::new() }
     }
 
+    /// Whether every rule is enforced.
+    pub(crate) fn observes_nothing(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether `rule` refuses nothing.
     pub(crate) fn observes(&self, rule: Rule) -> bool {
         self.rules.contains(&rule)

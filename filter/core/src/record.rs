@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use self::who::{Delegation, Said, Who};
+pub(crate) use self::who::Identity;
+use self::who::{Delegation, Told};
 use crate::config::observe::Observing;
 use crate::config::{Resource, ScopeSet};
 use crate::delegation::chain::ActorChain;
@@ -114,7 +115,7 @@ impl Record {
     }
 
     pub(crate) fn delegated(&mut self, delegation: &AuthorizedDelegation) {
-        self.delegation = Delegation::authorized(delegation);
+        self.delegation = Delegation::Authorized(Arc::clone(delegation.identity()));
     }
 
     /// What observed rules found, besides what they found before.
@@ -179,13 +180,11 @@ impl Record {
 
     /// The record as it is written: a line of JSON after `prefix`, and what filter state shows.
     pub fn written(&self, prefix: &str) -> Written<'_> {
-        let who = self.delegation.who();
-        let state = self.filter_state(&who);
-        Written { line: self.line(prefix, who), state }
+        let told = self.delegation.told();
+        Written { line: self.line(prefix, &told), state: self.filter_state(told) }
     }
 
-    fn filter_state<'r>(&'r self, who: &Who<'r>) -> Vec<(&'static str, Cow<'r, str>)> {
-        let chain = who.chain.as_ref().map(|chain| chain.join(" "));
+    fn filter_state<'r>(&'r self, told: Told<'r>) -> Vec<(&'static str, Cow<'r, str>)> {
         let would = match &self.outcome {
             Outcome::Observed { would, .. } => Some(would.map_or("allowed", Rejection::code)),
             Outcome::Undecided | Outcome::Allowed { .. } | Outcome::Refused(_) | Outcome::Told => None,
@@ -197,12 +196,14 @@ impl Record {
             ("actgate.resource", self.resource()),
             ("actgate.would", would),
             ("actgate.tool", self.operation.as_deref()),
-            ("actgate.subject", who.subject),
-            ("actgate.actor", who.actor),
-            ("actgate.agent", who.agent),
+            ("actgate.subject", told.subject),
+            ("actgate.actor", told.actor),
+            ("actgate.agent", told.agent),
         ];
-        let state = state.into_iter().filter_map(|(key, text)| Some((key, Cow::Borrowed(text?))));
-        state.chain(chain.map(|chain| ("actgate.chain", Cow::Owned(chain)))).collect()
+        let mut shown = Vec::with_capacity(state.len().saturating_add(1));
+        shown.extend(state.into_iter().filter_map(|(key, text)| Some((key, Cow::Borrowed(text?)))));
+        shown.extend(told.chain.map(|chain| ("actgate.chain", chain)));
+        shown
     }
 
     fn decision(&self) -> &'static str {
@@ -216,28 +217,23 @@ impl Record {
 
     /// The record as one line of JSON.
     pub fn to_json(&self) -> String {
-        self.line("", self.delegation.who())
+        self.line("", &self.delegation.told())
     }
 
-    fn line(&self, prefix: &str, who: Who<'_>) -> String {
+    fn line(&self, prefix: &str, told: &Told<'_>) -> String {
         let mut line = Line::after(prefix);
         line.text("txn", self.txn.as_str());
-        line.text("decision", self.decision());
-        line.text("code", self.code());
+        line.word("decision", self.decision());
+        line.word("code", self.code());
         line.text_if_any("resource", self.resource());
-        for (name, said) in who.members() {
-            match said {
-                Said::Text(text) => line.text(name, &text),
-                Said::List(texts) => line.list(name, texts),
-            }
-        }
+        line.members(&told.members);
         line.text_if_any("tool", self.operation.as_deref());
         if !self.would_refuse.is_empty() {
             line.list("would_refuse", self.would_refuse.iter().map(|rejection| rejection.code()));
         }
         match &self.outcome {
             Outcome::Allowed { source, issued, transaction } => {
-                line.text("token", source.word());
+                line.word("token", source.word());
                 let scopes = issued.as_ref().or(transaction.as_ref()).map(|token| token.scopes());
                 line.list("scopes", scopes.into_iter().flat_map(ScopeSet::iter));
                 line.text_if_any("issued_txn", transaction.as_ref().and_then(|token| token.jti()));
@@ -264,6 +260,7 @@ pub struct Written<'r> {
 }
 
 /// An object on one line, written as it is told.
+#[derive(Default)]
 struct Line {
     text: String,
     begun: bool,
@@ -286,6 +283,25 @@ impl Line {
         self.text.push('"');
         self.text.push_str(name);
         self.text.push_str("\":");
+    }
+
+    /// Members that were written before, without the braces around them.
+    fn members(&mut self, members: &str) {
+        if members.is_empty() {
+            return;
+        }
+        if core::mem::replace(&mut self.begun, true) {
+            self.text.push(',');
+        }
+        self.text.push_str(members);
+    }
+
+    /// `word` is one of ours and needs no escape.
+    fn word(&mut self, name: &'static str, word: &'static str) {
+        self.name(name);
+        self.text.push('"');
+        self.text.push_str(word);
+        self.text.push('"');
     }
 
     fn text(&mut self, name: &'static str, text: &str) {

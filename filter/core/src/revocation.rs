@@ -114,15 +114,12 @@ impl Plugin {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::{Agent, AgentStatus, StreamRules};
+    use crate::config::{Agent, StreamRules};
     use crate::flow::Lease;
-    use crate::jwt::sample::claims;
-    use crate::profile::Profiles;
+    use crate::jwt::sample::{self, claims};
     use crate::record::Record;
     use crate::request::TransactionId;
     use crate::step::{RefusalContext, ResponsePlan, Shape};
@@ -146,22 +143,7 @@ mod tests {
     }
 
     fn agent(id: &str) -> Arc<Agent> {
-        Arc::new(Agent {
-            id: id.to_owned(),
-            name: String::new(),
-            owner: None,
-            status: AgentStatus::Active,
-            profiles: Profiles::unclassified(),
-            audience: None,
-            spiffe_id: None,
-            dpop_keys: Vec::new(),
-            api_keys: Vec::new(),
-            client_ids: BTreeMap::new(),
-            credential: None,
-            issuer: None,
-            scopes: None,
-            resources: None,
-        })
+        Arc::new(sample::agent(id))
     }
 
     fn plan(behind: Option<Behind>) -> ResponsePlan {
@@ -180,7 +162,7 @@ mod tests {
             observing: None,
         };
         let lease = Lease::new(StreamRules::default(), UnixSeconds::new(1), UnixSeconds::new(2));
-        ResponsePlan::plain(refusal, lease.for_behind(behind))
+        ResponsePlan::plain(refusal, lease.for_behind(behind.map(Arc::new)))
     }
 
     fn newest(entries: Value) -> Revocations {

@@ -17,16 +17,18 @@ use crate::delegation::inbound::Inbound;
 use crate::delegation::permission::Permission;
 use crate::delegation::rules::{self, Facts};
 use crate::delegation::workload::{Mark, Workload};
+use crate::exchange::kept_keys::KeptKeys;
 use crate::jwt::Claims;
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::observed::Watched;
 use crate::profile::{Profiles, UNCLASSIFIED};
+use crate::record::Identity;
 use crate::rejection::Rejection;
 use crate::revocation::Revocations;
 use crate::time::UnixSeconds;
 
 /// Who asks, for whom, and as which agent: verified, in form, and allowed by the resource.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct AuthorizedDelegation {
     claims: Claims,
     subject: String,
@@ -39,8 +41,10 @@ pub struct AuthorizedDelegation {
     authentication_ends: Option<UnixSeconds>,
     expires_at: UnixSeconds,
     basis: Basis,
-    behind: Behind,
+    behind: Arc<Behind>,
+    identity: Arc<Identity>,
     token_digest: [u8; 32],
+    exchange_keys: KeptKeys,
 }
 
 /// What stands behind a delegation, and must go on standing while the request waits.
@@ -93,6 +97,7 @@ impl AuthorizedDelegation {
         let facts = Facts { claims, subject, current: current.map(Arc::as_ref), server, now };
         rules::judge(&accept.rules, facts, watched)?;
         let age_max = accept.rules.authentication.age_max.filter(|_| !watched.observes(Rule::Authentication));
+        let identity = Identity::new(claims, &subject_profiles, chain.as_ref(), &agent, None);
         let delegation = Self {
             permission: Permission::of(claims, accept.rules.entitlements.as_deref(), &agent),
             unclassified_actors: accept.delegation.actor_profiles.contains(UNCLASSIFIED),
@@ -105,8 +110,10 @@ impl AuthorizedDelegation {
             caller,
             expires_at: token.expires_at,
             basis: token.basis.clone(),
-            behind,
+            behind: Arc::new(behind),
+            identity: Arc::new(identity),
             token_digest: token.digest,
+            exchange_keys: KeptKeys::default(),
         };
         // An agent further down its own chain would close a circle with this very step.
         if accept.delegation.repeated_actors == Verdict::Refuse && delegation.issues_a_repetition() {
@@ -144,6 +151,7 @@ impl AuthorizedDelegation {
         let (current, server) = (Some(agent.as_ref()), accept.server.as_ref());
         let facts = Facts { claims: &claims, subject: &agent.id, current, server, now };
         rules::judge(&accept.rules, facts, watched)?;
+        let identity = Identity::new(&claims, &subject_profiles, None, &agent, Some(&mark));
         Ok(Self {
             permission: Permission::of(&claims, accept.rules.entitlements.as_deref(), &agent),
             unclassified_actors: false,
@@ -157,8 +165,26 @@ impl AuthorizedDelegation {
             // There is no token that could end.
             expires_at: UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX),
             basis: Basis::Workload(mark),
-            behind,
+            behind: Arc::new(behind),
+            identity: Arc::new(identity),
             token_digest,
+            exchange_keys: KeptKeys::default(),
+        })
+    }
+
+    /// Whether it would be authorised again at `now`, by a token that holds and with all rules enforced: all that time or a list can change.
+    pub(crate) fn stands_at(&self, accept: &Accept, revocations: &Revocations, now: UnixSeconds) -> bool {
+        revocations.refuse(&self.behind, now).is_ok() && self.sign_in_stands(accept, now)
+    }
+
+    fn sign_in_stands(&self, accept: &Accept, now: UnixSeconds) -> bool {
+        if accept.rules.authentication.age_max.is_none() {
+            return true;
+        }
+        let issuer = self.claims.issuer().ok().and_then(|issuer| accept.issuer(issuer));
+        issuer.is_some_and(|(server, _)| {
+            let facts = Facts { claims: &self.claims, subject: &self.subject, current: None, server, now };
+            rules::authentication(&accept.rules, facts).is_ok()
         })
     }
 
@@ -218,8 +244,13 @@ impl AuthorizedDelegation {
     }
 
     /// Everybody and everything behind it that can be withdrawn.
-    pub(crate) const fn behind(&self) -> &Behind {
+    pub(crate) const fn behind(&self) -> &Arc<Behind> {
         &self.behind
+    }
+
+    /// What records say of it.
+    pub(crate) const fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 
     /// Who acts now: the outermost actor, or the agent that came without a token.
@@ -241,6 +272,11 @@ impl AuthorizedDelegation {
     /// The SHA-256 digest of the inbound token, which stands for it where requests are told apart.
     pub fn token_digest(&self) -> &[u8; 32] {
         &self.token_digest
+    }
+
+    /// What it was exchanged under last.
+    pub(crate) const fn exchange_keys(&self) -> &KeptKeys {
+        &self.exchange_keys
     }
 
     /// Whether some actor stands twice in [`Self::chain_to_issue`], which is not built for it.

@@ -122,7 +122,7 @@ fn client(rule: ClientRule, facts: Facts<'_>) -> Result<(), Rejection> {
 }
 
 /// RFC 9470: how long ago and how the human signed in, by what the token says of it.
-fn authentication(rules: &Rules, facts: Facts<'_>) -> Result<(), Rejection> {
+pub(super) fn authentication(rules: &Rules, facts: Facts<'_>) -> Result<(), Rejection> {
     if let Some(accepted) = &rules.authentication.acr_values {
         let acr = facts.claims.text("acr").map_err(Rejection::Token)?;
         if !acr.is_some_and(|acr| accepted.contains(acr)) {

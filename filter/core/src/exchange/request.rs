@@ -9,6 +9,7 @@ use crate::config::{Acquisition, Agent, Endpoint, Kind, ScopeSet};
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::digest::sha256;
+use crate::exchange::kept_keys::Asked;
 use crate::jwt::Claims;
 use crate::profile::{Profiles, UNCLASSIFIED};
 use crate::redacted::Redacted;
@@ -40,13 +41,19 @@ impl ExchangeKey {
         if matches!(exchange.kind, Kind::ClientCredentials { .. }) && !acts_for_itself(delegation) {
             return Err(Rejection::AgentItselfRequired);
         }
-        let scopes = scopes.to_parameter();
-        let sender = delegation.caller().sender();
-        // What is of one length stands first, and what is not after its own: the shorter, the fewer blocks to hash on each request.
-        let mut input = Vec::with_capacity(256);
-        input.extend_from_slice(generation);
         // Two resources may ask the same server for the same scopes and differ in what they check of the answer.
-        input.extend_from_slice(exchange.digest.get_or_init(|| sha256(rules(exchange).as_bytes())));
+        let rules = *exchange.digest.get_or_init(|| sha256(rules(exchange).as_bytes()));
+        let asked = Asked { generation: *generation, exchange: rules, scopes: scopes.clone() };
+        Ok(delegation.exchange_keys().get_or_make(&asked, || Self::made(delegation, &asked)))
+    }
+
+    fn made(delegation: &AuthorizedDelegation, asked: &Asked) -> Self {
+        let scopes = asked.scopes.to_parameter();
+        let sender = delegation.caller().sender();
+        // What is of one length stands first, and what is not after its own: the shorter, the fewer blocks to hash.
+        let mut input = Vec::with_capacity(256);
+        input.extend_from_slice(&asked.generation);
+        input.extend_from_slice(&asked.exchange);
         input.extend_from_slice(delegation.token_digest());
         input.extend_from_slice(&[u8::from(delegation.unclassified_actors()), u8::from(sender.is_some())]);
         for field in [delegation.agent().id.as_str(), sender.unwrap_or_default(), &scopes] {
@@ -54,7 +61,7 @@ impl ExchangeKey {
             input.extend_from_slice(&length.to_be_bytes());
             input.extend_from_slice(field.as_bytes());
         }
-        Ok(Self(sha256(&input)))
+        Self(sha256(&input))
     }
 }
 

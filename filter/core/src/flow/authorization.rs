@@ -30,7 +30,7 @@ use crate::time::UnixSeconds;
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) arrived: Arrived,
-    pub(super) delegation: AuthorizedDelegation,
+    pub(super) delegation: Arc<AuthorizedDelegation>,
 }
 
 /// Goes on after admission: by the body where the host lets us hold the headers for it, by the headers alone where it does not.
@@ -38,7 +38,7 @@ pub(super) fn begin(
     plugin: &mut Plugin,
     ambient: &mut Ambient<'_>,
     arrived: Arrived,
-    delegation: AuthorizedDelegation,
+    delegation: Arc<AuthorizedDelegation>,
 ) -> Step {
     let told_by = arrived.arrival.told_by();
     if told_by == ToldBy::Body && arrived.end_of_stream {
@@ -200,7 +200,7 @@ impl Admitted {
             let issued = Outgoing::Issued(key, issued, Source::Cached);
             return self.release(plugin, ambient, issued, operation, judged);
         }
-        let whose = || Whose::of(&self.arrived.resource.name, Some(self.delegation.behind()));
+        let whose = || Whose::of(&self.arrived.resource.name, Some(self.delegation.behind().as_ref()));
         if let Some(wait) = plugin.refused.wait(whose, ambient.now) {
             let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
             return Step::Reply(Box::new(reply));
@@ -263,7 +263,7 @@ impl Admitted {
         if let Some(observation) = self.arrived.context.observing.take() {
             return self.arrived.context.observed(observation, None);
         }
-        let whose = || Whose::of(&self.arrived.resource.name, Some(self.delegation.behind()));
+        let whose = || Whose::of(&self.arrived.resource.name, Some(self.delegation.behind().as_ref()));
         if let Some(wait) = plugin.refused.wait(whose, ambient.now) {
             let reply = self.arrived.context.reply_after(Rejection::UpstreamRefusedToken, wait);
             return Step::Reply(Box::new(reply));

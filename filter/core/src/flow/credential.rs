@@ -72,12 +72,29 @@ impl Shown {
 pub(super) struct Credential {
     scheme: Scheme,
     token: Redacted<String>,
-    proof: Option<Redacted<String>>,
-    method: String,
-    path: String,
+    proof: Option<ShownProof>,
     uri_san: Option<String>,
     certificate_sha256: Option<[u8; 32]>,
     address: Option<String>,
+}
+
+/// A proof as it came, and the request that it must be for.
+#[derive(Debug)]
+struct ShownProof {
+    text: Redacted<String>,
+    method: String,
+    path: String,
+}
+
+impl ShownProof {
+    fn read(text: &str, head: &RequestHead<'_>) -> Result<Self, Rejection> {
+        let of_head = |name| head.single_text(name).ok().flatten().unwrap_or_default();
+        Ok(Self {
+            text: Redacted::new(text.to_owned()),
+            method: of_head(":method").to_owned(),
+            path: routing::plain_path(of_head(":path"))?.to_owned(),
+        })
+    }
 }
 
 impl Credential {
@@ -89,13 +106,10 @@ impl Credential {
         if scheme == Scheme::Dpop && proof.is_none() {
             return Err(Rejection::Dpop(DpopError::Missing));
         }
-        let text = |name| head.single_text(name).ok().flatten().unwrap_or_default();
         Ok(Self {
             scheme,
             token: Redacted::new(token.to_owned()),
-            proof: proof.map(|proof| Redacted::new(proof.to_owned())),
-            method: text(":method").to_owned(),
-            path: routing::plain_path(text(":path"))?.to_owned(),
+            proof: proof.map(|proof| ShownProof::read(proof, head)).transpose()?,
             uri_san: head.peer.uri_san.map(str::to_owned),
             certificate_sha256: head.peer.certificate_sha256,
             address: head.peer.address.map(str::to_owned),
@@ -212,7 +226,7 @@ fn decide(
     ambient: &mut Ambient<'_>,
     arrived: &mut Arrived,
     wait: Wait<'_>,
-) -> Result<AuthorizedDelegation, Undecided> {
+) -> Result<Arc<AuthorizedDelegation>, Undecided> {
     let Arrived { shown, resource, context, .. } = arrived;
     let mut watched = Watched::of(resource, ambient.now);
     let record = &mut context.record;
@@ -220,7 +234,7 @@ fn decide(
         Shown::Token(shown) => decide_by_token(plugin, ambient, (shown, wait), resource, record, &mut watched),
         Shown::Bare(bare) => bare
             .decide(plugin, resource, ambient, record, &mut watched)
-            .and_then(|delegation| check_ceiling(&delegation, resource, &mut watched).map(|()| delegation))
+            .and_then(|delegation| check_ceiling(&delegation, resource, &mut watched).map(|()| Arc::new(delegation)))
             .map_err(Undecided::from),
     };
     record.would_refuse(watched.found());
@@ -248,10 +262,10 @@ fn decide_by_token(
     plugin: &mut Plugin,
     ambient: &mut Ambient<'_>,
     (shown, wait): (&Credential, Wait<'_>),
-    resource: &Resource,
+    resource: &Arc<Resource>,
     record: &mut Record,
     watched: &mut Watched,
-) -> Result<AuthorizedDelegation, Undecided> {
+) -> Result<Arc<AuthorizedDelegation>, Undecided> {
     let accept = &resource.accept;
     // Whoever shows nothing where something is needed costs neither a signature check nor a fetch of keys.
     let shows = (accept.caller.mtls && shown.uri_san.is_some()) || (accept.caller.dpop && shown.proof.is_some());
@@ -278,14 +292,13 @@ fn decide_by_token(
         }
     };
     record.verified(inbound.claims());
-    let bound = Confirmation::of(inbound.claims()).map_err(Rejection::Binding)?;
+    let bound = inbound.claims().confirmation().map_err(Rejection::Binding)?;
     bound.check_certificate(shown.certificate_sha256.as_ref()).map_err(Rejection::Binding)?;
     check_key(shown.scheme, &bound, proof.as_ref())?;
     let key = proof.map(|proof| verify_proof(plugin, ambient, shown, proof)).transpose()?;
     let sender = Sender { uri_san: shown.uri_san.as_deref(), certificate: shown.certificate_sha256, key: key.as_ref() };
-    let config = plugin.config();
-    let lists = (config.as_ref(), &plugin.revocations);
-    let delegation = AuthorizedDelegation::authorize(&inbound, accept, lists, sender, ambient.now, watched)?;
+    let token = (shown.token.expose().as_str(), &verified, &inbound);
+    let delegation = authorize(plugin, token, resource, sender, ambient.now, watched)?;
     check_ceiling(&delegation, resource, watched)?;
     // A proof that nothing rests on proves nothing twice either, and takes no room.
     if let Some(key) = key.filter(|_| bound.key.is_some() || delegation.caller().rests_on_key()) {
@@ -296,13 +309,41 @@ fn decide_by_token(
     Ok(delegation)
 }
 
+/// What the token leads to: what it led to before, where that stands, or what is decided now.
+fn authorize(
+    plugin: &mut Plugin,
+    (token, verified, inbound): (&str, &Verified, &Inbound<'_>),
+    resource: &Arc<Resource>,
+    sender: Sender<'_>,
+    now: UnixSeconds,
+    watched: &mut Watched,
+) -> Result<Arc<AuthorizedDelegation>, Rejection> {
+    let known = match verified {
+        // What is observed now may be enforced when the token comes again.
+        Verified::Signed(verified) if watched.observes_nothing() => Some((token, verified)),
+        Verified::Signed(_) | Verified::Told(_) => None,
+    };
+    let accept = &resource.accept;
+    let before = known.and_then(|known| plugin.known.admitted(known, resource, sender));
+    if let Some(before) = before.filter(|before| before.stands_at(accept, &plugin.revocations, now)) {
+        return Ok(before);
+    }
+    let config = plugin.config();
+    let lists = (config.as_ref(), &plugin.revocations);
+    let delegation = Arc::new(AuthorizedDelegation::authorize(inbound, accept, lists, sender, now, watched)?);
+    if let Some(known) = known {
+        plugin.known.admit(known, resource, sender, &delegation);
+    }
+    Ok(delegation)
+}
+
 /// What the proof says, where there is one: it is checked even where nothing rests on it.
 fn proof_of<'a>(shown: &'a Credential, accept: &Accept, ambient: &Ambient<'_>) -> Result<Option<Proof<'a>>, DpopError> {
     let (Some(rules), Some(proof)) = (&accept.dpop, &shown.proof) else {
         return Ok(None);
     };
-    let facts = Facts { method: &shown.method, path: &shown.path, token: shown.token.expose() };
-    Proof::read(proof.expose(), facts, rules, ambient.now).map(Some)
+    let facts = Facts { method: &proof.method, path: &proof.path, token: shown.token.expose() };
+    Proof::read(proof.text.expose(), facts, rules, ambient.now).map(Some)
 }
 
 /// Whoever holds a good token may make any number of bad proofs beside it, so they are paid for as bad tokens are.

@@ -25,7 +25,7 @@ pub struct CheckBody(Box<BodyCheck>);
 pub(super) struct BodyCheck {
     pub(super) arrival: Arrival,
     pub(super) resource: Arc<Resource>,
-    pub(super) delegation: AuthorizedDelegation,
+    pub(super) delegation: Arc<AuthorizedDelegation>,
     pub(super) granted: Operation,
     pub(super) context: crate::step::RefusalContext,
     /// For opaque tokens, which only their text tells apart.

@@ -2,6 +2,8 @@
 //!
 //! The end is told by an event; the adapter then resets the stream, so that the caller sees an answer that broke off and not one that is complete.
 
+use std::sync::Arc;
+
 use crate::config::StreamRules;
 use crate::delegation::behind::Behind;
 use crate::record::Event;
@@ -14,7 +16,7 @@ use crate::time::UnixSeconds;
 pub(crate) struct Lease {
     ends: Option<(UnixSeconds, EndReason)>,
     /// None where nobody had to be let in, and where nothing is refused.
-    behind: Option<Behind>,
+    behind: Option<Arc<Behind>>,
 }
 
 /// Why a stream was ended.
@@ -52,12 +54,12 @@ impl Lease {
     }
 
     /// Who is behind it.
-    pub(crate) const fn behind(&self) -> Option<&Behind> {
-        self.behind.as_ref()
+    pub(crate) fn behind(&self) -> Option<&Behind> {
+        self.behind.as_deref()
     }
 
     /// The same for a request of somebody who can be withdrawn.
-    pub(crate) fn for_behind(self, behind: Option<Behind>) -> Self {
+    pub(crate) fn for_behind(self, behind: Option<Arc<Behind>>) -> Self {
         Self { behind, ..self }
     }
 }

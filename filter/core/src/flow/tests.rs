@@ -2,6 +2,7 @@
 
 mod discovery;
 mod introspection;
+mod known;
 mod observed;
 mod overload;
 mod proving;

@@ -6,12 +6,18 @@
 //! Where anything of it fails, the token goes the long way and is refused there.
 //! Refused tokens are not remembered: each would take room that a good one needs.
 //! Where room is short, the peer that brought most gives way first.
+//!
+//! Beside a token stands what it led to ([`Admissions`]), as far as there is room for that: the oldest gives way first.
 
 use core::fmt;
 use std::sync::Arc;
 
 use super::verify::{TokenRules, still_verified};
 use super::{UnverifiedJwt, VerifiedJwt};
+use crate::config::Resource;
+use crate::delegation::admissions::{Admissions, ByAge};
+use crate::delegation::caller::Sender;
+use crate::delegation::policy::AuthorizedDelegation;
 use crate::jwks::KeySet;
 use crate::limits::{KNOWN_TOKEN_OVERHEAD_BYTES, KNOWN_TOKENS_BYTES_MAX, KNOWN_TOKENS_MAX};
 use crate::redacted::Redacted;
@@ -25,11 +31,14 @@ type Place = [u8; 16];
 struct Known {
     token: Redacted<Box<str>>,
     verified: Arc<VerifiedJwt>,
+    admissions: Admissions,
 }
 
 /// The tokens that one worker knows.
 pub(crate) struct KnownTokens {
     tokens: Segmented<Place, Known, Peer>,
+    /// Beside which tokens the admissions are. A token may be gone by now.
+    admitted: ByAge<Place>,
     pruned_at: Option<UnixSeconds>,
 }
 
@@ -42,7 +51,7 @@ impl fmt::Debug for KnownTokens {
 impl Default for KnownTokens {
     fn default() -> Self {
         let room = Room { entries: KNOWN_TOKENS_MAX, bytes: KNOWN_TOKENS_BYTES_MAX };
-        Self { tokens: Segmented::new(room), pruned_at: None }
+        Self { tokens: Segmented::new(room), admitted: ByAge::default(), pruned_at: None }
     }
 }
 
@@ -69,10 +78,42 @@ impl KnownTokens {
         if let Some(place) = place(jwt.token()) {
             let token: Box<str> = jwt.token().into();
             let bytes = token.len().saturating_mul(3).saturating_add(KNOWN_TOKEN_OVERHEAD_BYTES);
-            let known = Known { token: Redacted::new(token), verified: Arc::clone(&verified) };
+            let admissions = Admissions::default();
+            let known = Known { token: Redacted::new(token), verified: Arc::clone(&verified), admissions };
             self.tokens.insert_of(peer, place, known, bytes);
         }
         verified
+    }
+
+    /// What this sender was admitted with at this resource, by the token that `verified` was found or kept for.
+    pub(crate) fn admitted(
+        &self,
+        (token, verified): (&str, &Arc<VerifiedJwt>),
+        resource: &Arc<Resource>,
+        sender: Sender<'_>,
+    ) -> Option<Arc<AuthorizedDelegation>> {
+        let known = self.tokens.peek(&place(token)?).filter(|known| Arc::ptr_eq(&known.verified, verified))?;
+        known.admissions.find(resource, sender).map(Arc::clone)
+    }
+
+    /// Keeps what the token led to, as long as that is known and there is room.
+    pub(crate) fn admit(
+        &mut self,
+        (token, verified): (&str, &Arc<VerifiedJwt>),
+        resource: &Arc<Resource>,
+        sender: Sender<'_>,
+        delegation: &Arc<AuthorizedDelegation>,
+    ) {
+        let Some(place) = place(token) else { return };
+        let known = self.tokens.peek_mut(&place).filter(|known| Arc::ptr_eq(&known.verified, verified));
+        if known.is_some_and(|known| known.admissions.keep(resource, sender, delegation)) {
+            self.admitted.add(place, token.len());
+        }
+        while let Some(place) = self.admitted.give_way() {
+            if let Some(known) = self.tokens.peek_mut(&place) {
+                known.admissions.forget_one();
+            }
+        }
     }
 
     /// Forgets what has ended, clock skew not counted. Once a second at most, as there may be thousands to go through.
@@ -80,6 +121,12 @@ impl KnownTokens {
         if self.pruned_at.replace(now) != Some(now) {
             self.tokens.retain(|known| now < known.verified.expires_at());
         }
+    }
+
+    /// How many delegations are kept beside one of them.
+    #[cfg(test)]
+    pub(crate) fn admissions_of(&self, token: &str) -> usize {
+        place(token).and_then(|place| self.tokens.peek(&place)).map_or(0, |known| known.admissions.len())
     }
 
     /// How many there are.

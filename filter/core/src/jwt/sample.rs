@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use jwt_simple::algorithms::{ES256KeyPair, ES384KeyPair, Ed25519KeyPair, RS256KeyPair};
@@ -9,7 +10,9 @@ use serde_json::{Value, json};
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
+use crate::config::{Agent, AgentStatus};
 use crate::jwks::{KeySet, PublicKey};
+use crate::profile::Profiles;
 use crate::redacted::Redacted;
 use crate::signatures::SigningKey;
 
@@ -50,6 +53,26 @@ impl Pair {
                 Self::new(key.to_pem(), &key.public_key().to_jwk())
             }),
         }
+    }
+}
+
+/// An active agent with nothing but that id.
+pub(crate) fn agent(id: &str) -> Agent {
+    Agent {
+        id: id.to_owned(),
+        name: String::new(),
+        owner: None,
+        status: AgentStatus::Active,
+        profiles: Profiles::unclassified(),
+        audience: None,
+        spiffe_id: None,
+        dpop_keys: Vec::new(),
+        api_keys: Vec::new(),
+        client_ids: BTreeMap::new(),
+        credential: None,
+        issuer: None,
+        scopes: None,
+        resources: None,
     }
 }
 

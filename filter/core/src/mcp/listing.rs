@@ -42,7 +42,7 @@ pub(super) fn is_listing(method: &str) -> bool {
 #[derive(Debug, Clone)]
 pub(crate) struct Listing {
     policy: Arc<McpPolicy>,
-    delegation: Box<AuthorizedDelegation>,
+    delegation: Arc<AuthorizedDelegation>,
     /// What a rule would refuse that is observed may be called, and so is shown.
     watched: Watched,
 }
@@ -83,7 +83,7 @@ impl Edits {
 
 impl Listing {
     pub(crate) fn new(policy: &Arc<McpPolicy>, asker: &Asker<'_>) -> Self {
-        let delegation = Box::new(asker.delegation().clone());
+        let delegation = Arc::clone(asker.delegation());
         Self { policy: Arc::clone(policy), delegation, watched: asker.watched().clone() }
     }
 

@@ -1,0 +1,88 @@
+//! A token that comes again: what is found beside it is what this sender was admitted with here, and it is checked whether that stands.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::config::Revoked;
+use crate::limits::ADMISSIONS_PER_TOKEN_MAX;
+
+const CERTIFICATE: Peer<'static> =
+    Peer { uri_san: Some("spiffe://e.example/agent"), certificate_sha256: Some([1; 32]), address: None };
+
+/// What becomes of the headers of a request for an action, and the code of it.
+fn sent_by(plugin: &mut Plugin, now: u64, (path, token): (&str, &str), peer: Peer<'_>) -> &'static str {
+    let authorization = format!("Bearer {token}");
+    let headers: [(&[u8], &[u8]); 5] = [
+        (b":method", b"POST"),
+        (b":path", path.as_bytes()),
+        (b":authority", b"e.example"),
+        (b"content-type", b"application/json"),
+        (b"authorization", authorization.as_bytes()),
+    ];
+    let head = RequestHead { stream: StreamId(1), headers: &headers, peer, end_of_stream: false };
+    match at(plugin, now, |plugin, ambient| handle_request_headers(plugin, ambient, &head)) {
+        Step::ReadBody { .. } => "admitted",
+        step @ (Step::Join { .. } | Step::Observed(_) | Step::Forward(_) | Step::Reply(_)) => code(&step),
+    }
+}
+
+fn withdraw(plugin: &mut Plugin, entries: &Value) {
+    plugin.handle_newest(&Arc::new(Revoked::of_entries("https://as.example", entries)));
+}
+
+#[test]
+fn what_is_withdrawn_meanwhile_is_refused() {
+    for (entry, want) in [
+        (json!({"sub": "user"}), "subject_revoked"),
+        (json!({"jti": "7"}), "token_revoked"),
+        (json!({"actor": "agent"}), "actor_revoked"),
+        (json!({"certificate": 1}), "certificate_revoked"),
+        (json!({"sub": "somebody else"}), "admitted"),
+    ] {
+        let (mut plugin, token) = (plugin(), token(&json!({"jti": "7"})));
+        assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
+        assert_eq!(plugin.known.admissions_of(&token), 1);
+        withdraw(&mut plugin, &json!([entry]));
+        assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), want, "{entry}");
+    }
+}
+
+#[test]
+fn another_certificate_of_the_same_name_is_another_sender() {
+    let (mut plugin, token) = (plugin(), token(&json!({})));
+    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
+    withdraw(&mut plugin, &json!([{"certificate": 2}]));
+    let other = Peer { certificate_sha256: Some([2; 32]), ..CERTIFICATE };
+    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), other), "certificate_revoked");
+    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
+}
+
+#[test]
+fn a_sign_in_is_held_against_the_clock_each_time() {
+    let (mut plugin, token) = (plugin(), token(&json!({"iat": NOW - 60, "exp": NOW + 3000, "auth_time": NOW})));
+    let mut at = |now| sent_by(&mut plugin, now, ("/fresh", &token), CERTIFICATE);
+    assert_eq!((at(NOW), at(NOW + 600 + SKEW - 1)), ("admitted", "admitted"));
+    assert_eq!(at(NOW + 600 + SKEW), "authentication_too_old");
+    assert_eq!((at(NOW - SKEW), at(NOW - SKEW - 1)), ("admitted", "claim_out_of_range"), "the clock was set back");
+}
+
+#[test]
+fn what_one_resource_takes_another_may_not() {
+    let (mut plugin, token) = (plugin(), token(&json!({})));
+    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
+    assert_eq!(sent_by(&mut plugin, NOW, ("/fresh", &token), CERTIFICATE), "authentication_too_old");
+    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
+}
+
+#[test]
+fn as_many_senders_of_one_token_are_kept_as_may_be_and_not_one_more() {
+    let (mut plugin, token) = (plugin(), token(&json!({})));
+    for number in 0..=ADMISSIONS_PER_TOKEN_MAX {
+        let certificate_sha256 = Some([u8::try_from(number).unwrap(); 32]);
+        let peer = Peer { certificate_sha256, ..CERTIFICATE };
+        assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), peer), "admitted");
+        assert_eq!(plugin.known.admissions_of(&token), (number + 1).min(ADMISSIONS_PER_TOKEN_MAX));
+        assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), peer), "admitted");
+        assert_eq!(plugin.known.admissions_of(&token), (number + 1).min(ADMISSIONS_PER_TOKEN_MAX));
+    }
+}
