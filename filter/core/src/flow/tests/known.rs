@@ -67,14 +67,6 @@ fn a_sign_in_is_held_against_the_clock_each_time() {
 }
 
 #[test]
-fn what_one_resource_takes_another_may_not() {
-    let (mut plugin, token) = (plugin(), token(&json!({})));
-    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
-    assert_eq!(sent_by(&mut plugin, NOW, ("/fresh", &token), CERTIFICATE), "authentication_too_old");
-    assert_eq!(sent_by(&mut plugin, NOW, ("/a2a", &token), CERTIFICATE), "admitted");
-}
-
-#[test]
 fn as_many_senders_of_one_token_are_kept_as_may_be_and_not_one_more() {
     let (mut plugin, token) = (plugin(), token(&json!({})));
     for number in 0..=ADMISSIONS_PER_TOKEN_MAX {
