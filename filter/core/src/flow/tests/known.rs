@@ -58,6 +58,17 @@ fn another_certificate_of_the_same_name_is_another_sender() {
 }
 
 #[test]
+fn another_name_without_a_certificate_is_another_sender() {
+    let mut plugin = headers_first_with(|resource| resource["accept"]["caller"] = json!("mtls"));
+    let token = token(&json!({}));
+    let named = |uri_san| Peer { uri_san: Some(uri_san), ..Peer::default() };
+    let mut by = |uri_san| sent_by(&mut plugin, NOW, ("/mcp", &token), named(uri_san));
+    assert_eq!(by("spiffe://e.example/agent"), "allowed");
+    assert_eq!(by("spiffe://e.example/other"), "caller_mismatch");
+    assert_eq!(by("spiffe://e.example/agent"), "allowed");
+}
+
+#[test]
 fn a_sign_in_is_held_against_the_clock_each_time() {
     let (mut plugin, token) = (plugin(), token(&json!({"iat": NOW - 60, "exp": NOW + 3000, "auth_time": NOW})));
     let mut at = |now| sent_by(&mut plugin, now, ("/fresh", &token), CERTIFICATE);
