@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use actgate::dev::world::{Ports, World, streamward};
 use actgate_tests::answer::UpstreamAnswer;
 use actgate_tests::case;
+use actgate_tests::codes;
 use actgate_tests::core_gateway::CoreGateway;
 use actgate_tests::gateway::{Gateway, Observation, Request};
 use actgate_tests::peer;
@@ -280,32 +281,6 @@ fn names_a_rule(spec: &str) -> bool {
     place.len() < rfc.len() && (place.is_empty() || [" §", ":", ";", ","].iter().any(|after| place.starts_with(after)))
 }
 
-/// The words that a `code` function of the core can answer, read from its source.
-fn codes_of(source: &str) -> BTreeSet<String> {
-    let mut codes = BTreeSet::new();
-    for function in source.split("fn code(self)").skip(1) {
-        let body = function.split("\n    }\n").next().unwrap_or_default();
-        let answers = body.lines().filter_map(|line| line.split_once("=> \"")).map(|(_, answer)| answer);
-        codes.extend(answers.filter_map(|answer| answer.split('"').next()).map(str::to_owned));
-    }
-    assert!(!codes.is_empty(), "no code found in a source that has some");
-    codes
-}
-
-fn refusal_codes() -> BTreeSet<String> {
-    [
-        include_str!("../filter/core/src/rejection.rs"),
-        include_str!("../filter/core/src/jwt.rs"),
-        include_str!("../filter/core/src/jwt/claims.rs"),
-        include_str!("../filter/core/src/delegation/binding.rs"),
-        include_str!("../filter/core/src/dpop/proof.rs"),
-        include_str!("../filter/core/src/exchange/lineage.rs"),
-    ]
-    .into_iter()
-    .flat_map(codes_of)
-    .collect()
-}
-
 /// Codes that no vector can bring about, and why.
 const BEYOND_VECTORS: [(&str, &str); 4] = [
     (
@@ -322,7 +297,7 @@ const BEYOND_VECTORS: [(&str, &str); 4] = [
 
 #[test]
 fn every_refusal_code_is_wanted_by_a_vector() {
-    let codes = refusal_codes();
+    let codes = codes::refusals();
     let wanted: BTreeSet<String> = case::all().into_iter().flat_map(|case| case.steps).map(|step| step.want).collect();
     for (code, _) in BEYOND_VECTORS {
         assert!(codes.contains(code), "{code} is no code any more");

@@ -7,6 +7,7 @@
 pub mod agreement;
 pub mod answer;
 pub mod case;
+pub mod codes;
 pub mod core_gateway;
 pub mod day;
 pub mod document;

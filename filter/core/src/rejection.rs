@@ -1,9 +1,10 @@
 //! Every reason to refuse, and what each one looks like from outside.
 //!
 //! A refusal carries data, never text from the wire, and its [`Rejection::code`] is one word used alike in replies, logs, metrics and test vectors.
-//! The enum is closed: a new reason breaks every match until somebody decides what it answers.
+//! The enum is closed: a new reason does not compile until a row of `rejection/table.rs` says what it answers.
 
 mod oauth;
+mod table;
 
 pub use oauth::OauthError;
 
@@ -215,209 +216,22 @@ pub enum Rejection {
 impl Rejection {
     /// The stable word for replies, records, metrics and vectors.
     pub fn code(self) -> &'static str {
-        match self {
-            Self::CallerMismatch => "caller_mismatch",
-            Self::CallerUnproven => "caller_unproven",
-            Self::ChainActorIsSubject => "chain_actor_is_subject",
-            Self::ChainMalformed => "chain_malformed",
-            Self::ChainRepeatsActor => "chain_repeats_actor",
-            Self::ChainTooLong => "chain_too_long",
-            Self::ApprovalRequired => "approval_required",
-            Self::ConsentRequired => "consent_required",
-            Self::CredentialMissing => "credential_missing",
-            Self::CredentialMalformed => "credential_malformed",
-            Self::CredentialRepeated => "credential_repeated",
-            Self::ApiKeyUnknown => "api_key_unknown",
-            Self::ApiKeyNotAccepted => "api_key_not_accepted",
-            Self::DelegationRequired => "delegation_required",
-            Self::TokenInactive => "token_inactive",
-            Self::TokenRevoked => "token_revoked",
-            Self::SubjectRevoked => "subject_revoked",
-            Self::SessionRevoked => "session_revoked",
-            Self::ApiKeyRevoked => "api_key_revoked",
-            Self::CertificateRevoked => "certificate_revoked",
-            Self::DpopKeyRevoked => "dpop_key_revoked",
-            Self::ActorRevoked => "actor_revoked",
-            Self::ActorInactive => "actor_inactive",
-            Self::ActorProfileRefused => "actor_profile_refused",
-            Self::ActorUnregistered => "actor_unregistered",
-            Self::ActorIssuerRefused => "actor_issuer_refused",
-            Self::ActorNotAccepted => "actor_not_accepted",
-            Self::AgentResourceRefused => "agent_resource_refused",
-            Self::AuthenticationTooOld => "authentication_too_old",
-            Self::AuthenticationTooWeak => "authentication_too_weak",
-            Self::ClaimNotAccepted => "claim_not_accepted",
-            Self::ClientMismatch => "client_mismatch",
-            Self::PairNotAccepted => "pair_not_accepted",
-            Self::ScopeBeyondAgent => "scope_beyond_agent",
-            Self::ScopeBeyondSubject => "scope_beyond_subject",
-            Self::AgentInactive => "agent_inactive",
-            Self::AgentItselfRequired => "agent_itself_required",
-            Self::AgentUnknown => "agent_unknown",
-            Self::PriorActorInactive => "prior_actor_inactive",
-            Self::PriorActorProfileRefused => "prior_actor_profile_refused",
-            Self::PriorActorUnregistered => "prior_actor_unregistered",
-            Self::ArgumentRefused => "argument_refused",
-            Self::BodyInvalid => "body_invalid",
-            Self::BatchRefused => "batch_refused",
-            Self::BodyTooLarge => "body_too_large",
-            Self::ContentTypeRefused => "content_type_refused",
-            Self::HeaderMismatch => "header_mismatch",
-            Self::HttpMethodRefused => "http_method_refused",
-            Self::OriginRefused => "origin_refused",
-            Self::PathAmbiguous => "path_ambiguous",
-            Self::SessionIdInvalid => "session_id_invalid",
-            Self::SessionUnknown => "session_unknown",
-            Self::TaskUnknown => "task_unknown",
-            Self::ContextUnknown => "context_unknown",
-            Self::ProtocolVersionUnsupported => "protocol_version_unsupported",
-            Self::PushUrlRefused => "push_url_refused",
-            Self::QueryRefused => "query_refused",
-            Self::ResourceUnknown => "resource_unknown",
-            Self::MethodNotMapped => "method_not_mapped",
-            Self::OperationNotMapped => "operation_not_mapped",
-            Self::ToolNotMapped => "tool_not_mapped",
-            Self::PromptNotMapped => "prompt_not_mapped",
-            Self::ResourceNotMapped => "resource_not_mapped",
-            Self::SubjectNotAllowed => "subject_not_allowed",
-            Self::ActorNotAllowed => "actor_not_allowed",
-            Self::ClientInputRefused => "client_input_refused",
-            Self::UpstreamAnswerRefused => "upstream_answer_refused",
-            Self::ToolUnknownBeforeBody => "tool_unknown_before_body",
-            Self::HumanRequired => "human_required",
-            Self::SubjectProfileRefused => "subject_profile_refused",
-            Self::ScopeMissing => "scope_missing",
-            Self::ScopeForbidden => "scope_forbidden",
-            Self::Token(error) => error.code(),
-            Self::Binding(error) => error.code(),
-            Self::Dpop(error) => error.code(),
-            Self::KeysUnavailable => "keys_unavailable",
-            Self::EndpointsUnavailable => "endpoints_unavailable",
-            Self::Reconfigured => "reconfigured",
-            Self::ExchangeDenied => "exchange_denied",
-            Self::SubjectTokenRefused => "subject_token_refused",
-            Self::StepUpRequired => "step_up_required",
-            Self::InteractionRequired => "interaction_required",
-            Self::AgentCredentialRefused => "agent_credential_refused",
-            Self::GrantRefused => "grant_refused",
-            Self::ScopeNotGranted => "scope_not_granted",
-            Self::AuthorizationServerUnavailable => "authorization_server_unavailable",
-            Self::AuthorizationServerAnswerInvalid => "authorization_server_answer_invalid",
-            Self::GrantReplayed => "grant_replayed",
-            Self::Lineage(error) => error.code(),
-            Self::AuthorizationServerResting { .. } => "authorization_server_resting",
-            Self::TooManyBadSignatures => "too_many_bad_signatures",
-            Self::Overloaded => "overloaded",
-            Self::UpstreamRefusedToken => "upstream_refused_token",
-            Self::UpstreamRefusedSecret => "upstream_refused_secret",
-            Self::UpstreamWantsNonce => "upstream_wants_nonce",
-            Self::Internal(_) => "internal",
-        }
+        self.row().0
+    }
+
+    /// The HTTP status of the reply.
+    pub fn status(self) -> u16 {
+        self.row().1
+    }
+
+    /// What the `WWW-Authenticate` challenge says, if there is one.
+    pub fn oauth_error(self) -> OauthError {
+        self.row().2
     }
 
     /// True where only the scheme `DPoP` could have helped.
     pub fn is_for_dpop(self) -> bool {
         matches!(self, Self::Dpop(_) | Self::Binding(BindingError::DpopRequired))
-    }
-
-    /// The HTTP status of the reply.
-    pub fn status(self) -> u16 {
-        match self {
-            Self::CredentialMalformed
-            | Self::CredentialRepeated
-            | Self::BodyInvalid
-            | Self::BatchRefused
-            | Self::HeaderMismatch
-            | Self::PathAmbiguous
-            | Self::SessionIdInvalid
-            | Self::ProtocolVersionUnsupported
-            | Self::QueryRefused => 400,
-            Self::ActorIssuerRefused
-            | Self::AuthenticationTooOld
-            | Self::AuthenticationTooWeak
-            | Self::ClientMismatch
-            | Self::CallerMismatch
-            | Self::CallerUnproven
-            | Self::ChainActorIsSubject
-            | Self::ChainMalformed
-            | Self::ChainRepeatsActor
-            | Self::ChainTooLong
-            | Self::CredentialMissing
-            | Self::ApiKeyUnknown
-            | Self::DelegationRequired
-            | Self::ScopeForbidden
-            | Self::TokenInactive
-            | Self::TokenRevoked
-            | Self::SubjectRevoked
-            | Self::SessionRevoked
-            | Self::ApiKeyRevoked
-            | Self::CertificateRevoked
-            | Self::DpopKeyRevoked
-            | Self::Token(_)
-            | Self::Binding(_)
-            | Self::Dpop(_)
-            | Self::SubjectTokenRefused
-            | Self::StepUpRequired => 401,
-            Self::ApprovalRequired
-            | Self::ArgumentRefused
-            | Self::ConsentRequired
-            | Self::ActorRevoked
-            | Self::ActorInactive
-            | Self::ActorProfileRefused
-            | Self::ActorUnregistered
-            | Self::ActorNotAccepted
-            | Self::AgentResourceRefused
-            | Self::ClaimNotAccepted
-            | Self::PairNotAccepted
-            | Self::ScopeBeyondAgent
-            | Self::ScopeBeyondSubject
-            | Self::AgentInactive
-            | Self::ApiKeyNotAccepted
-            | Self::AgentItselfRequired
-            | Self::AgentUnknown
-            | Self::PriorActorInactive
-            | Self::PriorActorProfileRefused
-            | Self::PriorActorUnregistered
-            | Self::MethodNotMapped
-            | Self::OperationNotMapped
-            | Self::PushUrlRefused
-            | Self::OriginRefused
-            | Self::ToolNotMapped
-            | Self::PromptNotMapped
-            | Self::ResourceNotMapped
-            | Self::SubjectNotAllowed
-            | Self::ActorNotAllowed
-            | Self::ClientInputRefused
-            | Self::ToolUnknownBeforeBody
-            | Self::HumanRequired
-            | Self::SubjectProfileRefused
-            | Self::ScopeMissing
-            | Self::ExchangeDenied
-            | Self::InteractionRequired
-            | Self::ScopeNotGranted => 403,
-            // MCP 2025-11-25: a client that gets this begins a new session.
-            Self::ResourceUnknown | Self::SessionUnknown | Self::TaskUnknown | Self::ContextUnknown => 404,
-            Self::HttpMethodRefused => 405,
-            Self::BodyTooLarge => 413,
-            Self::ContentTypeRefused => 415,
-            Self::TooManyBadSignatures => 429,
-            Self::Internal(_) => 500,
-            Self::AgentCredentialRefused
-            | Self::GrantRefused
-            | Self::AuthorizationServerAnswerInvalid
-            | Self::GrantReplayed
-            | Self::UpstreamAnswerRefused
-            | Self::UpstreamRefusedSecret
-            | Self::Lineage(_) => 502,
-            Self::KeysUnavailable
-            | Self::EndpointsUnavailable
-            | Self::Reconfigured
-            | Self::AuthorizationServerUnavailable
-            | Self::AuthorizationServerResting { .. }
-            | Self::Overloaded
-            | Self::UpstreamRefusedToken
-            | Self::UpstreamWantsNonce => 503,
-        }
     }
 
     /// Whether clients act upon the status itself: by getting another token (RFC 6750 §3.1), or by beginning a new session (MCP 2025-11-25).
