@@ -5,11 +5,15 @@
 
 mod dpop;
 mod echo;
+mod flights;
 mod kept;
+mod sharing;
 
 pub use dpop::*;
 pub use echo::*;
+pub use flights::*;
 pub use kept::*;
+pub use sharing::*;
 
 /// Longest token in bytes: four times the largest access tokens seen in practice (about 4 KiB with group claims),
 /// and well inside the 60 KiB in which Envoy by default holds all headers of a request.
@@ -175,6 +179,7 @@ pub const RULE_VALUES_MAX: usize = 256;
 
 /// Most parameters in one query: forms that people fill in have a few dozen.
 pub const QUERY_PARAMETERS_MAX: usize = 128;
+
 /// Most subjects or actors that one operation may be limited to: more are better told apart by a scope.
 pub const CALLERS_MAX: usize = 256;
 
@@ -335,9 +340,6 @@ pub const TOKEN_RESPONSE_BYTES_MAX: usize = 64 * 1024;
 /// Longest life of an identity assertion in seconds; the profile's examples use 300.
 pub const ID_JAG_LIFETIME_SECONDS_MAX: u64 = 900;
 
-/// How often call 7 is tried: once more after a transient failure. Call 8 spends the assertion and is never repeated.
-pub const EXCHANGE_ATTEMPTS_MAX: u32 = 2;
-
 /// How much life a cached token must have left in seconds, so that it does not end on its way to the upstream.
 pub const TOKEN_EXPIRY_MARGIN_SECONDS: u64 = 10;
 
@@ -355,43 +357,6 @@ pub const KEY_FETCH_INTERVAL_SECONDS_MIN: u64 = 5;
 
 /// Shortest time in seconds between two fetches while there is no usable key set at all.
 pub const KEY_RETRY_INTERVAL_SECONDS: u64 = 1;
-
-/// Most exchanges in the air on one worker; Envoy's own default for pending calls of a cluster is 1024.
-/// Fetches of keys come on top, one for each server at most.
-pub const FLIGHTS_MAX: usize = 512;
-
-/// Most exchanges in the air for one agent: the busiest leaves room for three others.
-pub const FLIGHTS_PER_AGENT_MAX: usize = 128;
-
-/// Most exchanges in the air that call one token endpoint: a slow server leaves a quarter of the flights to the others.
-pub const FLIGHTS_PER_ENDPOINT_MAX: usize = 384;
-
-/// Most streams that are resumed in one callback: each may verify a signature, and nothing else runs on the worker meanwhile.
-/// The rest follow a tick later, a millisecond.
-pub const LANDINGS_PER_STEP_MAX: usize = 32;
-
-/// How many calls in a row must fail before a token endpoint is left to rest: six exchanges with both their tries.
-pub const BREAKER_FAILURES: u32 = 12;
-
-/// How long it rests, in seconds: callers are told so in `Retry-After`, and most wait no longer for an answer anyway.
-pub const BREAKER_REST_SECONDS: u64 = 5;
-
-/// How long the exchange that tries it again may take, in seconds, before another one may: both calls of it at the default time-out, twice.
-pub const BREAKER_TRIAL_SECONDS: u64 = 10;
-
-/// How long a refusal of an authorization server's policy is remembered in seconds, so that a client in a loop does not ask on behalf of us.
-/// Short enough that a changed policy, a new consent or a retry by hand is not in its way.
-pub const REFUSAL_SECONDS: u64 = 2;
-
-/// Most remembered refusals.
-pub const REFUSALS_MAX: usize = 1024;
-
-/// How long before the end of its use an exchanged token is exchanged anew, in seconds, if a request comes by:
-/// longer than an exchange takes at its longest time-outs but one.
-pub const REFRESH_AHEAD_SECONDS: u64 = 30;
-
-/// How long after an attempt to refresh a token another one may be made, in seconds.
-pub const REFRESH_RETRY_SECONDS: u64 = 5;
 
 /// Bad signatures of one peer that are checked at once.
 pub const BAD_SIGNATURES_BURST: u32 = 100;
@@ -411,69 +376,11 @@ pub const SUSPECT_PEERS_MAX: usize = 1024;
 /// Most peers that are known by a good token.
 pub const KNOWN_PEERS_MAX: usize = 4096;
 
-/// Most flights started in one tick: each may sign an assertion, a millisecond and more, and nothing else runs on the worker meanwhile.
-pub const STARTS_PER_TICK_MAX: usize = 16;
-
-/// Most waiters of one flight.
-pub const WAITERS_PER_FLIGHT_MAX: usize = 4096;
-
-/// Most calls one flight waits for: call 7 twice, once more with the agent's other key and once with a nonce; call 8; both once more with the other key there,
-/// and once with a nonce there; and two fetches of keys.
-pub const FLIGHT_CALLS_MAX: u32 = 11;
-
-/// How long a flight may take in seconds before it is given up: its calls at the longest time-out.
-pub const FLIGHT_SECONDS_MAX: u64 = 330;
-
-/// [`FLIGHT_SECONDS_MAX`] in the unit of time-outs.
-const FLIGHT_MILLIS_MAX: u32 = 330_000;
-
-/// Slots for exchanged tokens in shared data: twice what a busy proxy has in use, so that few meet.
-pub const SHARED_TOKEN_SLOTS: u32 = 1024;
-
-/// Slots for key sets in shared data: two configurations with the most servers.
-pub const SHARED_KEY_SLOTS: u32 = 64;
-
-/// Slots for used DPoP proofs in shared data: so many that two workers hardly ever write to one at once.
-pub const SHARED_PROOF_SLOTS: u32 = 1024;
-
-/// Most used proofs in one slot: four times what one worker remembers in all of them, or 8 KiB in each.
-pub const SHARED_PROOFS_PER_SLOT_MAX: usize = 256;
-
-/// Most of them of one agent: four workers' [`DPOP_PROOFS_PER_AGENT_MAX`] in all slots, and three quarters of each are left to others.
-pub const SHARED_PROOFS_PER_AGENT_MAX: usize = 64;
-
-/// Longest exchanged token in bytes that is shared, which bounds what all slots of the proxy take to 16 MiB.
-pub const SHARED_TOKEN_BYTES_MAX: usize = TOKEN_BYTES_MAX;
-
-/// Longest key set in bytes that is shared; again 16 MiB in all slots.
-pub const SHARED_KEY_SET_BYTES_MAX: usize = JWKS_BYTES_MAX;
-
-/// How long other workers leave an exchange or a fetch to the one that began it, in seconds: a call at the default time-out, twice and a bit.
-/// Should it have died, they wait no longer than that.
-pub const SHARED_LEASE_SECONDS: u64 = 5;
-
-/// How often a write to shared data is tried that another worker was faster with.
-pub const SHARED_WRITES_MAX: u32 = 3;
-
-/// Most flights that look in one tick whether another worker is done: each costs a microsecond.
-pub const SHARED_LOOKS_PER_TICK_MAX: usize = 64;
-
-/// Shortest secret in bytes that records are sealed with: 128 bits in hexadecimal.
-pub const SHARING_SECRET_BYTES_MIN: usize = 32;
-
 const _: () = {
     assert!(JSON_DEPTH_MAX <= JSON_DEPTH_CEILING);
     assert!(TOKEN_BYTES_MAX < TOKEN_RESPONSE_BYTES_MAX);
     assert!(KEY_RETRY_INTERVAL_SECONDS <= KEY_FETCH_INTERVAL_SECONDS_MIN);
     assert!(KEY_FETCH_INTERVAL_SECONDS_MIN <= JWKS_REFRESH_SECONDS_MIN);
-    assert!(FLIGHT_CALLS_MAX * TIMEOUT_MILLIS_MAX <= FLIGHT_MILLIS_MAX);
     assert!(CLIENT_ASSERTION_LIFETIME_SECONDS < 3600);
-    assert!(FLIGHTS_PER_AGENT_MAX * 4 <= FLIGHTS_MAX);
-    assert!(FLIGHTS_PER_ENDPOINT_MAX * 4 <= FLIGHTS_MAX * 3);
-    assert!(LANDINGS_PER_STEP_MAX < WAITERS_PER_FLIGHT_MAX);
-    assert!(BREAKER_FAILURES > EXCHANGE_ATTEMPTS_MAX * 2);
-    assert!(BREAKER_TRIAL_SECONDS < FLIGHT_SECONDS_MAX);
-    assert!(SHARED_LEASE_SECONDS < FLIGHT_SECONDS_MAX);
-    assert!(SHARED_PROOFS_PER_AGENT_MAX * 4 <= SHARED_PROOFS_PER_SLOT_MAX);
     assert!(BAD_SIGNATURES_BURST < STRANGERS_BAD_SIGNATURES_BURST);
 };
