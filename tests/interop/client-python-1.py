@@ -10,7 +10,10 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CancelledNotification, CancelledNotificationParams, ClientNotification
 
-from python_gateway import cancelled, client_of, exchanges, finish, heard, step, url
+from python_gateway import client_of, exchanges, finish, heard, step, url
+from python_steps import Steps
+
+SLOW = "trigger-long-running-operation"
 
 logged = []
 
@@ -20,26 +23,10 @@ async def log(params):
 
 
 async def run(session):
+    steps = Steps(session)
+
     async def connect():
         return (await session.initialize()).protocolVersion
-
-    async def names():
-        return [tool.name for tool in (await session.list_tools()).tools]
-
-    async def say(tool, arguments, **more):
-        return (await session.call_tool(tool, arguments, **more)).content[0].text
-
-    async def echo():
-        return await say("echo", {"message": "grüße"})
-
-    async def stream():
-        progress = []
-
-        async def told(at, total, message):
-            progress.append(at)
-
-        result = await say("trigger-long-running-operation", {"duration": 0.3, "steps": 3}, progress_callback=told)
-        return {"result": result, "progress": progress}
 
     async def subscribe():
         await heard(lambda: any(seen["method"] == "GET" for seen in exchanges))
@@ -48,31 +35,19 @@ async def run(session):
         return [seen["status"] for seen in exchanges if seen["method"] == "GET"]
 
     async def give_up():
-        progress = []
-
-        async def told(at, total, message):
-            progress.append(at)
-
-        call = say("trigger-long-running-operation", {"duration": 2, "steps": 100}, progress_callback=told)
-        outcome = await cancelled(call, lambda: progress)
+        outcome = await steps.give_up(SLOW, {"duration": 2, "steps": 100})
         # This SDK leaves it to its caller to tell the server.
         params = CancelledNotificationParams(requestId=session._request_id - 1, reason="enough")
         await session.send_notification(ClientNotification(CancelledNotification(params=params)))
         return outcome
 
-    await step("connect", connect)
-    await step("list", names)
-    await step("call", echo)
-    await step("stream", stream)
+    await steps.begin(connect, SLOW, {"duration": 0.3, "steps": 3})
     await step("subscribe", subscribe)
-    await step("refused tool", lambda: say("get-env", {}))
-    await step("call after a refused tool", echo)
-    await step("refused method", session.list_prompts)
-    await step("call after a refused method", echo)
-    await step("refused notification", session.send_roots_list_changed)
-    await step("call after a refused notification", echo)
+    await steps.refused("tool", lambda: steps.say("get-env", {}))
+    await steps.refused("method", session.list_prompts)
+    await steps.refused("notification", session.send_roots_list_changed)
     await step("cancel", give_up)
-    await step("call after all", echo)
+    await step("call after all", steps.echo)
 
 
 async def main():

@@ -6,60 +6,31 @@ import httpx2
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from python_gateway import cancelled, client_of, finish, options, step, url
+from python_gateway import client_of, finish, options, step, url
+from python_steps import Steps
 
 
 async def run(client):
+    steps = Steps(client)
+
     async def connect():
         return client.protocol_version
-
-    async def names():
-        return [tool.name for tool in (await client.list_tools()).tools]
-
-    async def say(tool, arguments, **more):
-        return (await client.call_tool(tool, arguments, **more)).content[0].text
-
-    async def echo():
-        return await say("echo", {"message": "grüße"})
-
-    async def stream():
-        progress = []
-
-        async def told(at, total, message):
-            progress.append(at)
-
-        result = await say("count", {"to": 5, "gap": 50}, progress_callback=told)
-        return {"result": result, "progress": progress}
-
-    async def give_up():
-        progress = []
-
-        async def told(at, total, message):
-            progress.append(at)
-
-        return await cancelled(say("count", {"to": 200, "gap": 20}, progress_callback=told), lambda: progress)
 
     async def heard_of_it():
         count = "0"
         while count == "0":
-            count = await say("cancelled", {})
+            count = await steps.say("cancelled", {})
         return "heard"
 
-    await step("connect", connect)
-    await step("list", names)
-    await step("call", echo)
-    await step("stream", stream)
-    await step("refused tool", lambda: say("unmapped", {}))
-    await step("call after a refused tool", echo)
-    await step("refused method", client.list_prompts)
-    await step("call after a refused method", echo)
+    await steps.begin(connect, "count", {"to": 5, "gap": 50})
+    await steps.refused("tool", lambda: steps.say("unmapped", {}))
+    await steps.refused("method", client.list_prompts)
     if options["mode"] == "legacy":
-        await step("refused notification", client.send_roots_list_changed)
-        await step("call after a refused notification", echo)
-    await step("cancel", give_up)
+        await steps.refused("notification", client.send_roots_list_changed)
+    await step("cancel", lambda: steps.give_up("count", {"to": 200, "gap": 20}))
     if options["mode"] != "legacy":
         await step("cancel heard", heard_of_it)
-    await step("call after all", echo)
+    await step("call after all", steps.echo)
 
 
 async def main():
