@@ -10,7 +10,9 @@ use actgate_core::flight::{CalloutAnswer, FlightId, Landing, RootStep};
 use actgate_core::flow::{
     AwaitBody, BodyVerdict, CheckBody, Joined, ResponseHead, ResponseStep, handle_request_headers,
 };
-use actgate_core::limits::{FLIGHT_SECONDS_MAX, FLIGHTS_MAX, ISSUED_TOKENS_MAX, WAITERS_PER_FLIGHT_MAX};
+use actgate_core::limits::{
+    FLIGHT_SECONDS_MAX, FLIGHTS_MAX, ISSUED_TOKENS_MAX, KNOWN_TOKENS_MAX, WAITERS_PER_FLIGHT_MAX,
+};
 use actgate_core::plugin::Plugin;
 use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
 use actgate_core::sharing::NothingShared;
@@ -350,6 +352,7 @@ impl Gateway {
     /// Nothing is held beyond its bound.
     pub fn check_bounds(&self) {
         assert!(self.plugin.issued_tokens() <= ISSUED_TOKENS_MAX);
+        assert!(self.plugin.known_tokens() <= KNOWN_TOKENS_MAX);
         let mut waiters: BTreeMap<FlightId, usize> = self.calls.iter().map(|call| (call.flight, 0)).collect();
         for stream in self.streams.values() {
             if let Some(Waiting::Flight(flight, _)) = &stream.waiting {

@@ -145,11 +145,6 @@ impl Issuer {
         self.keys.retire(kid);
     }
 
-    /// Publishes this key and signs with it.
-    pub fn add_key(&mut self, key: SigningKey) {
-        self.keys.add(key);
-    }
-
     /// Believes tokens of `issuer` that this key signed.
     pub fn trust(&mut self, issuer: &str, key: PublicJwk) {
         self.trust.entry(issuer.to_owned()).or_default().push(key);

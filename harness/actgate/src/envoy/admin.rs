@@ -12,16 +12,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Asks for `target` and returns the body of a 200.
 ///
 /// The error says what was asked and what was wrong.
-pub(super) fn request(address: SocketAddr, method: &str, target: &str) -> Result<String, String> {
-    exchange(address, method, target).map_err(|problem| format!("{method} {target}: {problem}"))
+pub(super) fn get(address: SocketAddr, target: &str) -> Result<String, String> {
+    exchange(address, target).map_err(|problem| format!("GET {target}: {problem}"))
 }
 
-fn exchange(address: SocketAddr, method: &str, target: &str) -> Result<String, String> {
+fn exchange(address: SocketAddr, target: &str) -> Result<String, String> {
     let text = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).map_err(text)?;
     stream.set_read_timeout(Some(TIMEOUT)).map_err(text)?;
     stream.set_write_timeout(Some(TIMEOUT)).map_err(text)?;
-    let head = format!("{method} {target} HTTP/1.1\r\nhost: admin\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let head = format!("GET {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).map_err(text)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).map_err(text)?;

@@ -103,7 +103,6 @@ pub struct Launch {
     level: LogLevel,
     component_levels: Vec<(String, LogLevel)>,
     env: BTreeMap<String, String>,
-    ready_max: Duration,
     drain_time: Option<Duration>,
 }
 
@@ -128,7 +127,6 @@ impl Launch {
             level: LogLevel::Info,
             component_levels: Vec::new(),
             env: BTreeMap::new(),
-            ready_max: READY_MAX,
             drain_time: None,
         }
     }
@@ -161,13 +159,6 @@ impl Launch {
         self
     }
 
-    /// How long it may take until it is ready.
-    #[must_use]
-    pub fn ready_within(mut self, bound: Duration) -> Self {
-        self.ready_max = bound;
-        self
-    }
-
     /// For how long a listener that was replaced serves on, in whole seconds; ten minutes otherwise.
     #[must_use]
     pub fn drain_time(mut self, time: Duration) -> Self {
@@ -190,7 +181,7 @@ impl Launch {
         let child = command.spawn().map_err(EnvoyError::io(&binary.0))?;
         // From here on the process ends with `running`, whatever happens.
         let mut running = RunningEnvoy { child, dir, admin: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        let deadline = Instant::now() + self.ready_max;
+        let deadline = Instant::now() + READY_MAX;
         loop {
             if let Some(status) = running.child.try_wait().map_err(EnvoyError::io(&binary.0))? {
                 return Err(EnvoyError::Exited { status, log: complaints(&running.logs()) });
@@ -204,7 +195,7 @@ impl Launch {
                 }
             }
             if Instant::now() > deadline {
-                return Err(EnvoyError::NotReady { after: self.ready_max, log: complaints(&running.logs()) });
+                return Err(EnvoyError::NotReady { after: READY_MAX, log: complaints(&running.logs()) });
             }
             thread::sleep(POLL);
         }
@@ -287,16 +278,7 @@ impl RunningEnvoy {
     ///
     /// There is no answer, or its status is not 200.
     pub fn admin_get(&self, target: &str) -> Result<String, EnvoyError> {
-        admin::request(self.admin, "GET", target).map_err(EnvoyError::Admin)
-    }
-
-    /// Tells the admin interface to do `target`, such as `/reset_counters` or `/logging?wasm=trace`.
-    ///
-    /// # Errors
-    ///
-    /// There is no answer, or its status is not 200.
-    pub fn admin_post(&self, target: &str) -> Result<String, EnvoyError> {
-        admin::request(self.admin, "POST", target).map_err(EnvoyError::Admin)
+        admin::get(self.admin, target).map_err(EnvoyError::Admin)
     }
 
     /// The address the listener of that name has.

@@ -92,13 +92,6 @@ impl Builder {
         self
     }
 
-    /// Memory of one VM. A gibibyte by default, as in Envoy.
-    #[must_use]
-    pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.limits.memory = bytes;
-        self
-    }
-
     /// Starts every instance of every plugin.
     ///
     /// # Errors

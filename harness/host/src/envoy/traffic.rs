@@ -176,12 +176,6 @@ impl Envoy {
         self.settle();
     }
 
-    /// The upstream sends its trailers.
-    pub fn respond_trailers(&mut self, id: RequestId, trailers: impl Into<HeaderMap>) {
-        self.pass_response_trailers(id, trailers.into());
-        self.settle();
-    }
-
     /// The upstream resets: 503 if it had not answered, a broken response if it had.
     pub fn reset_upstream(&mut self, id: RequestId) {
         if let Some(stream) = self.stream(id).filter(|s| s.end.is_none()) {

@@ -31,10 +31,6 @@ impl KeyRing {
         self.published.iter().map(SigningKey::public_jwk).collect()
     }
 
-    pub(crate) fn add(&mut self, key: SigningKey) {
-        self.published.push(key);
-    }
-
     /// Brings in the next standby key of the algorithm, or a fresh one.
     pub(crate) fn rotate(&mut self, algorithm: Algorithm) -> PublicJwk {
         let ready = self.standby.iter().position(|key| key.algorithm() == algorithm);
