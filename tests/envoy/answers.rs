@@ -1,11 +1,11 @@
 //! Answers that last: streams of events pass at once and unchanged, large ones in constant memory, and all of them end when they must.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use actgate::dev::issuer::http::UnixSeconds;
+use actgate::dev::loopback::Loopback;
 use actgate::dev::mint;
 use actgate::dev::world::streamward::RAS_KNOWLEDGE;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
@@ -17,20 +17,11 @@ use crate::client::{assert_no_trap, connect, good_request, send, start_with, tok
 
 /// An upstream whose answers are the test's own, byte by byte; it lives as long as the test process.
 pub(crate) fn upstream(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let answer = Arc::new(answer);
-    std::thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let answer = Arc::clone(&answer);
-            std::thread::spawn(move || {
-                let mut connection = connection;
-                // Whoever leaves or is cut ends it.
-                let _ = read_request(&connection).and_then(|()| answer(&mut connection));
-            });
-        }
+    let server = Loopback::start(move |mut connection| {
+        // Whoever leaves or is cut ends it.
+        let _ = read_request(&connection).and_then(|()| answer(&mut connection));
     });
-    port
+    server.expect("a port").for_good()
 }
 
 fn read_request(connection: &TcpStream) -> std::io::Result<()> {

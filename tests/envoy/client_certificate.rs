@@ -1,13 +1,14 @@
 //! The certificate that Envoy shows to a token endpoint (RFC 8705 §2): the filter never sees it, and it changes by SDS without a lost request.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actgate::dev::certs::CertificateFiles;
+use actgate::dev::loopback::Loopback;
 use actgate::dev::world::streamward::{KNOWLEDGE_AGENT, RAS_AURORADB};
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options, new_world};
 use actgate_tests::tls_client;
@@ -21,7 +22,7 @@ use crate::client::{assert_no_trap, code, connect, exchange, good_request, token
 
 /// Terminates TLS in front of a token endpoint, lets nobody in without a certificate, and notes with which one each request came.
 /// It lives as long as the test process.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Front {
     port: u16,
     shown: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -32,24 +33,14 @@ type Line = StreamOwned<ServerConnection, TcpStream>;
 
 impl Front {
     fn start(authority: &Path, own: &CertificateFiles, behind: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let front = Self {
-            port: listener.local_addr().expect("an address").port(),
-            shown: Arc::default(),
-            connections: Arc::default(),
-        };
+        let front = Self::default();
         let (config, shared) = (Arc::new(server_config(authority, own)), front.clone());
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                let (config, front) = (Arc::clone(&config), shared.clone());
-                std::thread::spawn(move || {
-                    let session = ServerConnection::new(config).expect("a session");
-                    // Whoever leaves, or shows no certificate, ends it.
-                    let _ = front.serve(StreamOwned::new(session, connection), behind);
-                });
-            }
+        let server = Loopback::start(move |connection| {
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            // Whoever leaves, or shows no certificate, ends it.
+            let _ = shared.serve(StreamOwned::new(session, connection), behind);
         });
-        front
+        Self { port: server.expect("a port").for_good(), ..front }
     }
 
     fn serve(&self, line: Line, behind: u16) -> std::io::Result<()> {

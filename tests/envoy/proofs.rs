@@ -5,12 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::keys::{Algorithm, SigningKey};
+use actgate::dev::loopback::Loopback;
 use actgate::dev::mint;
 use actgate::dev::proof::{self, Wanted};
 use actgate::dev::world::streamward::{IDP, RAS_AURORADB};
@@ -89,17 +90,10 @@ impl Guard {
 
 /// An upstream on a loopback port of its own; it lives as long as the test process.
 fn upstream() -> (u16, Arc<Mutex<Guard>>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let port = listener.local_addr().expect("an address").port();
     let guard = Arc::new(Mutex::new(Guard::default()));
     let shared = Arc::clone(&guard);
-    std::thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let guard = Arc::clone(&shared);
-            std::thread::spawn(move || while answer(&connection, &guard).is_ok() {});
-        }
-    });
-    (port, guard)
+    let server = Loopback::start(move |connection| while answer(&connection, &shared).is_ok() {});
+    (server.expect("a port").for_good(), guard)
 }
 
 fn answer(connection: &TcpStream, guard: &Mutex<Guard>) -> std::io::Result<()> {

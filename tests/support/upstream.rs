@@ -4,10 +4,11 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use actgate::dev::loopback::Loopback;
 
 use crate::answer::UpstreamAnswer;
 use crate::gateway::Seen;
@@ -24,16 +25,13 @@ struct State {
 /// A running upstream.
 #[derive(Debug)]
 pub struct Upstream {
-    address: SocketAddr,
+    server: Loopback,
     state: Arc<Mutex<State>>,
-    stop: Arc<AtomicBool>,
 }
 
 impl Upstream {
     /// Listens on a free loopback port.
     pub fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
             begun: 0,
             seen: VecDeque::new(),
@@ -41,23 +39,14 @@ impl Upstream {
             headers: Vec::new(),
             answer: None,
         }));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&connection, &shared));
-            }
-        });
-        Ok(Self { address, state, stop })
+        let shared = Arc::clone(&state);
+        let server = Loopback::start(move |connection| serve(&connection, &shared))?;
+        Ok(Self { server, state })
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.server.port()
     }
 
     /// What it answers from now on.
@@ -80,14 +69,6 @@ impl Upstream {
     /// The oldest request not yet taken.
     pub fn take(&self) -> Option<Seen> {
         self.state.lock().expect("no holder panics").seen.pop_front()
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // Wakes the listener, so that its thread sees the flag.
-        drop(TcpStream::connect(self.address));
     }
 }
 

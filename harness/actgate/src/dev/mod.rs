@@ -8,6 +8,7 @@ pub mod certs;
 pub mod frontend;
 pub mod issuer;
 pub mod keys;
+pub mod loopback;
 pub mod mcp_server;
 pub mod mint;
 pub mod orchestrator;

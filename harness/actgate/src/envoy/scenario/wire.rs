@@ -1,12 +1,13 @@
 //! HTTP/1.1 as bytes: a client for one request, and servers that remember and do as they are told.
 
 use std::io::{BufRead as _, BufReader, Error, ErrorKind, Read as _, Result, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use envoy_harness::scenario::{Answer, Fault, Message, Sent, headers};
+
+use crate::dev::loopback::Loopback;
 
 /// An answer as the client got it.
 #[derive(Debug, Default)]
@@ -108,33 +109,21 @@ struct State {
 /// A server on a free loopback port, ended with the value.
 #[derive(Debug)]
 pub(super) struct Server {
-    address: SocketAddr,
+    server: Loopback,
     state: Arc<Mutex<State>>,
-    stop: Arc<AtomicBool>,
 }
 
 impl Server {
     /// Gives these answers in turn, and the last for ever.
     pub(super) fn start(answers: Vec<Answer>) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State { requests: Vec::new(), answers, turn: 0 }));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (Arc::clone(&state), Arc::clone(&stop));
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&connection, &shared));
-            }
-        });
-        Ok(Self { address, state, stop })
+        let shared = Arc::clone(&state);
+        let server = Loopback::start(move |connection| serve(&connection, &shared))?;
+        Ok(Self { server, state })
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.address.port()
+        self.server.port()
     }
 
     /// Gives these answers from now on.
@@ -147,14 +136,6 @@ impl Server {
     /// What was asked since the last call.
     pub(super) fn take(&self) -> Vec<Request> {
         std::mem::take(&mut self.state.lock().expect("no holder panics").requests)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // Wakes the listener, so that its thread sees the flag.
-        drop(TcpStream::connect(self.address));
     }
 }
 
