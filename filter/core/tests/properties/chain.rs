@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::documents::value;
-use crate::gateway::{Gateway, Intent};
+use crate::gateway::Gateway;
+use crate::in_order;
 use crate::issuers::Flaw;
-use crate::operations::call;
 use crate::reference::{ChainRules, Registered, chain_is_acceptable};
-use crate::world::{self, AGENT, IDP, KNOWLEDGE, Options, PEER, RESOURCE_SERVER, START, Signer, TOOLS};
+use crate::world::{self, AGENT, IDP, KNOWLEDGE, Options, RESOURCE_SERVER, START, Signer};
 
 const RULES: ChainRules<'static> = ChainRules {
     agents: &[
@@ -78,19 +78,8 @@ fn chain() -> impl Strategy<Value = Value> {
 /// Whether a request with those claims is let through when everything else is in order.
 fn is_let_through(claims: &Value) -> bool {
     let mut gateway = Gateway::new(Options { headers_first: false, inline_keys: true });
-    let credential = format!("Bearer {}", world::token(KNOWLEDGE, "at+jwt", claims, Signer::Own));
-    let headers: [(&[u8], &[u8]); 5] = [
-        (b":method", b"POST"),
-        (b":path", b"/tools"),
-        (b":authority", b"gateway.example"),
-        (b"content-type", b"application/json"),
-        (b"authorization", credential.as_bytes()),
-    ];
-    let sub = claims["sub"].as_str().unwrap_or_default().to_owned();
-    let intent = Intent { sound: true, sub, resource: Some(TOOLS), expires_at: START + 900, operation: None };
-    gateway.request(&headers, Some(PEER), false, intent);
-    gateway.body(1, Some(call("query", TOOLS).to_string().as_bytes()), Some("query"));
-    gateway.tick();
+    let token = world::token(KNOWLEDGE, "at+jwt", claims, Signer::Own);
+    in_order::send(&mut gateway, &token, claims["sub"].as_str().unwrap_or_default(), "query");
     for _call in 0..2 {
         gateway.answer(0, |issuers, call, now| issuers.answer(call, Flaw::None, now));
     }

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::documents::value;
-use crate::gateway::{Gateway, Intent};
+use crate::gateway::Gateway;
+use crate::in_order;
 use crate::issuers::{Answer, Flaw};
-use crate::operations::call;
 use crate::reference::{Asked, lineage_holds};
-use crate::world::{self, AGENT, IDP, KNOWLEDGE, Options, PEER, RESOURCE_SERVER, START, Signer, TOOLS};
+use crate::world::{self, AGENT, IDP, KNOWLEDGE, Options, RESOURCE_SERVER, START, Signer, TOOLS};
 
 /// A claim and what it becomes; nothing for gone.
 type Edit = (&'static str, Option<Value>);
@@ -77,19 +77,7 @@ fn apply(claims: &mut Value, edits: &[Edit]) {
 fn run(second: bool, edits: &[Edit]) -> (bool, Value) {
     let mut gateway = Gateway::new(Options { headers_first: false, inline_keys: true });
     let inbound = world::token(KNOWLEDGE, "at+jwt", &world::inbound_claims(1, START, 1), Signer::Own);
-    let credential = format!("Bearer {inbound}");
-    let headers: [(&[u8], &[u8]); 5] = [
-        (b":method", b"POST"),
-        (b":path", b"/tools"),
-        (b":authority", b"gateway.example"),
-        (b"content-type", b"application/json"),
-        (b"authorization", credential.as_bytes()),
-    ];
-    let sub = "user-1@example".to_owned();
-    let intent = Intent { sound: true, sub, resource: Some(TOOLS), expires_at: START + 900, operation: None };
-    gateway.request(&headers, Some(PEER), false, intent);
-    gateway.body(1, Some(call("query", TOOLS).to_string().as_bytes()), Some("query"));
-    gateway.tick();
+    in_order::send(&mut gateway, &inbound, "user-1@example", "query");
     let mut edited = Value::Null;
     for number in 0..2 {
         gateway.answer(0, |issuers, call, now| {

@@ -43,6 +43,7 @@ mod discovery;
 mod documents;
 mod exchange;
 mod finds;
+mod in_order;
 mod lineage;
 mod routing;
 mod tokens;
