@@ -41,12 +41,12 @@ fn replaced(gateway: &EnvoyGateway, jti: &str, name: &[u8], line: &[u8]) -> Vec<
     lines.fold(first, |all, line| [all, line].join(&b'\n'))
 }
 
-#[test]
-fn nothing_sent_traps_the_vm() {
-    let gateway = start(&Options::default());
-    let every_byte: Vec<u8> = (0x80..=0xff).collect();
+fn every_byte() -> Vec<u8> {
+    (0x80..=0xff).collect()
+}
 
-    // Values that are no text pass or are refused by name, wherever they stand.
+/// Values that are no text pass or are refused by name, wherever they stand.
+fn values_that_are_no_text(gateway: &EnvoyGateway) {
     let odd = [
         ("x-odd", "status 200"),
         ("cookie", "status 200"),
@@ -60,64 +60,81 @@ fn nothing_sent_traps_the_vm() {
         ("authorization", "credential_repeated"),
     ];
     for (name, want) in odd {
-        let line = [name.as_bytes(), b": a", &every_byte].concat();
-        let (seen, said) = status(&gateway, &with_line(&gateway, name, &line));
+        let line = [name.as_bytes(), b": a", &every_byte()].concat();
+        let (seen, said) = status(gateway, &with_line(gateway, name, &line));
         assert_eq!(said, want, "{name}: {seen}");
     }
     for (name, word) in [("authorization", "credential_malformed"), ("content-type", "content_type_refused")] {
         for value in [b": \xff\xfe".as_slice(), b": Bearer \xc3\x28", b":", b": ,", b": Bearer"] {
             let line = [name.as_bytes(), value].concat();
-            let (seen, said) = status(&gateway, &replaced(&gateway, "replaced", name.as_bytes(), &line));
+            let (seen, said) = status(gateway, &replaced(gateway, "replaced", name.as_bytes(), &line));
             let words = [word, "credential_repeated", "credential_missing"];
             assert!(words.contains(&said.as_str()), "{name} {value:?}: {seen} {said}");
         }
     }
+}
 
-    // Empty values and names without value.
+/// Empty values and names without value.
+fn empty_values(gateway: &EnvoyGateway) {
     for line in [b"x-empty:".as_slice(), b"traceparent: ", b"cookie:"] {
-        assert_eq!(status(&gateway, &with_line(&gateway, "empty", line)).1, "status 200", "{line:?}");
+        assert_eq!(status(gateway, &with_line(gateway, "empty", line)).1, "status 200", "{line:?}");
     }
+}
 
-    // Much of everything: what Envoy lets through is decided, the rest it refuses itself.
+/// Much of everything: what Envoy lets through is decided, the rest it refuses itself.
+fn much_of_everything(gateway: &EnvoyGateway) {
     let long = |bytes: usize| [b"x-long: ".as_slice(), &vec![b'a'; bytes]].concat();
-    assert_eq!(status(&gateway, &with_line(&gateway, "long", &long(50 * 1024))).1, "status 200");
-    assert_eq!(status(&gateway, &with_line(&gateway, "longer", &long(61 * 1024))).0, 431);
+    assert_eq!(status(gateway, &with_line(gateway, "long", &long(50 * 1024))).1, "status 200");
+    assert_eq!(status(gateway, &with_line(gateway, "longer", &long(61 * 1024))).0, 431);
     let many = |count: usize| (0..count).map(|at| format!("x-h{at}: {at}")).collect::<Vec<_>>().join("\r\n");
-    assert_eq!(status(&gateway, &with_line(&gateway, "many", many(80).as_bytes())).1, "status 200");
-    assert_eq!(status(&gateway, &with_line(&gateway, "more", many(101).as_bytes())).0, 431);
+    assert_eq!(status(gateway, &with_line(gateway, "many", many(80).as_bytes())).1, "status 200");
+    assert_eq!(status(gateway, &with_line(gateway, "more", many(101).as_bytes())).0, 431);
     let same = vec!["x-same: 1"; 80].join("\r\n");
-    assert_eq!(status(&gateway, &with_line(&gateway, "same", same.as_bytes())).1, "status 200");
+    assert_eq!(status(gateway, &with_line(gateway, "same", same.as_bytes())).1, "status 200");
     for bytes in [16 * 1024 + 1, 50 * 1024] {
-        let (_, said) = status(&gateway, &good_request(&"a".repeat(bytes)));
+        let (_, said) = status(gateway, &good_request(&"a".repeat(bytes)));
         assert_eq!(said, "token_too_long", "{bytes}");
     }
-    assert_eq!(status(&gateway, &good_request(&".".repeat(16 * 1024))).1, "token_parts");
+    assert_eq!(status(gateway, &good_request(&".".repeat(16 * 1024))).1, "token_parts");
+}
 
-    // Bodies made of depth, repetition and bytes.
+/// Bodies made of depth, repetition and bytes.
+fn bodies(gateway: &EnvoyGateway) {
     let deep = [vec![b'['; 200_000], vec![b']'; 200_000]].concat();
     let deep_call =
         [br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":"#.to_vec(), deep.clone(), b"}".to_vec()];
     let mut bodies: Vec<Vec<u8>> =
-        vec![deep, deep_call.concat(), every_byte.clone(), vec![0; 4096], b"\xef\xbb\xbf{}".to_vec()];
+        vec![deep, deep_call.concat(), every_byte(), vec![0; 4096], b"\xef\xbb\xbf{}".to_vec()];
     bodies.push(br#"{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/call"}"#.to_vec());
     bodies.push(br#"{"jsonrpc":"2.0","id":1e999,"method":"tools/call"}"#.to_vec());
     bodies.push(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#, "m".repeat(900_000)).into_bytes());
     for (at, body) in bodies.iter().enumerate() {
         for path in [MCP, A2A] {
             let bytes = request(path, &token(&gateway.world, "bodies"), "", body);
-            let (seen, said) = status(&gateway, &bytes);
+            let (seen, said) = status(gateway, &bytes);
             assert!((400..404).contains(&seen), "body {at} at {path}: {seen} {said}");
         }
     }
+}
 
-    // Request lines.
+/// Paths that are read in more than one way, or in none.
+fn request_lines(gateway: &EnvoyGateway) {
     for path in
         ["/auroradb/mcp?access_token=x", "/auroradb/mcp/../../", "/auroradb/mcp;x", "/%61uroradb/mcp", "*", "/\u{e9}"]
     {
-        let (seen, said) = status(&gateway, &request(path, &token(&gateway.world, "paths"), "", &good_body()));
+        let (seen, said) = status(gateway, &request(path, &token(&gateway.world, "paths"), "", &good_body()));
         assert!(seen < 500, "{path}: {seen} {said}");
     }
+}
 
+#[test]
+fn nothing_sent_traps_the_vm() {
+    let gateway = start(&Options::default());
+    values_that_are_no_text(&gateway);
+    empty_values(&gateway);
+    much_of_everything(&gateway);
+    bodies(&gateway);
+    request_lines(&gateway);
     while gateway.upstream.take().is_some() {}
     assert_serves(&gateway, "last");
     assert_no_trap(&gateway);

@@ -36,6 +36,22 @@ fn no_connection(connected: Result<tls_client::Connection, Box<dyn std::error::E
     }
 }
 
+/// TLS lets nobody in without a certificate, nor with one that another authority made for the same name.
+fn certificates_of_this_world_alone(gateway: &EnvoyGateway, good: &str) {
+    let bytes = request(MCP, good, "", &good_body());
+    no_connection(gateway.connect(None), &bytes, "no certificate");
+    let elsewhere = new_world();
+    let files = elsewhere.certificates.as_ref().expect("a written world");
+    let authority = &gateway.world.certificates.as_ref().expect("a written world").authority;
+    let namesake = tls_client::connect(
+        gateway.address(),
+        &gateway.world.gateway_host,
+        authority,
+        files.agents.get(KNOWLEDGE_AGENT),
+    );
+    no_connection(namesake, &bytes, "the same name by another authority");
+}
+
 #[test]
 fn each_resource_has_its_own_rules() {
     let gateway = start(&Options::default());
@@ -84,18 +100,7 @@ fn each_resource_has_its_own_rules() {
     }
     assert_eq!(gateway.upstream.take_begun(), 0);
 
-    let bytes = request(MCP, &good, "", &good_body());
-    no_connection(gateway.connect(None), &bytes, "no certificate");
-    let elsewhere = new_world();
-    let files = elsewhere.certificates.as_ref().expect("a written world");
-    let authority = &gateway.world.certificates.as_ref().expect("a written world").authority;
-    let namesake = tls_client::connect(
-        gateway.address(),
-        &gateway.world.gateway_host,
-        authority,
-        files.agents.get(KNOWLEDGE_AGENT),
-    );
-    no_connection(namesake, &bytes, "the same name by another authority");
+    certificates_of_this_world_alone(&gateway, &good);
     assert_eq!(gateway.upstream.take_begun(), 0);
 
     assert_serves(&gateway, "last");

@@ -24,6 +24,7 @@ use crate::record::Event;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
+use crate::time::UnixSeconds;
 use asking::{Attempt, Manner, begin};
 
 /// How much of a spent grant is kept, in bytes: 192 bits of its signature in base64url, far less than the shortest signature has.
@@ -166,24 +167,26 @@ impl Plugin {
                 Next::Land(Err((hop, Rejection::Internal("arrival out of turn"))))
             }
         };
-        let next = match next {
-            Next::Wait(progress) => match self.may_call(id, ambient.now, step) {
+        let (progress, landed) = match self.unless_resting(id, next, &request.exchange.kind, ambient.now, step) {
+            Next::Wait(progress) => (progress, None),
+            Next::Land(result) => (Progress::Queued, Some(result)),
+        };
+        let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, manner, reuse_max }));
+        let flight = Flight { stage, ..flight };
+        match landed {
+            None => self.flights.put_back(id, flight),
+            Some(result) => self.land_exchange(flight, result, ambient, step),
+        }
+    }
+
+    /// What waits for a call lands where the server of that call is left to rest.
+    fn unless_resting(&mut self, id: FlightId, next: Next, kind: &Kind, now: UnixSeconds, step: &mut RootStep) -> Next {
+        match next {
+            Next::Wait(progress) => match self.may_call(id, now, step) {
                 Ok(()) => Next::Wait(progress),
-                Err(rejection) => Next::Land(Err((progress.hop(&request.exchange.kind), rejection))),
+                Err(rejection) => Next::Land(Err((progress.hop(kind), rejection))),
             },
             Next::Land(result) => Next::Land(result),
-        };
-        let shared = flight.shared;
-        match next {
-            Next::Wait(progress) => {
-                let stage = Stage::Exchanging(Box::new(Exchanging { request, progress, manner, reuse_max }));
-                self.flights.put_back(id, Flight { stage, ..flight });
-            }
-            Next::Land(result) => {
-                let stage =
-                    Stage::Exchanging(Box::new(Exchanging { request, progress: Progress::Queued, manner, reuse_max }));
-                self.land_exchange(Flight { stage, shared, ..flight }, result, ambient, step);
-            }
         }
     }
 

@@ -169,6 +169,18 @@ impl Issuer {
         self.config.clients.get(client).map_or_else(|| "service".to_owned(), |client| client.profile.clone())
     }
 
+    /// The `typ` of such a token, its type, and for how long it lives.
+    fn form_of(&self, wanted: Wanted) -> (Option<String>, &'static str, u64) {
+        match wanted {
+            Wanted::IdJag => (Some(TYP_ID_JAG.to_owned()), TYPE_ID_JAG, ID_JAG_LIFETIME),
+            Wanted::JwtGrant => (Some("JWT".to_owned()), TYPE_JWT, ID_JAG_LIFETIME),
+            Wanted::AccessToken => (self.config.access_token_typ.clone(), TYPE_ACCESS_TOKEN, ACCESS_TOKEN_LIFETIME),
+            Wanted::TransactionToken => {
+                (Some(TYP_TRANSACTION_TOKEN.to_owned()), TYPE_TRANSACTION_TOKEN, TRANSACTION_TOKEN_LIFETIME)
+            }
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "what a grant is made of")]
     fn issue_for(
         &mut self,
@@ -186,14 +198,7 @@ impl Issuer {
         }
         let scope = scopes.join(" ");
         let at_audience = connection.client_id_at_audience.as_ref().unwrap_or(&client.id);
-        let (typ, kind, lifetime) = match wanted {
-            Wanted::IdJag => (Some(TYP_ID_JAG.to_owned()), TYPE_ID_JAG, ID_JAG_LIFETIME),
-            Wanted::JwtGrant => (Some("JWT".to_owned()), TYPE_JWT, ID_JAG_LIFETIME),
-            Wanted::AccessToken => (self.config.access_token_typ.clone(), TYPE_ACCESS_TOKEN, ACCESS_TOKEN_LIFETIME),
-            Wanted::TransactionToken => {
-                (Some(TYP_TRANSACTION_TOKEN.to_owned()), TYPE_TRANSACTION_TOKEN, TRANSACTION_TOKEN_LIFETIME)
-            }
-        };
+        let (typ, kind, lifetime) = self.form_of(wanted);
         let mut claims: Map<String, Value> = members(json!({
             "iss": self.config.issuer, "iat": now.0, "exp": now.plus(lifetime).0, "sub_profile": "user", "act": act,
         }));
