@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actgate::dev::world::streamward;
+use actgate_tests::answer::UpstreamAnswer;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::gateway::Gateway as _;
 use actgate_tests::run::tool_call;
@@ -172,6 +173,66 @@ async fn renamed(gateway: &EnvoyGateway, headers_first: bool) {
     }
 }
 
+/// Sends a body with a good request, and gives the answer with its body.
+async fn ask(
+    gateway: &EnvoyGateway,
+    sender: &mut SendRequest<Bytes>,
+    jti: &str,
+    body: impl Into<Bytes>,
+) -> (http::response::Parts, Vec<u8>) {
+    let (answer, mut stream) = open(gateway, sender, jti);
+    stream.send_data(body.into(), true).expect("data");
+    let (head, mut body) = answer.await.expect("an answer").into_parts();
+    let mut whole = Vec::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece.unwrap_or_else(|error| panic!("{jti}: {error} after {} bytes", whole.len()));
+        body.flow_control().release_capacity(piece.len()).expect("capacity");
+        whole.extend_from_slice(&piece);
+    }
+    (head, whole)
+}
+
+/// What is held may be many times as long as the window of a stream, in both directions; past the bounds of the filter, it is the filter that refuses.
+async fn longer_than_a_window(gateway: &EnvoyGateway) {
+    const MIB: usize = 1024 * 1024;
+    let mut sender = connect(gateway).await;
+    gateway.upstream.take_begun();
+    let call = |padding: usize| {
+        let mut call = tool_call("query_knowledge_base");
+        call["params"]["arguments"]["padding"] = json!("x".repeat(padding));
+        call.to_string().into_bytes()
+    };
+    let long = call(MIB - 1024);
+    let (head, _) = ask(gateway, &mut sender, "h2-long", long.clone()).await;
+    assert_eq!(head.status, 200, "{head:?}");
+    assert!(gateway.upstream.take().expect("a request").body == long);
+    let (head, body) = ask(gateway, &mut sender, "h2-too-long", call(MIB)).await;
+    let text = String::from_utf8_lossy(&body);
+    assert!(head.status == 413 && text.contains("body_too_large"), "{head:?} {text}");
+
+    let list = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": {} }).to_string();
+    let answer = |padding| {
+        UpstreamAnswer {
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        trailers: Vec::new(),
+        pieces: vec![r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"drop_tables"},{"name":"query_knowledge_base","description":"{padding}"}]}}"#.to_owned()],
+        pause_ms: None,
+        padding: Some(padding),
+    }
+    };
+    gateway.upstream.say(Some(answer(2 * MIB - 1024)));
+    let (head, body) = ask(gateway, &mut sender, "h2-long-list", list.clone()).await;
+    let text = String::from_utf8(body).expect("text");
+    assert_eq!(head.status, 200, "{head:?}");
+    assert!(text.contains("query_knowledge_base") && !text.contains("drop_tables"), "{}", text.len());
+    gateway.upstream.say(Some(answer(2 * MIB)));
+    let (head, body) = ask(gateway, &mut sender, "h2-too-long-list", list).await;
+    let text = String::from_utf8_lossy(&body);
+    assert!(text.contains("upstream_answer_refused") && !text.contains("drop_tables"), "{head:?} {text}");
+    gateway.upstream.say(None);
+}
+
 fn over_http2(options: &Options) {
     let mut gateway = start_with(options, |document| {
         document["resources"][1]["mcp"]["tools"]["search"] =
@@ -186,6 +247,7 @@ fn over_http2(options: &Options) {
     runtime.block_on(refused_with_trailers(&gateway));
     runtime.block_on(refused_beside_allowed(&gateway));
     runtime.block_on(renamed(&gateway, options.bootstrap == "headers-first.yaml"));
+    runtime.block_on(longer_than_a_window(&gateway));
     assert_serves(&gateway, "last");
     assert_no_trap(&gateway);
 }

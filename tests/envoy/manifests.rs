@@ -162,7 +162,15 @@ fn what_envoy_gateway_adds_is_what_the_bootstrap_has() {
     for member in ["disable_stateless_session_resumption", "disable_stateful_session_resumption"] {
         assert_eq!(added(&policy, member), tls[member], "{member}");
     }
-    settings_agree(&policy, bootstrap.pointer(MANAGER).expect("a connection manager"));
+    let manager = bootstrap.pointer(MANAGER).expect("a connection manager");
+    settings_agree(&policy, manager);
+    let of_clients = &resource(&documents, "ClientTrafficPolicy")["spec"];
+    let held = &bootstrap["static_resources"]["listeners"][0]["per_connection_buffer_limit_bytes"];
+    let of_a_stream = &manager["http2_protocol_options"]["initial_stream_window_size"];
+    for (theirs, ours) in [("/connection/bufferLimit", held), ("/http2/initialStreamWindowSize", of_a_stream)] {
+        let mebibytes = ours.as_u64().expect("a number") / (1024 * 1024);
+        assert_eq!(of_clients.pointer(theirs), Some(&json!(format!("{mebibytes}Mi"))), "{theirs}");
+    }
     let exchanged = configured(&filter);
     let lock = &resource(&documents, "SecurityPolicy")["spec"]["jwt"]["providers"][0];
     opens_for(&exchanged, &lock["issuer"], &lock["audiences"], &lock["remoteJWKS"]["uri"]);

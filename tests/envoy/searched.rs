@@ -99,17 +99,6 @@ impl Searched {
         }
     }
 
-    /// Asserts that Envoy itself ended an answer of the upstream's, and that nothing passed that the vector forbids.
-    pub(crate) fn is_ended_by_envoy(&mut self, case: &Case) -> Result<(), String> {
-        for (seen, step) in self.send(case, run::observe)?.iter().zip(&case.steps) {
-            let answer = String::from_utf8_lossy(&seen.body);
-            if ![0, 500].contains(&seen.status) || step.answer_lacks.iter().any(|text| answer.contains(text.as_str())) {
-                return Err(format!("{}: {} {answer}", case.id, seen.status));
-            }
-        }
-        Ok(())
-    }
-
     /// Whether callers may come without a certificate.
     pub(crate) fn takes_no_certificate(&self) -> bool {
         self.options.certificate_optional

@@ -57,9 +57,6 @@ const TIDIED_BY_ENVOY: [(&str, usize, &str); 18] = [
     ("rest-path-double-dot-parameter", 0, "/auroradb/mcp/rest/admin"),
 ];
 
-/// Answers that outgrow what Envoy itself holds before the filter has seen that they are too long: it ends them, with 500 or without a status.
-const ENDED_BY_ENVOY: [&str; 2] = ["list-headers-first-too-large", "list-too-large"];
-
 /// How many seconds are waited for in one vector.
 const SECONDS_MAX: u64 = 6;
 
@@ -118,7 +115,6 @@ fn ask(envoy: &mut Searched, case: &Case) -> Result<(), String> {
         {
             envoy.is_refused_by_envoy(case)
         }
-        None if is_in(&ENDED_BY_ENVOY, case) => envoy.is_ended_by_envoy(case),
         // Minted in one second and judged in the next, it may be on the other side of its bound.
         None => envoy.ask(case).or_else(|wrong| if is_timed(case) { envoy.ask(case) } else { Err(wrong) }),
     }
@@ -235,8 +231,7 @@ fn every_code_that_a_vector_wants_is_wanted_of_envoy() {
     let codes = |cases: &mut dyn Iterator<Item = Case>| -> BTreeSet<String> {
         cases.flat_map(|case| case.steps).map(|step| step.want).collect()
     };
-    let otherwise =
-        |case: &Case| is_in(&REFUSED_BY_ENVOY, case) || is_in(&ENDED_BY_ENVOY, case) || tidied(case).is_some();
+    let otherwise = |case: &Case| is_in(&REFUSED_BY_ENVOY, case) || tidied(case).is_some();
     let here = codes(&mut asked().filter(|case| !otherwise(case)));
     let all = codes(&mut case::all().into_iter());
     let missing: Vec<&str> = all.difference(&here).map(String::as_str).collect();
@@ -250,7 +245,7 @@ fn every_code_that_a_vector_wants_is_wanted_of_envoy() {
 fn every_vector_that_a_list_names_is_one() {
     let all = case::all();
     let tidied = TIDIED_BY_ENVOY.iter().map(|(id, ..)| id);
-    let named = REFUSED_BY_ENVOY.iter().chain(&ENDED_BY_ENVOY).chain(&OF_ANOTHER_CLOCK).chain(tidied);
+    let named = REFUSED_BY_ENVOY.iter().chain(&OF_ANOTHER_CLOCK).chain(tidied);
     for id in named {
         assert!(all.iter().any(|case| case.id == *id), "{id} is no vector");
     }

@@ -79,7 +79,7 @@ impl HarnessGateway {
         workers: usize,
         now: u64,
     ) -> Result<Self, String> {
-        let buffer_limit = profile.buffer_limit.max(2 * 1024 * 1024);
+        let buffer_limit = profile.buffer_limit.max(4 * 1024 * 1024);
         let mut builder = Envoy::builder(profile)
             .workers(workers)
             .clock(now.saturating_mul(NANOS))
