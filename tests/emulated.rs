@@ -10,7 +10,8 @@ use actgate_tests::harness_gateway::HarnessGateway;
 use actgate_tests::run;
 use actgate_tests::secrets::Secrets;
 use actgate_tests::watched::Watched;
-use envoy_harness::profile;
+use envoy_harness::{Thread, profile};
+use serde_json::json;
 
 /// 2026-11-24T00:00:00Z: vectors do not depend on the day they are run.
 const NOW: u64 = 1_795_478_400;
@@ -169,5 +170,35 @@ fn an_answer_whose_head_cannot_be_edited_does_not_pass() {
                 assert!(!error.contains("www-authenticate"), "{error}");
             }
         }
+    }
+}
+
+/// Filter state has the entries that are wanted; each of them is a call of the host's, and each line of the log another.
+#[test]
+fn nothing_is_written_that_nobody_wants() {
+    const ENTRIES: [&str; 9] = ["txn", "code", "decision", "resource", "tool", "subject", "actor", "agent", "chain"];
+    let world = World::in_memory(Ports::default());
+    let cases = case::all();
+    let case = cases.iter().find(|case| case.id == "blueprint-request").expect("the vector");
+    let shown = |record: Option<serde_json::Value>| {
+        let mut document = run::configuration(&world, case, &world.filter_config(Default::default()));
+        if let Some(record) = record {
+            document["record"] = record;
+        }
+        let mut gateway = HarnessGateway::start(&world, &document, profile::V1_40, 1, NOW).expect("it loads");
+        run::run(&world, case, &mut gateway).unwrap_or_else(|error| panic!("{error}"));
+        let shown = ENTRIES.into_iter().filter(|name| gateway.filter_state(&format!("actgate.{name}")).is_some());
+        let lines = gateway.envoy.log_text().matches("actgate decision ").count();
+        (shown.collect::<Vec<_>>(), lines, gateway.envoy.thread_host_calls(Thread::Worker(0)))
+    };
+    let (entries, lines, calls) = shown(None);
+    assert_eq!((entries, lines), (ENTRIES.to_vec(), 1));
+    for (record, wanted, lines, fewer) in [
+        (json!({"filter_state": []}), &[][..], 1, 9),
+        (json!({"filter_state": ["subject", "decision"]}), &["decision", "subject"], 1, 7),
+        (json!({"log": "refused"}), &ENTRIES, 0, 1),
+        (json!({"filter_state": [], "log": "refused"}), &[], 0, 10),
+    ] {
+        assert_eq!(shown(Some(record.clone())), (wanted.to_vec(), lines, calls - fewer), "{record}");
     }
 }

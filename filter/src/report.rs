@@ -1,14 +1,23 @@
 //! What the operator sees: log lines, counters and filter state. All of it comes from records, which hold no secret.
 
+use actgate_core::config::Recorded;
 use actgate_core::record::{Event, Record};
 
 use crate::host::{self, Level};
 use crate::worker::Worker;
 
-/// One decision: a log line, a counter, and filter state for access logs and later filters.
+/// What the line of a decision begins with.
+const DECISION: &str = "actgate decision ";
+
+/// One decision: a counter, and as far as the configuration wants them a log line, and filter state for access logs and later filters.
 pub(crate) fn decision(worker: &Worker, record: &Record) {
-    let written = record.written("actgate decision ");
-    host::log(Level::Info, &written.line);
+    let written = match worker.with_plugin(|plugin| plugin.config()) {
+        Some(config) => record.written(DECISION, &config.recorded),
+        None => record.written(DECISION, &Recorded::default()),
+    };
+    if let Some(line) = &written.line {
+        host::log(Level::Info, line);
+    }
     for (name, value) in written.state {
         // Filter state is a courtesy: a host without it changes no decision.
         let _ = host::set_property(name, &value);

@@ -6,9 +6,11 @@ use actgate::dev::world::streamward::{AURORADB_RESOURCE, CHAT_APP, DEMO_USER, KN
 use actgate::envoy::LogLevel;
 use actgate_tests::envoy_gateway::{EnvoyGateway, Options};
 use actgate_tests::tls_client::Answer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::client::{MCP, assert_no_trap, code, exchange, good_request, header, request, start, token, wait_for};
+use crate::client::{
+    MCP, assert_no_trap, code, exchange, good_request, header, request, start, start_with, token, wait_for,
+};
 
 /// The audit lines of one transaction.
 pub(crate) fn decisions(gateway: &EnvoyGateway, txn: &str) -> Vec<Value> {
@@ -179,4 +181,35 @@ fn one_transaction_everywhere_but_the_tool(gateway: &EnvoyGateway) {
     let line = access(gateway, txn(&answer));
     assert_eq!((&line["tool"], &line["subject"]), (&"(resource)".into(), &DEMO_USER.into()), "{line}");
     assert_eq!(decisions(gateway, txn(&answer)).len(), 1);
+}
+
+/// Only what is wanted is written; whatever is refused is in the log all the same.
+#[test]
+fn a_record_is_as_long_as_is_wanted() {
+    let wanted = ["decision", "subject"];
+    let gateway = start_with(&Options::default(), |document| {
+        document["record"] = json!({"filter_state": wanted, "log": "refused"});
+    });
+    let said = gateway.envoy.logs();
+    assert!(said.contains("actgate configuration: record.log: what is allowed has no line"), "{said}");
+    let allowed = exchange(&gateway, &good_request(&token(&gateway.world, "short")));
+    assert_eq!(code(&allowed), "status 200");
+    let other = br#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"drop_all_tables"}}"#;
+    let refused = exchange(&gateway, &request(MCP, &token(&gateway.world, "short"), "", other));
+    assert_eq!(code(&refused), "tool_not_mapped");
+    for (answer, decision, lines) in [(&allowed, "allow", 0), (&refused, "deny", 1)] {
+        let line = access(&gateway, txn(answer));
+        for (member, want) in [("decision", decision), ("subject", DEMO_USER)] {
+            assert_eq!(line[member], want, "{member} in {line}");
+        }
+        for member in ["code", "resource", "tool", "actor", "chain", "agent"] {
+            assert!(["-", ""].contains(&line[member].as_str().unwrap_or("")), "{member} in {line}");
+        }
+        assert_eq!(decisions(&gateway, txn(answer)).len(), lines, "{decision}");
+    }
+    for code in ["allowed", "tool_not_mapped"] {
+        let name = format!("wasmcustom.actgate.decision.resource.aurora-db.code.{code}");
+        assert_eq!(gateway.envoy.stat(&name).expect("admin answers"), Some(1), "{name}");
+    }
+    assert_no_trap(&gateway);
 }

@@ -7,7 +7,7 @@ use actgate::dev::issuer::http::UnixSeconds;
 use actgate::dev::issuer::set::IssuerSet;
 use actgate::dev::world::World;
 use envoy_harness::{
-    Answer, Callout, Envoy, FailurePolicy, HeaderMap, Level, Module, Outcome, Plugin, Profile, Response,
+    Answer, Callout, Envoy, FailurePolicy, HeaderMap, Level, Module, Outcome, Plugin, Profile, RequestId, Response,
 };
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ pub struct HarnessGateway {
     upstream_status: u16,
     upstream_answer: Option<UpstreamAnswer>,
     last_answer: Vec<u8>,
+    last_request: Option<RequestId>,
     was_reset: bool,
 }
 
@@ -102,6 +103,7 @@ impl HarnessGateway {
             upstream_status: 200,
             upstream_answer: None,
             last_answer: Vec::new(),
+            last_request: None,
             was_reset: false,
         })
     }
@@ -114,6 +116,12 @@ impl HarnessGateway {
     /// The body that the caller got last, complete or not.
     pub fn last_answer(&self) -> Vec<u8> {
         self.last_answer.clone()
+    }
+
+    /// What filter state shows of the last request under `wasm.<name>`.
+    pub fn filter_state(&self, name: &str) -> Option<String> {
+        let state = self.envoy.filter_state(self.last_request?, &format!("wasm.{name}"))?;
+        Some(String::from_utf8_lossy(&state).into_owned())
     }
 
     /// Whether the caller's last answer broke off.
@@ -231,6 +239,7 @@ impl Gateway for HarnessGateway {
 
     fn send(&mut self, request: &Request) -> Observation {
         let id = self.envoy.request(self.request(request));
+        self.last_request = Some(id);
         for _ in 0..STEPS_MAX {
             if !self.envoy.outcome(id).is_held() {
                 break;

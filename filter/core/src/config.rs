@@ -26,6 +26,7 @@ mod origin;
 pub mod pattern;
 pub mod protocol;
 mod raw;
+pub mod recorded;
 pub mod resource;
 pub mod rest;
 pub mod revoked;
@@ -75,6 +76,7 @@ pub use metadata::Metadata;
 pub use needs::Needs;
 pub use pattern::Patterns;
 pub use protocol::{Demand, Protocol};
+pub use recorded::{Logged, Recorded, StateEntry};
 pub use resource::{PathPrefix, Resource};
 pub use rest::{QueryRules, RestOperation, RestPolicy};
 pub use revoked::Revoked;
@@ -102,6 +104,8 @@ pub struct Config {
     pub revoked: Arc<Revoked>,
     /// What the workers seal with what they share; without it they share nothing.
     pub sharing: Option<Redacted<String>>,
+    /// How much of each decision is written.
+    pub recorded: Recorded,
     /// What is allowed but should be known, one sentence each, with the path it is about.
     pub warnings: Vec<String>,
     /// SHA-256 of the document: tells what was exchanged under one configuration from what was under another.
@@ -148,6 +152,7 @@ impl Config {
         let path = root.field("resources");
         let resources = resource::check_all(&path, raw.resources.as_deref(), around, &mut warnings)?;
         let sharing = sharing::check(&root.field("sharing"), raw.sharing.as_ref(), env, &mut warnings)?;
+        let recorded = recorded::check(&root.field("record"), raw.record.as_ref(), &mut warnings)?;
         agent::check_ceilings(&root.field("agents"), &agents, &resources)?;
         let revoked = revoked::check(&root.field("revoked"), raw.revoked.as_deref(), (&servers, &agents))?;
         Ok(Self {
@@ -158,6 +163,7 @@ impl Config {
             api_key_header,
             revoked: Arc::new(revoked),
             sharing,
+            recorded,
             warnings,
             digest: sha256(document),
             reads_environment: read.was_read(),

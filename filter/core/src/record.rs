@@ -5,10 +5,11 @@
 
 mod event;
 mod who;
+mod written;
 
 pub use event::Event;
+pub use written::Written;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -155,11 +156,7 @@ impl Record {
     /// What was not refused and would have been: by the resource that observes, or by rules that do.
     /// A request that its resource observes and would have allowed is told by `allowed`.
     pub fn observations(&self) -> impl Iterator<Item = &'static str> {
-        let whole = match &self.outcome {
-            Outcome::Observed { would, .. } => Some(would.map_or("allowed", Rejection::code)),
-            Outcome::Undecided | Outcome::Allowed { .. } | Outcome::Refused(_) | Outcome::Told => None,
-        };
-        whole.into_iter().chain(self.would_refuse.iter().map(|rejection| rejection.code()))
+        self.would().into_iter().chain(self.would_refuse.iter().map(|rejection| rejection.code()))
     }
 
     /// The stable word of the outcome: `allowed`, `observed` or the code of the refusal.
@@ -176,34 +173,6 @@ impl Record {
     /// The configured name of the resource, where one matched.
     pub fn resource(&self) -> Option<&str> {
         self.resource.as_ref().map(|resource| resource.name.as_str())
-    }
-
-    /// The record as it is written: a line of JSON after `prefix`, and what filter state shows.
-    pub fn written(&self, prefix: &str) -> Written<'_> {
-        let told = self.delegation.told();
-        Written { line: self.line(prefix, &told), state: self.filter_state(told) }
-    }
-
-    fn filter_state<'r>(&'r self, told: Told<'r>) -> Vec<(&'static str, Cow<'r, str>)> {
-        let would = match &self.outcome {
-            Outcome::Observed { would, .. } => Some(would.map_or("allowed", Rejection::code)),
-            Outcome::Undecided | Outcome::Allowed { .. } | Outcome::Refused(_) | Outcome::Told => None,
-        };
-        let state = [
-            ("actgate.txn", Some(self.txn.as_str())),
-            ("actgate.code", Some(self.code())),
-            ("actgate.decision", Some(self.decision())),
-            ("actgate.resource", self.resource()),
-            ("actgate.would", would),
-            ("actgate.tool", self.operation.as_deref()),
-            ("actgate.subject", told.subject),
-            ("actgate.actor", told.actor),
-            ("actgate.agent", told.agent),
-        ];
-        let mut shown = Vec::with_capacity(state.len().saturating_add(1));
-        shown.extend(state.into_iter().filter_map(|(key, text)| Some((key, Cow::Borrowed(text?)))));
-        shown.extend(told.chain.map(|chain| ("actgate.chain", chain)));
-        shown
     }
 
     fn decision(&self) -> &'static str {
@@ -248,15 +217,6 @@ impl Record {
         }
         line.end()
     }
-}
-
-/// A record as it is written.
-#[derive(Debug)]
-pub struct Written<'r> {
-    /// One line of JSON, after the prefix that was asked for.
-    pub line: String,
-    /// What filter state shows under `wasm.<key>`.
-    pub state: Vec<(&'static str, Cow<'r, str>)>,
 }
 
 /// An object on one line, written as it is told.

@@ -283,6 +283,7 @@ pub fn config(options: Options) -> Config {
         api_key_header: read.api_key_header.clone(),
         revoked: read.revoked.clone(),
         sharing: read.sharing.clone(),
+        recorded: read.recorded.clone(),
         warnings: read.warnings.clone(),
         digest: read.digest,
         environment: read.environment.clone(),

@@ -29,6 +29,7 @@ pub(super) struct Document {
     pub(super) revoked: Option<Vec<Revoked>>,
     pub(super) api_key_header: Option<String>,
     pub(super) sharing: Option<Sharing>,
+    pub(super) record: Option<Recorded>,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +45,13 @@ pub(super) struct Revoked {
     pub(super) certificate_sha256: Option<String>,
     pub(super) issued_before: Option<u64>,
     pub(super) until: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recorded {
+    pub(super) filter_state: Option<Vec<String>>,
+    pub(super) log: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -163,6 +163,7 @@ impl Texts {
 }
 
 /// What is written of who acts for whom: the members of a record as JSON, and the texts of filter state.
+#[derive(Default)]
 pub(super) struct Told<'r> {
     pub(super) actor: Option<&'r str>,
     pub(super) agent: Option<&'r str>,

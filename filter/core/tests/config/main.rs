@@ -14,6 +14,7 @@ mod discovery;
 mod document;
 mod inject;
 mod limits;
+mod recorded;
 mod refused;
 mod rest;
 mod secrets;
