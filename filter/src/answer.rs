@@ -4,6 +4,7 @@ use proxy_wasm::types::Action;
 
 use actgate_core::flow::{BodyStep, Reading, ResponseHead, ResponseStep};
 use actgate_core::rejection::Rejection;
+use actgate_core::request::Header;
 use actgate_core::step::ResponsePlan;
 
 use crate::host::{self, Buffer, Map};
@@ -25,14 +26,16 @@ impl Worker {
             self.put(stream, stage);
             return Action::Continue;
         };
-        let step = self.head_step(plan, end_of_stream);
+        let serialized = if plan.reads_head() { host::header_map(Map::ResponseHeaders).ok() } else { None };
+        let headers = serialized.as_deref().and_then(host::pairs).unwrap_or_default();
+        let step = self.head_step(plan, &headers, end_of_stream);
         self.tell(plan);
         let action = match step {
             ResponseStep::Reply(reply) => return self.reply(stream, &reply),
             ResponseStep::Pass => Action::Continue,
             ResponseStep::Hold => Action::Pause,
         };
-        if edit_head(plan).is_err() {
+        if edit_head(plan, &headers).is_err() {
             let reply = plan.refusal(Rejection::Internal("the host refused to edit the head of an answer"));
             return self.reply(stream, &reply);
         }
@@ -40,14 +43,13 @@ impl Worker {
         action
     }
 
-    fn head_step(&self, plan: &mut ResponsePlan, end_of_stream: bool) -> ResponseStep {
-        let serialized = if plan.reads_head() { host::header_map(Map::ResponseHeaders).ok() } else { None };
-        let headers = serialized.as_deref().and_then(host::pairs).unwrap_or_default();
+    /// `headers` is empty where they were not read.
+    fn head_step(&self, plan: &mut ResponsePlan, headers: &[Header<'_>], end_of_stream: bool) -> ResponseStep {
         let status = match headers.iter().find(|(name, _)| *name == b":status") {
             Some((_, value)) => number(value),
             None => host::header(Map::ResponseHeaders, ":status").ok().and_then(|value| number(&value)),
         };
-        let head = ResponseHead { status, headers: &headers, end_of_stream };
+        let head = ResponseHead { status, headers, end_of_stream };
         match self.handle(|plugin, ambient| plan.handle_response_headers(plugin, ambient.now, &head)) {
             Some(step) => step,
             None => ResponseStep::Reply(Box::new(plan.refusal(Rejection::Internal("an answer without a plugin")))),
@@ -152,8 +154,11 @@ fn number(value: &[u8]) -> Option<u16> {
 }
 
 /// Takes out of the head what the caller must not see, and puts in what it is told instead.
-fn edit_head(plan: &ResponsePlan) -> Result<(), host::Refused> {
-    for name in plan.response_headers_to_remove() {
+fn edit_head(plan: &ResponsePlan, headers: &[Header<'_>]) -> Result<(), host::Refused> {
+    // What was read shows what is not there, and needs no call of the host's to go.
+    let may_have =
+        |ours: &&str| headers.is_empty() || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(ours.as_bytes()));
+    for name in plan.response_headers_to_remove().filter(may_have) {
         host::remove_header(Map::ResponseHeaders, name)?;
     }
     for (name, value) in plan.response_headers_to_replace() {
@@ -179,7 +184,7 @@ fn clean_trailers(plan: &mut ResponsePlan) -> Option<()> {
 fn plan(stage: &mut Stage) -> Option<&mut ResponsePlan> {
     match stage {
         // An upstream that answers before it has the body is heard, and the body stays held: the stage does not change.
-        Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some(plan),
+        Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some(plan.as_mut()),
         Stage::Replied | Stage::Stopped | Stage::Reading { .. } | Stage::Waiting { .. } => None,
     }
 }

@@ -10,6 +10,8 @@ use crate::host;
 pub(crate) struct Metrics {
     /// By their parts, with a zero byte between.
     counters: BTreeMap<String, u32>,
+    /// The one that was counted last, which is likely to be the next.
+    last: Option<(String, u32)>,
 }
 
 impl Metrics {
@@ -20,21 +22,42 @@ impl Metrics {
 
     /// Counts so many under the name made of `parts`.
     pub(crate) fn count_by(&mut self, parts: &[&str], many: usize) {
-        // Parts hold no zero byte: they are configured names, whose letters are known, and words of ours.
-        let parts = parts.join("\0");
-        let id = match self.counters.get(&parts) {
-            Some(id) => *id,
-            None => {
-                let Ok(id) = host::define_counter(&name(&parts)) else {
+        let id = match &self.last {
+            Some((joined, id)) if are(parts, joined) => *id,
+            Some(_) | None => {
+                let Some(id) = self.find(parts.join("\0")) else {
                     return;
                 };
-                self.counters.insert(parts, id);
                 id
             }
         };
         // A metric that the host refuses changes no decision.
         let _ = host::increment(id, i64::try_from(many).unwrap_or(i64::MAX));
     }
+
+    /// The counter of those parts, defined where it was not; `None` where the host has no room for it.
+    fn find(&mut self, parts: String) -> Option<u32> {
+        let id = match self.counters.get(&parts) {
+            Some(id) => *id,
+            None => {
+                let id = host::define_counter(&name(&parts)).ok()?;
+                self.counters.insert(parts.clone(), id);
+                id
+            }
+        };
+        self.last = Some((parts, id));
+        Some(id)
+    }
+}
+
+/// Whether `joined` is those parts. They hold no zero byte: they are configured names, whose letters are known, and words of ours.
+fn are(parts: &[&str], joined: &str) -> bool {
+    let mut rest = Some(joined);
+    for (at, part) in parts.iter().enumerate() {
+        let next = if at == 0 { rest } else { rest.and_then(|rest| rest.strip_prefix('\0')) };
+        rest = next.and_then(|next| next.strip_prefix(*part));
+    }
+    rest == Some("")
 }
 
 /// Dots separate parts, so a dot within a part becomes an underscore, as does everything a stats sink could misread.

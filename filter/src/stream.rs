@@ -6,9 +6,9 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use actgate_core::digest::from_hex;
-use actgate_core::flow::{BodyVerdict, handle_request_headers};
-use actgate_core::plugin::Plugin;
-use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
+use actgate_core::flow::{AwaitBody, BodyVerdict, CheckBody, handle_request_headers};
+use actgate_core::request::{Headers, Peer, RequestHead, StreamId};
+use actgate_core::step::ResponsePlan;
 
 use crate::host::{self, Buffer, Map};
 use crate::report;
@@ -30,9 +30,13 @@ impl Stream {
         let Some(headers) = pairs else {
             return self.unreadable();
         };
-        let certificate = Certificate::shown();
-        let head =
-            RequestHead { stream: StreamId(self.id), headers: &headers, peer: certificate.as_peer(), end_of_stream };
+        let certificate = Certificate::shown(&self.worker);
+        let head = RequestHead {
+            stream: StreamId(self.id),
+            headers: Headers::of(&headers),
+            peer: certificate.as_peer(),
+            end_of_stream,
+        };
         let step = self.worker.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));
         match step {
             Some(step) => self.worker.perform(self.id, step),
@@ -47,81 +51,87 @@ impl Stream {
     /// More of the body is here; `size` bytes are buffered in all.
     fn request_body(&self, size: usize, complete: bool) -> Action {
         match self.worker.take(self.id) {
-            Some(Stage::Reading { limit, then }) => {
-                let step = if size > limit {
-                    self.worker.handle(|_, ambient| then.handle_too_large(ambient))
-                } else if complete {
-                    let Ok(body) = self.body(size) else {
-                        return self.unreadable();
-                    };
-                    self.worker.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body))
-                } else {
-                    self.worker.put(self.id, Stage::Reading { limit, then });
-                    return Action::Pause;
-                };
-                match step {
-                    Some(step) => self.worker.perform(self.id, step),
-                    None => self.unreadable(),
-                }
-            }
-            Some(Stage::Checking { limit, then, mut plan }) => {
-                let (verdict, found) = if size > limit {
-                    (then.handle_too_large(), None)
-                } else if complete {
-                    let Ok(body) = self.body(size) else {
-                        return self.unreadable();
-                    };
-                    let judge = |plugin: &mut Plugin, ambient: &mut Ambient<'_>| {
-                        then.handle_body(plugin, ambient, &body, &mut plan)
-                    };
-                    let Some(judged) = self.worker.handle(judge) else {
-                        return self.unreadable();
-                    };
-                    judged
-                } else {
-                    self.worker.put(self.id, Stage::Checking { limit, then, plan });
-                    return Action::Pause;
-                };
-                if let Some(event) = found {
-                    report::event(&self.worker, &event);
-                }
-                match verdict {
-                    BodyVerdict::Release => {
-                        self.worker.put(self.id, Stage::Forwarded(plan));
-                        Action::Continue
-                    }
-                    BodyVerdict::Replace(edit) => {
-                        if host::replace_start(Buffer::RequestBody, edit.take, &edit.put).is_err() {
-                            return self.unreadable();
-                        }
-                        self.worker.put(self.id, Stage::Forwarded(plan));
-                        Action::Continue
-                    }
-                    BodyVerdict::Reply(reply) => self.worker.reply(self.id, &reply),
-                }
-            }
-            Some(Stage::Forwarded(plan)) => {
-                self.worker.put(self.id, Stage::Forwarded(plan));
-                Action::Continue
-            }
+            Some(Stage::Reading { limit, then }) => self.read_body(then, limit, size, complete),
+            Some(Stage::Checking { limit, then, plan }) => self.check_body((then, plan), limit, size, complete),
             // A body while the headers are held shows that the host holds headers for it, whatever the configuration says.
             // Such a body is released together with its headers, so there would be no later moment to judge it.
-            Some(Stage::Waiting { flight, then, body_complete }) if !self.worker.holds_headers() => {
-                self.worker.put(self.id, Stage::Waiting { flight, then, body_complete });
+            Some(stage @ Stage::Waiting { .. }) if !self.worker.holds_headers() => {
+                self.worker.put(self.id, stage);
                 self.worker.forget(self.id);
                 host::log(host::Level::Error, "actgate: allow_on_headers_stop_iteration is not what it is in the host");
                 self.unreadable()
             }
             Some(Stage::Waiting { flight, then, .. }) => {
-                self.worker.put(self.id, Stage::Waiting { flight, then, body_complete: complete });
-                Action::Pause
+                self.pause(Stage::Waiting { flight, then, body_complete: complete })
             }
-            Some(stage @ (Stage::Replied | Stage::Stopped)) => {
+            Some(stage @ Stage::Forwarded(_)) => {
                 self.worker.put(self.id, stage);
-                Action::Pause
+                Action::Continue
             }
+            Some(stage @ (Stage::Replied | Stage::Stopped)) => self.pause(stage),
             None => Action::Pause,
         }
+    }
+
+    fn pause(&self, stage: Stage) -> Action {
+        self.worker.put(self.id, stage);
+        Action::Pause
+    }
+
+    /// A body that is waited for, its headers held.
+    fn read_body(&self, then: AwaitBody, limit: usize, size: usize, complete: bool) -> Action {
+        let step = if size > limit {
+            self.worker.handle(|_, ambient| then.handle_too_large(ambient))
+        } else if complete {
+            let Ok(body) = self.body(size) else {
+                return self.unreadable();
+            };
+            self.worker.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body))
+        } else {
+            return self.pause(Stage::Reading { limit, then });
+        };
+        match step {
+            Some(step) => self.worker.perform(self.id, step),
+            None => self.unreadable(),
+        }
+    }
+
+    /// A body whose headers are gone.
+    fn check_body(
+        &self,
+        (then, mut plan): (CheckBody, Box<ResponsePlan>),
+        limit: usize,
+        size: usize,
+        complete: bool,
+    ) -> Action {
+        let (verdict, found) = if size > limit {
+            (then.handle_too_large(), None)
+        } else if complete {
+            let Ok(body) = self.body(size) else {
+                return self.unreadable();
+            };
+            let judged = self.worker.handle(|plugin, ambient| then.handle_body(plugin, ambient, &body, &mut plan));
+            let Some(judged) = judged else {
+                return self.unreadable();
+            };
+            judged
+        } else {
+            return self.pause(Stage::Checking { limit, then, plan });
+        };
+        if let Some(event) = found {
+            report::event(&self.worker, &event);
+        }
+        match verdict {
+            BodyVerdict::Release => {}
+            BodyVerdict::Replace(edit) => {
+                if host::replace_start(Buffer::RequestBody, edit.take, &edit.put).is_err() {
+                    return self.unreadable();
+                }
+            }
+            BodyVerdict::Reply(reply) => return self.worker.reply(self.id, &reply),
+        }
+        self.worker.put(self.id, Stage::Forwarded(plan));
+        Action::Continue
     }
 
     fn body(&self, size: usize) -> Result<Vec<u8>, host::Refused> {
@@ -137,21 +147,21 @@ impl Stream {
 struct Certificate {
     uri_san: Option<Vec<u8>>,
     sha256: Option<[u8; 32]>,
-    /// Read only where there is no certificate to tell peers apart by.
-    address: Option<Vec<u8>>,
 }
 
 impl Certificate {
-    /// Nothing of it is read where the host does not say that the connection has one.
-    fn shown() -> Self {
+    /// Nothing more is read where the host does not say that the connection has one: whoever shows a certificate shows its digest.
+    fn shown(worker: &Worker) -> Self {
         let property = |path| host::property(path).ok().filter(|value| !value.is_empty());
-        if property("connection\0mtls").as_deref() != Some(&[1]) {
-            return Self { address: host::property("source\0address").ok(), ..Self::default() };
+        let digest = property("connection\0sha256_peer_certificate_digest");
+        // A host that knows no digests may know names all the same.
+        let has_one = || worker.looks_at_names() && property("connection\0mtls").as_deref() == Some(&[1]);
+        if digest.is_none() && !has_one() {
+            return Self::default();
         }
         Self {
             uri_san: property("connection\0uri_san_peer_certificate"),
-            sha256: property("connection\0sha256_peer_certificate_digest").and_then(|digits| from_hex(&digits)),
-            address: None,
+            sha256: digest.and_then(|digits| from_hex(&digits)),
         }
     }
 
@@ -159,7 +169,6 @@ impl Certificate {
         Peer {
             uri_san: self.uri_san.as_deref().and_then(|uri| core::str::from_utf8(uri).ok()),
             certificate_sha256: self.sha256,
-            address: self.address.as_deref().and_then(|address| core::str::from_utf8(address).ok()),
         }
     }
 }
@@ -202,20 +211,9 @@ impl HttpContext for Stream {
 impl Stream {
     /// Bytes of the body that the host holds, at most one past the limit.
     fn buffered(&self) -> usize {
-        let limit = match self.worker.take(self.id) {
-            Some(stage) => {
-                let limit = match &stage {
-                    Stage::Reading { limit, .. } | Stage::Checking { limit, .. } => *limit,
-                    Stage::Waiting { .. } | Stage::Forwarded(_) | Stage::Replied | Stage::Stopped => 0,
-                };
-                self.worker.put(self.id, stage);
-                limit
-            }
-            None => 0,
-        };
-        if limit == 0 {
+        let Some(limit) = self.worker.limit(self.id) else {
             return 0;
-        }
+        };
         host::buffer(Buffer::RequestBody, limit.saturating_add(1)).map_or(0, |body| body.len())
     }
 }

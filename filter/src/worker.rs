@@ -27,7 +27,12 @@ pub(crate) fn unix_seconds() -> Option<UnixSeconds> {
     host::unix_nanos().ok()?.checked_div(NANOS_PER_SECOND).map(UnixSeconds::new)
 }
 
-/// Where one request stands.
+/// Where the effective stream calls from, address and port.
+fn address() -> Option<String> {
+    String::from_utf8(host::property("source\0address").ok()?).ok()
+}
+
+/// Where one request stands. Small: what is large is boxed where it is made, because stages are moved about.
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// Its body is being collected, its headers are held.
@@ -35,9 +40,9 @@ pub(crate) enum Stage {
     /// It waits for a flight. The host says only once that a body is complete, so one that ends meanwhile is noted.
     Waiting { flight: FlightId, then: Joined, body_complete: bool },
     /// Its headers are gone, its body is held.
-    Checking { limit: usize, then: CheckBody, plan: ResponsePlan },
+    Checking { limit: usize, then: CheckBody, plan: Box<ResponsePlan> },
     /// It is on its way.
-    Forwarded(ResponsePlan),
+    Forwarded(Box<ResponsePlan>),
     /// It was answered here.
     Replied,
     /// It must not go on, and the host sent no answer in its place: nothing more of it passes in either direction.
@@ -49,8 +54,8 @@ pub(crate) struct Worker {
     pub(crate) root: u32,
     plugin: RefCell<Option<Plugin>>,
     entropy: RefCell<Option<Entropy>>,
-    /// Boxed, because the map moves its entries about.
-    stages: RefCell<BTreeMap<u32, Box<Stage>>>,
+    /// None while the stage of a stream is taken out.
+    stages: RefCell<BTreeMap<u32, Option<Stage>>>,
     pub(crate) calls: RefCell<BTreeMap<u32, FlightId>>,
     pub(crate) metrics: RefCell<Metrics>,
     /// `None` until the host was tried.
@@ -106,7 +111,7 @@ impl Worker {
         calls.clear();
         let undecided: Vec<u32> = stages
             .iter()
-            .filter(|(_, stage)| matches!(***stage, Stage::Reading { .. } | Stage::Waiting { .. }))
+            .filter(|(_, stage)| matches!(stage, Some(Stage::Reading { .. } | Stage::Waiting { .. })))
             .map(|(stream, _)| *stream)
             .collect();
         drop((slot, calls, stages, signatures, called));
@@ -157,7 +162,7 @@ impl Worker {
         };
         self.with_plugin(|plugin| {
             self.take_newest(plugin);
-            event(plugin, &mut Ambient { now, draw: &mut draw, signatures, shared: &HostData })
+            event(plugin, &mut Ambient { now, draw: &mut draw, signatures, shared: &HostData, address: &address })
         })
     }
 
@@ -177,6 +182,11 @@ impl Worker {
     pub(crate) fn with_plugin<T>(&self, event: impl FnOnce(&mut Plugin) -> T) -> Option<T> {
         let mut slot = self.plugin.try_borrow_mut().ok()?;
         slot.as_mut().map(event)
+    }
+
+    /// Whether anybody is known by the name in a client certificate.
+    pub(crate) fn looks_at_names(&self) -> bool {
+        self.with_plugin(|plugin| plugin.looks_at_names()).unwrap_or(true)
     }
 
     /// What the configuration says of the host: that it shows the body while it holds the headers.
@@ -200,7 +210,7 @@ impl Worker {
         let Ok(stages) = self.stages.try_borrow() else {
             return Vec::new();
         };
-        let released = stages.iter().filter_map(|(stream, stage)| match &**stage {
+        let released = stages.iter().filter_map(|(stream, stage)| match stage.as_ref()? {
             Stage::Forwarded(plan) | Stage::Checking { plan, .. } => Some((*stream, found(plan)?)),
             Stage::Reading { .. } | Stage::Waiting { .. } | Stage::Replied | Stage::Stopped => None,
         });
@@ -216,7 +226,7 @@ impl Worker {
         let Ok(stages) = self.stages.try_borrow() else {
             return Vec::new();
         };
-        let held = stages.iter().filter_map(|(stream, stage)| match &**stage {
+        let held = stages.iter().filter_map(|(stream, stage)| match stage.as_ref()? {
             Stage::Reading { then, .. } => Some((*stream, reading(then)?)),
             Stage::Waiting { then, .. } => Some((*stream, waiting(then)?)),
             Stage::Checking { .. } | Stage::Forwarded(_) | Stage::Replied | Stage::Stopped => None,
@@ -226,19 +236,31 @@ impl Worker {
 
     /// Takes the stage of a stream out, to be consumed by what happened.
     pub(crate) fn take(&self, stream: u32) -> Option<Stage> {
-        self.stages.try_borrow_mut().ok()?.remove(&stream).map(|stage| *stage)
+        self.stages.try_borrow_mut().ok()?.get_mut(&stream)?.take()
     }
 
     /// Notes the next stage of a stream.
     pub(crate) fn put(&self, stream: u32, stage: Stage) {
         if let Ok(mut stages) = self.stages.try_borrow_mut() {
-            stages.insert(stream, Box::new(stage));
+            match stages.get_mut(&stream) {
+                Some(slot) => *slot = Some(stage),
+                None => drop(stages.insert(stream, Some(stage))),
+            }
+        }
+    }
+
+    /// How many bytes of its body a stream is read to; none where nobody reads it.
+    pub(crate) fn limit(&self, stream: u32) -> Option<usize> {
+        match self.stages.try_borrow().ok()?.get(&stream)?.as_ref()? {
+            Stage::Reading { limit, .. } | Stage::Checking { limit, .. } => Some(*limit),
+            Stage::Waiting { .. } | Stage::Forwarded(_) | Stage::Replied | Stage::Stopped => None,
         }
     }
 
     /// The stream is gone; nobody waits for it and it waits for nobody.
     pub(crate) fn forget(&self, stream: u32) {
-        if let Some(Stage::Waiting { flight, .. }) = self.take(stream) {
+        let last = self.stages.try_borrow_mut().ok().and_then(|mut stages| stages.remove(&stream)).flatten();
+        if let Some(Stage::Waiting { flight, .. }) = last {
             self.with_plugin(|plugin| plugin.handle_stream_gone(flight, StreamId(stream)));
         }
     }

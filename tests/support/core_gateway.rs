@@ -9,7 +9,7 @@ use actgate_core::config::Config;
 use actgate_core::flight::{Callout, CalloutAnswer, Landing, RootStep};
 use actgate_core::flow::{BodyStep, BodyVerdict, Joined, Reading, ResponseHead, ResponseStep, handle_request_headers};
 use actgate_core::plugin::Plugin;
-use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
+use actgate_core::request::{Ambient, Headers, Peer, RequestHead, StreamId};
 use actgate_core::sharing::{NothingShared, SharedData};
 use actgate_core::signatures::InGuest;
 use actgate_core::step::{BodyEdit, BodyPlan, Forward, HeaderEdits, Observed, Reply, ResponsePlan, Step};
@@ -92,6 +92,7 @@ impl CoreGateway {
             draw: &mut draw,
             signatures: &InGuest,
             shared: self.shared.as_ref(),
+            address: &|| None,
         };
         event(&mut self.plugin, &mut ambient)
     }
@@ -377,8 +378,8 @@ impl Gateway for CoreGateway {
         let certificate = request.peer.as_deref().map(|peer| peer::certificate_sha256(&self.world, peer));
         let head = RequestHead {
             stream,
-            headers: &headers,
-            peer: Peer { uri_san: uri_san.as_deref(), certificate_sha256: certificate, address: None },
+            headers: Headers::of(&headers),
+            peer: Peer { uri_san: uri_san.as_deref(), certificate_sha256: certificate },
             end_of_stream: request.body.is_none(),
         };
         let step = self.handle(|plugin, ambient| handle_request_headers(plugin, ambient, &head));

@@ -29,31 +29,40 @@ pub(crate) fn read<'a>(head: &RequestHead<'a>, takes_dpop: bool) -> Result<(Sche
     let Some(value) = values.next() else {
         return Err(Rejection::CredentialMissing);
     };
-    if values.next().is_some() || words::holds(value, b',') {
+    if values.next().is_some() {
+        return Err(Rejection::CredentialRepeated);
+    }
+    let parted = value.iter().position(|byte| *byte == b' ').and_then(|at| value.split_at_checked(at));
+    let (scheme, rest) = parted.unwrap_or((value, &[]));
+    let token = rest.get(1..).unwrap_or_default();
+    // One look at a token that has neither.
+    let is_parted = words::are_parted(token);
+    if (is_parted && token.contains(&b',')) || scheme.contains(&b',') {
         return Err(Rejection::CredentialRepeated);
     }
     if in_query(head) {
         // RFC 6750 §2: clients MUST NOT use more than one method to transmit the token.
         return Err(Rejection::CredentialRepeated);
     }
-    let Ok(value) = core::str::from_utf8(value) else {
-        return Err(Rejection::CredentialMalformed);
-    };
-    let Some((scheme, token)) = value.split_once(' ') else {
-        return Err(Rejection::CredentialMalformed);
-    };
     // RFC 9110 §11.1: the scheme is case-insensitive. One space: a second one would begin the token.
-    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+    let scheme = if scheme.eq_ignore_ascii_case(b"bearer") {
         Scheme::Bearer
-    } else if takes_dpop && scheme.eq_ignore_ascii_case("dpop") {
+    } else if takes_dpop && scheme.eq_ignore_ascii_case(b"dpop") {
         Scheme::Dpop
     } else {
         return Err(Rejection::CredentialMalformed);
     };
-    if token.is_empty() || words::holds(token.as_bytes(), b' ') {
+    if token.is_empty() || is_parted {
         return Err(Rejection::CredentialMalformed);
     }
-    Ok((scheme, token))
+    core::str::from_utf8(token).map(|token| (scheme, token)).map_err(|_| Rejection::CredentialMalformed)
+}
+
+/// Whether the only credential is a token by the scheme for those that are tied to a key.
+pub(crate) fn is_dpop(head: &RequestHead<'_>) -> bool {
+    // No other can be one, and most are others.
+    let begins = |value: &[u8]| value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"dpop "));
+    head.all("authorization").next().is_some_and(begins) && matches!(read(head, true), Ok((Scheme::Dpop, _)))
 }
 
 /// True where a token stands in the query.
@@ -97,12 +106,17 @@ fn unescaped(name: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Peer, StreamId};
+    use crate::request::{Headers, Peer, StreamId};
 
     fn check(values: &[&[u8]], path: &[u8], want: Result<&str, Rejection>) {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(b":path", path)];
         headers.extend(values.iter().map(|value| (b"authorization".as_slice(), *value)));
-        let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
+        let head = RequestHead {
+            stream: StreamId(1),
+            headers: Headers::of(&headers),
+            peer: Peer::default(),
+            end_of_stream: true,
+        };
         assert_eq!(read(&head, false), want.map(|token| (Scheme::Bearer, token)), "{values:?}");
     }
 
@@ -112,7 +126,11 @@ mod tests {
         check(&[b"bEARER abc"], b"/", Ok("abc"));
         check(&[], b"/", Err(Rejection::CredentialMissing));
         check(&[b"Bearer a", b"Bearer b"], b"/", Err(Rejection::CredentialRepeated));
-        check(&[b"Bearer a,Bearer b"], b"/", Err(Rejection::CredentialRepeated));
+        for joined in
+            [b"Bearer a,Bearer b".as_slice(), b",", b"Bearer,", b"Bearer ,", b"Bearer a ,", b"a,b c", b"Bearer \xff,"]
+        {
+            check(&[joined], b"/", Err(Rejection::CredentialRepeated));
+        }
         check(&[b"Bearer a"], b"/?x=1&access_token=b", Err(Rejection::CredentialRepeated));
         check(&[b"Bearer a"], b"/?access_token", Err(Rejection::CredentialRepeated));
         for query in ["access%5Ftoken=b", "x;access_token=b", "%61ccess_token=b", "ACCESS_TOKEN=b", "access%5ftoken"] {
@@ -133,6 +151,9 @@ mod tests {
             b"DPoP abc",
             b"",
             b"Bearer \xff",
+            b"\xff abc",
+            b"Bearer\xff abc",
+            b" ",
         ] {
             check(&[malformed], b"/", Err(Rejection::CredentialMalformed));
         }
@@ -141,8 +162,12 @@ mod tests {
     fn another_scheme_is_taken_where_it_is_meant() {
         let check = |value: &str, want| {
             let headers: [(&[u8], &[u8]); 2] = [(b":path", b"/"), (b"authorization", value.as_bytes())];
-            let head =
-                RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
+            let head = RequestHead {
+                stream: StreamId(1),
+                headers: Headers::of(&headers),
+                peer: Peer::default(),
+                end_of_stream: true,
+            };
             assert_eq!(read(&head, true), want, "{value}");
         };
         check("DPoP abc", Ok((Scheme::Dpop, "abc")));
@@ -152,5 +177,20 @@ mod tests {
             check(malformed, Err(Rejection::CredentialMalformed));
         }
         check("DPoP abc, Bearer abc", Err(Rejection::CredentialRepeated));
+        let is_dpop = |value: &str| {
+            let headers: [(&[u8], &[u8]); 2] = [(b":path", b"/"), (b"authorization", value.as_bytes())];
+            is_dpop(&RequestHead {
+                stream: StreamId(1),
+                headers: Headers::of(&headers),
+                peer: Peer::default(),
+                end_of_stream: true,
+            })
+        };
+        for (value, want) in
+            [("DPoP abc", true), ("dpop a", true), ("DPoP ", false), ("DPoP a b", false), ("DPoP a,b", false)]
+        {
+            assert_eq!(is_dpop(value), want, "{value}");
+        }
+        assert!(!is_dpop("Bearer abc") && !is_dpop("DPoPs abc") && !is_dpop("DPoP"));
     }
 }

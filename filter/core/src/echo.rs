@@ -83,7 +83,7 @@ impl Echoes {
 fn as_written(text: &str) -> Vec<String> {
     let mut all = vec![text.to_owned()];
     // No JWT has any of them.
-    if !b"\\\"/".iter().any(|byte| words::holds(text.as_bytes(), *byte)) {
+    if !words::may_be_escaped(text.as_bytes()) {
         return all;
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");

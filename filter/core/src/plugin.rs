@@ -31,6 +31,7 @@ use crate::signatures::checks::SignatureChecks;
 #[derive(Debug)]
 pub struct Plugin {
     config: Arc<Config>,
+    looks_at_names: bool,
     pub(crate) routes: Routes,
     pub(crate) revocations: Revocations,
     pub(crate) keys: KeyStore,
@@ -72,6 +73,7 @@ impl Plugin {
         Self {
             revocations: Revocations::new(&config.revoked),
             routes: Routes::of(&config.resources),
+            looks_at_names: config.resources.iter().any(|resource| resource.accept.looks_at_names()),
             config: Arc::new(config),
             keys,
             discovered,
@@ -103,6 +105,12 @@ impl Plugin {
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config)
+    }
+
+    /// Whether anybody is known by the name in a client certificate.
+    #[must_use]
+    pub const fn looks_at_names(&self) -> bool {
+        self.looks_at_names
     }
 
     /// How long the host may wait until the next tick, in milliseconds.

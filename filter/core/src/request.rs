@@ -3,10 +3,12 @@
 //! Header names arrive in lower case and in the order of the wire, duplicates included: nothing here picks the first of several.
 //! Values are bytes; whoever wants text asks for it and gets `None` for anything that is not.
 
+mod headers;
+
 use core::fmt;
 use std::sync::Arc;
 
-use ct_codecs::{Encoder as _, Hex};
+pub use headers::{Header, Headers};
 
 use crate::sharing::SharedData;
 use crate::signatures::Signatures;
@@ -18,7 +20,7 @@ pub struct StreamId(pub u32);
 
 /// What a decision takes from outside itself: the time, fresh randomness and signature arithmetic, and what other workers left.
 ///
-/// The adapter reads each once per callback, so the core stays a function of its arguments.
+/// The adapter reads each once per callback, or where it is asked for, so the core stays a function of its arguments.
 pub struct Ambient<'a> {
     /// Wall-clock time of this callback.
     pub now: UnixSeconds,
@@ -28,6 +30,8 @@ pub struct Ambient<'a> {
     pub signatures: &'a dyn Signatures,
     /// What all workers see.
     pub shared: &'a dyn SharedData,
+    /// Where the request at hand comes from, address and port; it proves nothing and only tells floods apart, so it is asked for where one may begin.
+    pub address: &'a dyn Fn() -> Option<String>,
 }
 
 impl fmt::Debug for Ambient<'_> {
@@ -43,8 +47,6 @@ pub struct Peer<'a> {
     pub uri_san: Option<&'a str>,
     /// SHA-256 of the certificate in DER.
     pub certificate_sha256: Option<[u8; 32]>,
-    /// Where it calls from, address and port, told where it shows no certificate; it proves nothing and only tells floods apart.
-    pub address: Option<&'a str>,
 }
 
 /// The request headers and what is known of the peer that sent them.
@@ -53,7 +55,7 @@ pub struct RequestHead<'a> {
     /// The stream the request arrived on.
     pub stream: StreamId,
     /// Every header as the host holds it, pseudo-headers included, names in lower case.
-    pub headers: &'a [(&'a [u8], &'a [u8])],
+    pub headers: Headers<'a>,
     /// What the connection shows of its other end.
     pub peer: Peer<'a>,
     /// True where no body follows.
@@ -63,8 +65,7 @@ pub struct RequestHead<'a> {
 impl<'a> RequestHead<'a> {
     /// Every value sent under `name`.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let headers = self.headers;
-        headers.iter().filter(move |(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
+        self.headers.named(name.as_bytes())
     }
 
     /// The value of a header that may be sent once only; two are an error.
@@ -98,7 +99,12 @@ pub struct TransactionId(Arc<str>);
 impl TransactionId {
     /// From 16 freshly drawn bytes.
     pub fn new(random: [u8; 16]) -> Self {
-        Self(hex(&random).into())
+        let mut text = [0; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(random) {
+            *pair = digits(byte);
+        }
+        // Digits are ASCII.
+        Self(core::str::from_utf8(&text).unwrap_or_default().into())
     }
 
     /// The 32 digits.
@@ -109,8 +115,16 @@ impl TransactionId {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    // Fails past half of all memory only, which no slice has.
-    Hex::encode_to_string(bytes).unwrap_or_default()
+    // Nothing but digits, which are ASCII.
+    String::from_utf8(bytes.iter().flat_map(|byte| digits(*byte)).collect()).unwrap_or_default()
+}
+
+const fn digits(byte: u8) -> [u8; 2] {
+    const fn digit(four: u8) -> u8 {
+        let first = if four < 10 { b'0' } else { b'a'.wrapping_sub(10) };
+        first.wrapping_add(four)
+    }
+    [digit(byte >> 4), digit(byte & 0xf)]
 }
 
 #[cfg(test)]
@@ -118,7 +132,7 @@ mod tests {
     use super::*;
 
     fn head<'a>(headers: &'a [(&'a [u8], &'a [u8])]) -> RequestHead<'a> {
-        RequestHead { stream: StreamId(1), headers, peer: Peer::default(), end_of_stream: true }
+        RequestHead { stream: StreamId(1), headers: Headers::of(headers), peer: Peer::default(), end_of_stream: true }
     }
 
     #[test]
@@ -140,5 +154,11 @@ mod tests {
     #[test]
     fn transaction_ids_are_32_hex_digits() {
         assert_eq!(TransactionId::new([0xa0; 16]).as_str(), "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0");
+        let bytes = [0x00, 0x01, 0x23, 0x45, 0x67, 0x89, 0x9a, 0xab, 0xcd, 0xef, 0xf0, 0x0f, 0x19, 0x91, 0x7f, 0xff];
+        assert_eq!(TransactionId::new(bytes).as_str(), "0001234567899aabcdeff00f19917fff");
+        for byte in 0..=u8::MAX {
+            assert_eq!(hex(&[byte]), format!("{byte:02x}"));
+        }
+        assert_eq!(hex(&bytes), TransactionId::new(bytes).as_str());
     }
 }

@@ -149,18 +149,8 @@ mod tests {
     fn plan(behind: Option<Behind>) -> ResponsePlan {
         let txn = TransactionId::new([1; 16]);
         let members = json!({"issuer": "https://idp", "subject": "ann"});
-        let refusal = RefusalContext {
-            record: Record::of_members(&txn, &members),
-            txn,
-            shape: Shape::Rpc,
-            rpc_id: None,
-            scopes_needed: crate::config::ScopeSet::default(),
-            dpop: None,
-            sign_in_needed: String::new(),
-            allow: std::borrow::Cow::default(),
-            metadata_url: None,
-            observing: None,
-        };
+        let record = Record::of_members(&txn, &members);
+        let refusal = RefusalContext { record, shape: Shape::Rpc, ..RefusalContext::new(txn, UnixSeconds::new(0)) };
         let lease = Lease::new(StreamRules::default(), UnixSeconds::new(1), UnixSeconds::new(2));
         ResponsePlan::plain(refusal, lease.for_behind(behind.map(Arc::new)))
     }

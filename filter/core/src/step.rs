@@ -13,9 +13,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::a2a::PublicCard;
-use crate::config::ScopeSet;
 use crate::config::observe::Observing;
-use crate::dpop::UpstreamProof;
+use crate::config::{DpopRules, Resource, ScopeSet};
+use crate::dpop::{UpstreamProof, nonce};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::transaction;
 use crate::flight::FlightId;
@@ -75,7 +75,7 @@ pub struct Forward {
     /// What happens to the body.
     pub body: BodyPlan,
     /// What to do when the upstream answers.
-    pub response: ResponsePlan,
+    pub response: Box<ResponsePlan>,
     /// The decision.
     pub record: Record,
 }
@@ -88,7 +88,7 @@ pub struct Observed {
     /// What to change in the request headers, before release.
     pub edits: HeaderEdits,
     /// What to do when the upstream answers.
-    pub response: ResponsePlan,
+    pub response: Box<ResponsePlan>,
     /// What would have been decided.
     pub record: Record,
     _observing: Observing,
@@ -126,7 +126,8 @@ pub enum BodyPlan {
 /// Changes to the request headers: removals first, then replacements.
 #[derive(Debug)]
 pub struct HeaderEdits {
-    remove: Vec<String>,
+    strip: Vec<String>,
+    remove: Vec<&'static str>,
     set: Vec<(Cow<'static, str>, Redacted<String>)>,
 }
 
@@ -148,25 +149,25 @@ impl HeaderEdits {
             (Some(bound), Some(proof)) if proof.is_for(bound) => set.push((Cow::Borrowed("dpop"), proof.text())),
             (Some(_) | None, _) => return Err(Rejection::Internal("a token and a proof that do not belong together")),
         }
-        Ok(Self { remove: strip, set })
+        Ok(Self { strip, remove: Vec::new(), set })
     }
 
     /// Replaces the caller's credential by a secret of the gateway's own, whichever header that stands in.
-    pub(crate) fn inject(injection: &Injection, mut strip: Vec<String>, txn: &TransactionId) -> Self {
-        strip.push("authorization".to_owned());
+    pub(crate) fn inject(injection: &Injection, strip: Vec<String>, txn: &TransactionId) -> Self {
         let header = Cow::Owned(injection.header().to_owned());
-        Self { remove: strip, set: vec![(header, injection.value().clone()), named(txn)] }
+        let set = vec![(header, injection.value().clone()), named(txn)];
+        Self { strip, remove: vec!["authorization"], set }
     }
 
     /// Keeps the caller's credential, whose audience is the upstream itself.
     pub(crate) fn pass_through(strip: Vec<String>, txn: &TransactionId) -> Self {
-        Self { remove: strip, set: vec![named(txn)] }
+        Self { strip, remove: Vec::new(), set: vec![named(txn)] }
     }
 
     /// Takes the caller's credential away where a transaction token goes in its place.
-    pub(crate) fn in_place_of_credential(token: &IssuedToken, mut strip: Vec<String>, txn: &TransactionId) -> Self {
-        strip.push("authorization".to_owned());
+    pub(crate) fn in_place_of_credential(token: &IssuedToken, strip: Vec<String>, txn: &TransactionId) -> Self {
         let mut edits = Self::pass_through(strip, txn);
+        edits.remove.push("authorization");
         edits.transaction(token);
         edits
     }
@@ -180,22 +181,21 @@ impl HeaderEdits {
     pub(crate) fn also(&mut self, edit: RequestEdit) -> Option<BodyEdit> {
         if edit.body.is_some() {
             // The host never mends a length. Without one the message goes on in chunks.
-            self.remove.push("content-length".to_owned());
+            self.remove.push("content-length");
         }
-        self.remove.extend(edit.remove.into_iter().map(str::to_owned));
+        self.remove.extend(edit.remove);
         self.set.extend(edit.headers.into_iter().map(|(name, value)| (Cow::Borrowed(name), Redacted::new(value))));
         edit.body
     }
 
     /// Takes the caller's credentials away, where none is needed: for a public card, and for nothing else.
-    pub(crate) fn without_credential(_card: &PublicCard, mut strip: Vec<String>, txn: &TransactionId) -> Self {
-        strip.extend(["authorization", "cookie"].map(str::to_owned));
-        Self::pass_through(strip, txn)
+    pub(crate) fn without_credential(_card: &PublicCard, strip: Vec<String>, txn: &TransactionId) -> Self {
+        Self { remove: vec!["authorization", "cookie"], ..Self::pass_through(strip, txn) }
     }
 
     /// Headers to remove.
     pub fn removals(&self) -> impl Iterator<Item = &str> {
-        self.remove.iter().map(String::as_str)
+        self.strip.iter().map(String::as_str).chain(self.remove.iter().copied())
     }
 
     /// Headers to set, replacing what is there.
@@ -229,31 +229,43 @@ pub(crate) struct RefusalContext {
     pub(crate) txn: TransactionId,
     pub(crate) shape: Shape,
     pub(crate) rpc_id: Option<RpcId>,
-    pub(crate) scopes_needed: ScopeSet,
-    /// The parameters of a step-up challenge.
-    pub(crate) sign_in_needed: String,
+    /// What the operation needs, once it is known; until then it is what the resource asks of every token.
+    pub(crate) scopes_needed: Option<ScopeSet>,
     /// RFC 9110 §15.5.6: what `Allow` says where the method is refused.
     pub(crate) allow: Cow<'static, str>,
-    pub(crate) metadata_url: Option<Arc<str>>,
+    /// The resource, once one matched. What a challenge says of it is made where one is written: few requests are refused.
+    pub(crate) resource: Option<Arc<Resource>>,
+    /// The request came by the scheme for tokens that are tied to a key, so that its fault is told in it.
+    pub(crate) is_dpop: bool,
+    /// When it came.
+    pub(crate) arrived_at: UnixSeconds,
     /// Where the resource observes, nothing is refused.
     pub(crate) observing: Option<Observation>,
-    /// Present where the resource takes DPoP proofs.
-    pub(crate) dpop: Option<DpopChallenge>,
     pub(crate) record: Record,
 }
 
-/// What a challenge says of DPoP (RFC 9449 §7.1).
-#[derive(Debug, Clone)]
-pub(crate) struct DpopChallenge {
-    /// The algorithms that proofs may have.
-    pub(crate) algs: String,
-    /// The nonce of now, where proofs need one.
-    pub(crate) nonce: Option<String>,
-    /// True where the request itself came by that scheme, so that its fault is told in it.
-    pub(crate) presented: bool,
-}
-
 impl RefusalContext {
+    /// Of a request of which nothing is known yet.
+    pub(crate) fn new(txn: TransactionId, arrived_at: UnixSeconds) -> Self {
+        Self {
+            record: Record::new(&txn),
+            txn,
+            shape: Shape::OAuth,
+            rpc_id: None,
+            scopes_needed: None,
+            allow: Cow::Borrowed("POST"),
+            resource: None,
+            is_dpop: false,
+            arrived_at,
+            observing: None,
+        }
+    }
+
+    /// What proofs must be, where the resource takes any.
+    fn dpop(&self) -> Option<&DpopRules> {
+        self.resource.as_ref()?.accept.dpop.as_deref()
+    }
+
     /// The reply that says so, and only so much; where the resource observes, the request goes on and the record says so.
     pub(crate) fn refuse(mut self, rejection: Rejection) -> Step {
         match self.observing.take() {
@@ -279,7 +291,7 @@ impl RefusalContext {
             edits: HeaderEdits::pass_through(strip, &self.txn),
             record: self.record.clone().observed(would, &observing),
             // Nothing is refused, so nothing ends by time either.
-            response: ResponsePlan::plain(self, Lease::default()),
+            response: Box::new(ResponsePlan::plain(self, Lease::default())),
             _observing: observing,
         }))
     }
@@ -318,7 +330,8 @@ impl RefusalContext {
     fn advice(&self, rejection: Rejection, wait: Option<u64>) -> impl Iterator<Item = (&'static str, String)> {
         let challenge = challenge::challenge(rejection, self).map(|challenge| ("www-authenticate", challenge));
         let wants_nonce = rejection.oauth_error() == OauthError::UseDpopNonce;
-        let nonce = self.dpop.as_ref().filter(|_| wants_nonce).and_then(|dpop| dpop.nonce.clone());
+        let secret = self.dpop().filter(|_| wants_nonce).and_then(|dpop| dpop.nonce_secret.as_ref());
+        let nonce = secret.and_then(|secret| nonce::current(secret, self.arrived_at));
         let wait = wait.map(|seconds| ("retry-after", seconds.to_string()));
         let allow = (rejection == Rejection::HttpMethodRefused).then(|| ("allow", self.allow.clone().into_owned()));
         challenge.into_iter().chain(nonce.map(|nonce| ("dpop-nonce", nonce))).chain(wait).chain(allow)

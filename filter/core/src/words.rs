@@ -110,6 +110,40 @@ fn first(high: u64) -> usize {
     usize::try_from(high.trailing_zeros() >> 3).unwrap_or(0)
 }
 
+/// Whether a comma or a space is among `bytes`.
+pub(crate) fn are_parted(bytes: &[u8]) -> bool {
+    const COMMAS: u64 = u64::from_le_bytes([b','; 8]);
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    // As `below`, for both at once: neither has a high bit.
+    hold_any(bytes, |word| ((word ^ COMMAS).wrapping_sub(ONES) | (word ^ SPACES).wrapping_sub(ONES)) & !word & HIGH)
+}
+
+/// Whether a quote, a backslash or a slash is among `bytes`, which JSON may write in another way.
+pub(crate) fn may_be_escaped(bytes: &[u8]) -> bool {
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+    const SLASHES: u64 = u64::from_le_bytes([b'/'; 8]);
+    hold_any(bytes, |word| {
+        let quote = (word ^ QUOTES).wrapping_sub(ONES);
+        let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);
+        let slash = (word ^ SLASHES).wrapping_sub(ONES);
+        (quote | backslash | slash) & !word & HIGH
+    })
+}
+
+/// Whether `places` says of any eight bytes that something is there; of a tilde it says nothing.
+fn hold_any(bytes: &[u8], places: impl Fn(u64) -> u64) -> bool {
+    let (fours, rest) = bytes.as_chunks::<32>();
+    let in_four = |four: &[u8; 32]| {
+        let words = four.as_chunks::<8>().0.iter();
+        words.fold(0, |found, word| found | places(u64::from_le_bytes(*word))) != 0
+    };
+    let (words, tail) = rest.as_chunks::<8>();
+    fours.iter().any(in_four)
+        || words.iter().any(|word| places(u64::from_le_bytes(*word)) != 0)
+        || places(padded(tail, b'~')) != 0
+}
+
 /// Whether `byte` is among `bytes`.
 pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
     let (words, _) = bytes.as_chunks::<8>();
@@ -140,6 +174,24 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_parts_and_what_is_escaped_is_found_wherever_it_stands_and_nothing_else() {
+        for length in 0..80 {
+            for byte in 0..=u8::MAX {
+                let (parts, is_escaped) = (matches!(byte, b',' | b' '), matches!(byte, b'"' | b'\\' | b'/'));
+                for at in 0..length {
+                    let mut bytes = vec![b'~'; length];
+                    bytes.iter_mut().skip(at).take(1).for_each(|place| *place = byte);
+                    assert_eq!(are_parted(&bytes), parts, "{byte} at {at} of {length}");
+                    assert_eq!(may_be_escaped(&bytes), is_escaped, "{byte} at {at} of {length}");
+                }
+                let bytes = vec![byte; length];
+                assert_eq!(are_parted(&bytes), parts && length > 0, "{length} of {byte}");
+                assert_eq!(may_be_escaped(&bytes), is_escaped && length > 0, "{length} of {byte}");
             }
         }
     }

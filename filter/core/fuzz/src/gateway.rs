@@ -14,7 +14,7 @@ use actgate_core::limits::{
     FLIGHT_SECONDS_MAX, FLIGHTS_MAX, ISSUED_TOKENS_MAX, KNOWN_TOKENS_MAX, WAITERS_PER_FLIGHT_MAX,
 };
 use actgate_core::plugin::Plugin;
-use actgate_core::request::{Ambient, Peer, RequestHead, StreamId};
+use actgate_core::request::{Ambient, Headers, Peer, RequestHead, StreamId};
 use actgate_core::sharing::NothingShared;
 use actgate_core::step::{BodyPlan, Forward, Reply, ResponsePlan, Step};
 use actgate_core::time::UnixSeconds;
@@ -110,8 +110,13 @@ impl Gateway {
             *drawn += 1;
             drawn.to_be_bytes()
         };
-        let mut ambient =
-            Ambient { now: UnixSeconds::new(self.now), draw: &mut draw, signatures: &Seals, shared: &NothingShared };
+        let mut ambient = Ambient {
+            now: UnixSeconds::new(self.now),
+            draw: &mut draw,
+            signatures: &Seals,
+            shared: &NothingShared,
+            address: &|| None,
+        };
         event(&mut self.plugin, &mut ambient)
     }
 
@@ -137,7 +142,7 @@ impl Gateway {
         let id = self.last_stream;
         let head = RequestHead {
             stream: StreamId(id),
-            headers,
+            headers: Headers::of(headers),
             peer: Peer { uri_san: peer, ..Peer::default() },
             end_of_stream,
         };
@@ -188,7 +193,7 @@ impl Gateway {
             assert_eq!(grant.scopes, needed, "not the scopes of the operation: {line}");
             stream.granted.clone_from(&grant.scopes);
         }
-        let plan = Box::new(forward.response);
+        let plan = forward.response;
         stream.waiting = Some(match forward.body {
             BodyPlan::Release | BodyPlan::Replace(_) => Waiting::Response(plan),
             BodyPlan::HoldUntil { then, .. } => Waiting::Held(then, plan),

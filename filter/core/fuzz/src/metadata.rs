@@ -36,8 +36,13 @@ pub fn metadata(data: &[u8]) {
         drawn += 1;
         drawn.to_be_bytes()
     };
-    let mut ambient =
-        Ambient { now: UnixSeconds::new(START), draw: &mut draw, signatures: &Seals, shared: &NothingShared };
+    let mut ambient = Ambient {
+        now: UnixSeconds::new(START),
+        draw: &mut draw,
+        signatures: &Seals,
+        shared: &NothingShared,
+        address: &|| None,
+    };
     let mut asked = calls(&plugin.handle_tick(&mut ambient));
     let answer = CalloutAnswer::response(200, Some(b"application/json"), data);
     let (flight, path) = asked.pop().expect("the metadata is asked for");

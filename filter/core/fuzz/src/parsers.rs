@@ -210,8 +210,13 @@ pub fn configuration(data: &[u8]) {
             assert_eq!((config.digest, &config.warnings), (again.digest, &again.warnings));
             assert!(!format!("{config:?}").contains("PRIVATE KEY"), "a key is printed");
             let mut draw = || [0; 16];
-            let mut ambient =
-                Ambient { now: UnixSeconds::new(START), draw: &mut draw, signatures: &Seals, shared: &NothingShared };
+            let mut ambient = Ambient {
+                now: UnixSeconds::new(START),
+                draw: &mut draw,
+                signatures: &Seals,
+                shared: &NothingShared,
+                address: &|| None,
+            };
             let mut plugin = Plugin::new(config);
             let step = plugin.handle_tick(&mut ambient);
             assert!(step.calls.iter().all(|call| call.timeout.get() > 0 && !call.cluster.is_empty()));

@@ -21,6 +21,11 @@ pub struct OtherIssuer {
 }
 
 impl Accept {
+    /// Whether anybody is known by the name in a client certificate.
+    pub(crate) fn looks_at_names(&self) -> bool {
+        self.caller.mtls || self.workloads.as_ref().is_some_and(|workloads| workloads.mtls)
+    }
+
     /// Every issuer whose tokens are taken, with the audience of its tokens; the first is the resource's own.
     pub fn issuers(&self) -> impl Iterator<Item = (&Arc<AuthorizationServer>, &str)> {
         let others = self.other_issuers.iter().map(|other| (&other.server, other.audience.as_str()));

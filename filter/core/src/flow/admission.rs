@@ -4,20 +4,21 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::a2a::{self, PublicCard};
-use crate::config::{Config, Exchange, Protocol, Resource, ScopeSet};
+use crate::bearer;
+use crate::config::{Config, Exchange, Protocol, Resource};
 use crate::dpop::Target;
 use crate::flow::Lease;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Shown};
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::plugin::Plugin;
-use crate::record::{Record, Source};
+use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
 use crate::routing::Place;
 use crate::session::{LAST_EVENT_ID, SESSION_ID};
-use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Shape, Step};
+use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Step};
 use crate::time::UnixSeconds;
 use crate::{mcp, metadata};
 
@@ -80,18 +81,7 @@ pub(super) struct Arrived {
 /// Decides on the headers of a request as far as they allow.
 pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, head: &RequestHead<'_>) -> Step {
     let txn = TransactionId::new((ambient.draw)());
-    let mut context = RefusalContext {
-        record: Record::new(&txn),
-        txn,
-        shape: Shape::OAuth,
-        rpc_id: None,
-        scopes_needed: ScopeSet::default(),
-        dpop: None,
-        sign_in_needed: String::new(),
-        allow: Cow::Borrowed("POST"),
-        metadata_url: None,
-        observing: None,
-    };
+    let mut context = RefusalContext::new(txn, ambient.now);
     let place = match Place::of(head) {
         Ok(place) => place,
         Err(rejection) => return context.refuse(rejection),
@@ -107,13 +97,11 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.record.at_resource(&resource);
     context.shape = arrival::refusal_shape(&resource, head);
     context.allow = Cow::Borrowed(arrival::methods_served(&resource));
-    context.metadata_url = resource.metadata.as_ref().map(|metadata| Arc::clone(&metadata.url));
-    context.scopes_needed = resource.accept.required_scopes.clone();
+    context.resource = Some(Arc::clone(&resource));
     let observing = resource.observe.as_ref().and_then(|observe| observe.of_everything(ambient.now));
     context.observing =
         observing.map(|observing| Observation::new(observing, misleading(head, config.api_key_header.as_deref())));
-    context.dpop = credential::dpop_challenge(&resource, head, ambient.now);
-    context.sign_in_needed = resource.accept.rules.authentication.challenge();
+    context.is_dpop = resource.accept.dpop.is_some() && bearer::is_dpop(head);
     if let Protocol::A2a(policy) = &resource.protocol
         && let Some(card) = a2a::card(policy, &resource.path_prefix, head)
     {
@@ -165,7 +153,7 @@ fn pass_card(
     let record = context.record.clone().allowed(Source::Public, None, None);
     // There is no token that could end.
     let lease = Lease::new(resource.streams, now, UnixSeconds::new(NUMERIC_DATE_SECONDS_MAX));
-    let response = ResponsePlan::plain(context, lease);
+    let response = Box::new(ResponsePlan::plain(context, lease));
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 

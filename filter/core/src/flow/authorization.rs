@@ -152,7 +152,7 @@ impl Admitted {
         if let Err(rejection) = self.bind_session(&mut operation) {
             return self.arrived.context.refuse(rejection);
         }
-        self.arrived.context.scopes_needed = operation.scopes.clone();
+        self.arrived.context.scopes_needed = Some(operation.scopes.clone());
         if judged == Judged::ByHeaders || self.arrived.arrival.told_by() == ToldBy::Head {
             self.arrived.context.record.operation(&operation.label);
         }

@@ -85,12 +85,17 @@ fn read_key(name: Option<&str>, head: &RequestHead<'_>) -> Result<Option<[u8; 32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Peer, StreamId};
+    use crate::request::{Headers, Peer, StreamId};
 
     #[track_caller]
     fn check(keys: &[&[u8]], want: Result<Option<[u8; 32]>, Rejection>) {
         let headers: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (b"x-agent-key".as_slice(), *key)).collect();
-        let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
+        let head = RequestHead {
+            stream: StreamId(1),
+            headers: Headers::of(&headers),
+            peer: Peer::default(),
+            end_of_stream: true,
+        };
         assert_eq!(read_key(Some("x-agent-key"), &head), want);
         assert_eq!(read_key(None, &head), Ok(None));
     }

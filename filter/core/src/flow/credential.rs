@@ -12,7 +12,7 @@ use crate::delegation::binding::{BindingError, Confirmation};
 use crate::delegation::caller::Sender;
 use crate::delegation::inbound::Inbound;
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::dpop::{DpopError, Facts, Proof, ProvenKey, nonce};
+use crate::dpop::{DpopError, Facts, Proof, ProvenKey};
 use crate::flow::admission::Arrived;
 use crate::flow::bare::Bare;
 use crate::flow::opaque::{self, Opaque};
@@ -29,8 +29,7 @@ use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
 use crate::routing;
 use crate::signatures::checks::{Peer, Rationed};
-use crate::step::{DpopChallenge, RefusalContext, Step};
-use crate::time::UnixSeconds;
+use crate::step::{RefusalContext, Step};
 
 /// What a request shows of who sends it.
 #[derive(Debug)]
@@ -59,9 +58,9 @@ impl Shown {
     }
 
     /// Who pays for a token that is no good.
-    pub(super) fn peer(&self) -> Option<Peer> {
+    pub(super) fn peer(&self, ambient: &Ambient<'_>) -> Option<Peer> {
         match self {
-            Self::Token(credential) => Some(credential.peer()),
+            Self::Token(credential) => Some(credential.peer(ambient)),
             Self::Bare(_) => None,
         }
     }
@@ -75,7 +74,6 @@ pub(super) struct Credential {
     proof: Option<ShownProof>,
     uri_san: Option<String>,
     certificate_sha256: Option<[u8; 32]>,
-    address: Option<String>,
 }
 
 /// A proof as it came, and the request that it must be for.
@@ -112,7 +110,6 @@ impl Credential {
             proof: proof.map(|proof| ShownProof::read(proof, head)).transpose()?,
             uri_san: head.peer.uri_san.map(str::to_owned),
             certificate_sha256: head.peer.certificate_sha256,
-            address: head.peer.address.map(str::to_owned),
         })
     }
 }
@@ -123,17 +120,10 @@ impl Credential {
         &self.token
     }
 
-    fn peer(&self) -> Peer {
-        Peer::of(self.uri_san.as_deref(), self.address.as_deref())
+    fn peer(&self, ambient: &Ambient<'_>) -> Peer {
+        let address = if self.uri_san.is_none() { (ambient.address)() } else { None };
+        Peer::of(self.uri_san.as_deref(), address.as_deref())
     }
-}
-
-/// What refusals of `resource` say of DPoP.
-pub(super) fn dpop_challenge(resource: &Resource, head: &RequestHead<'_>, now: UnixSeconds) -> Option<DpopChallenge> {
-    let rules = resource.accept.dpop.as_ref()?;
-    let presented = matches!(bearer::read(head, true), Ok((Scheme::Dpop, _)));
-    let nonce = rules.nonce_secret.as_ref().and_then(|secret| nonce::current(secret, now));
-    Some(DpopChallenge { algs: rules.algs(), nonce, presented })
 }
 
 /// RFC 9449 §4.3: "There is not more than one DPoP HTTP request header field."
@@ -190,7 +180,7 @@ fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arriv
     match decide(plugin, ambient, &mut arrived, wait) {
         Ok(delegation) => {
             // Not before all of it holds: a token that is good elsewhere makes nobody known here.
-            if was_told && let Some(peer) = arrived.shown.peer() {
+            if was_told && let Some(peer) = arrived.shown.peer(ambient) {
                 plugin.signature_checks.was_good(peer);
             }
             arrived.context.record.delegated(&delegation);
@@ -354,7 +344,7 @@ fn verify_proof(
     proof: Proof<'_>,
 ) -> Result<ProvenKey, Rejection> {
     let checks = &mut plugin.signature_checks;
-    let rationed = Rationed::of_own_key(checks, shown.peer(), ambient.now, ambient.signatures);
+    let rationed = Rationed::of_own_key(checks, shown.peer(ambient), ambient.now, ambient.signatures);
     let proven = proof.verify(&rationed);
     if rationed.settle() { Err(Rejection::TooManyBadSignatures) } else { proven.map_err(Rejection::Dpop) }
 }
@@ -399,13 +389,14 @@ fn verify_inbound(
     let empty = KeySet::default();
     let set = keys.as_deref().unwrap_or(&empty);
     let for_now = |rejection| Undecided::ForNow(rejection, Arc::clone(server));
-    let rationed = Rationed::new(&mut plugin.signature_checks, shown.peer(), ambient.now, ambient.signatures);
+    let peer = shown.peer(ambient);
+    let rationed = Rationed::new(&mut plugin.signature_checks, peer, ambient.now, ambient.signatures);
     let verdict = verify(&jwt, set, &rules(server, audience, accept), ambient.now, &rationed);
     if rationed.settle() {
         return Err(Undecided::Refused(Rejection::TooManyBadSignatures));
     }
     match verdict {
-        Ok(verified) => Ok(plugin.known.keep(&jwt, verified, shown.peer())),
+        Ok(verified) => Ok(plugin.known.keep(&jwt, verified, peer)),
         Err(JwtError::UnknownKid) if keys.is_none() => Err(for_now(Rejection::KeysUnavailable)),
         Err(JwtError::UnknownKid) => Err(for_now(Rejection::Token(JwtError::UnknownKid))),
         Err(error) => Err(refused(error)),

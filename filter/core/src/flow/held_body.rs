@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::asker::Asker;
-use crate::config::{Exchange, Resource};
+use crate::config::{Exchange, Resource, ScopeSet};
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::flow::Answer;
+use crate::flow::admission::Arrived;
 use crate::flow::arrival::Arrival;
 use crate::flow::standing::still_stands;
 use crate::observed::Watched;
@@ -15,7 +16,7 @@ use crate::record::Event;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::Ambient;
-use crate::step::{BodyEdit, Reply, ResponsePlan};
+use crate::step::{BodyEdit, RefusalContext, Reply, ResponsePlan};
 
 /// A released request whose body is still held, because its headers had to go first.
 #[derive(Debug)]
@@ -23,13 +24,20 @@ pub struct CheckBody(Box<BodyCheck>);
 
 #[derive(Debug)]
 pub(super) struct BodyCheck {
-    pub(super) arrival: Arrival,
-    pub(super) resource: Arc<Resource>,
-    pub(super) delegation: Arc<AuthorizedDelegation>,
-    pub(super) granted: Operation,
-    pub(super) context: crate::step::RefusalContext,
+    arrival: Arrival,
+    resource: Arc<Resource>,
+    delegation: Arc<AuthorizedDelegation>,
+    granted: Granted,
+    context: RefusalContext,
     /// For opaque tokens, which only their text tells apart.
-    pub(super) token: Option<Redacted<String>>,
+    token: Option<Redacted<String>>,
+}
+
+/// What the token that went ahead may be used for.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) scopes: ScopeSet,
+    pub(super) reuse_max: Option<u32>,
 }
 
 /// What becomes of a held body.
@@ -86,6 +94,12 @@ impl CheckBody {
 }
 
 impl BodyCheck {
+    pub(super) fn new(arrived: Arrived, delegation: Arc<AuthorizedDelegation>, granted: Granted) -> Self {
+        let Arrived { arrival, resource, context, shown, .. } = arrived;
+        let token = resource.accept.introspection.as_ref().and_then(|_| shown.token().cloned());
+        Self { arrival, resource, delegation, granted, context, token }
+    }
+
     fn judge(&mut self, body: &[u8], watched: &mut Watched) -> Result<Operation, Rejection> {
         let protocol = &self.resource.protocol;
         let mut asker = Asker::new(&self.delegation, watched);

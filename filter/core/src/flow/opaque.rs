@@ -63,7 +63,7 @@ impl AwaitIntrospection {
         match (paid, landing) {
             (Some(peer), Landing::Introspection(Ok(Told::Active(_)))) => plugin.signature_checks.was_not_bad(peer),
             (None, Landing::Introspection(Ok(Told::Inactive))) => {
-                if let Some(peer) = arrived.shown.peer() {
+                if let Some(peer) = arrived.shown.peer(ambient) {
                     plugin.signature_checks.was_bad(peer, ambient.now);
                 }
             }
@@ -90,7 +90,7 @@ pub(super) fn wait(plugin: &mut Plugin, ambient: &Ambient<'_>, arrived: Arrived)
     let (Some(introspection), Some(token)) = (&accept.introspection, arrived.shown.token()) else {
         return arrived.context.refuse(Rejection::Internal("nobody to ask about a token"));
     };
-    let peer = arrived.shown.peer();
+    let peer = arrived.shown.peer(ambient);
     if peer.is_some_and(|peer| !plugin.signature_checks.may_check(peer, ambient.now)) {
         return arrived.context.refuse(Rejection::TooManyBadSignatures);
     }

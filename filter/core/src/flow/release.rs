@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::config::Exchange;
-use crate::dpop::{Towards, UpstreamProof};
+use crate::config::{Agent, Exchange, Resource};
+use crate::dpop::{Round, Towards, UpstreamProof};
 use crate::exchange::cache::IssuedToken;
 use crate::exchange::request::ExchangeKey;
 use crate::flow::admission::Arrived;
 use crate::flow::authorization::Admitted;
-use crate::flow::held_body::{BodyCheck, CheckBody};
+use crate::flow::held_body::{BodyCheck, CheckBody, Granted};
 use crate::flow::{Answer, Lease};
 use crate::injection::Injection;
 use crate::operation::{Operation, RequestEdit};
 use crate::plugin::Plugin;
-use crate::record::Source;
+use crate::record::{Record, Source};
 use crate::rejection::Rejection;
 use crate::request::Ambient;
 use crate::step::{BodyPlan, Forward, HeaderEdits, ResponsePlan, Sent, Session, Step};
@@ -101,80 +101,98 @@ impl Released {
     }
 
     /// Lets it go. `transaction` is the token that its resource wants to go along; without it, such a request does not go.
-    pub(super) fn let_go(self, plugin: &Plugin, ambient: &mut Ambient<'_>, transaction: Option<Issued>) -> Step {
-        let proof = match self.prove(plugin, ambient) {
-            Ok(proof) => proof,
+    pub(super) fn let_go(mut self, plugin: &Plugin, ambient: &mut Ambient<'_>, transaction: Option<Issued>) -> Step {
+        let beside = transaction.as_ref().map(|(_, token)| Arc::clone(token));
+        let edited = self.prove(plugin, ambient).and_then(|proof| {
+            let edits = self.edit(proof.as_ref(), beside.as_ref())?;
+            Ok((edits, proof.map(|proof| proof.round)))
+        });
+        let (mut edits, proven) = match edited {
+            Ok(edited) => edited,
             Err(rejection) => return self.admitted.arrived.context.refuse(rejection),
         };
+        let record = self.record(beside.as_ref());
         let Self { admitted, outgoing, operation, judged } = self;
-        let agent = Arc::clone(admitted.delegation.agent());
-        let Arrived { context, strip, resource, arrival, shown, .. } = admitted.arrived;
-        if resource.transaction.is_some() != transaction.is_some() {
-            return context.refuse(Rejection::Internal("released without its transaction token"));
+        let Operation { scopes, reuse_max, edit, lists, tasks, holder, .. } = operation;
+        let resource = Arc::clone(&admitted.arrived.resource);
+        let lease = Lease::new(resource.streams, ambient.now, admitted.delegation.expires_at());
+        let lease = lease.for_behind(Some(admitted.delegation.behind().clone()));
+        let Admitted { arrived, delegation } = admitted;
+        let agent = Arc::clone(delegation.agent());
+        let body_edit = edits.also(for_search(edit, &outgoing, beside.is_some()));
+        let (body, context) = match judged {
+            Judged::Wholly => (body_edit.map_or(BodyPlan::Release, BodyPlan::Replace), arrived.context),
+            Judged::ByHeaders => {
+                let context = arrived.context.clone();
+                let then = CheckBody::new(BodyCheck::new(arrived, delegation, Granted { scopes, reuse_max }));
+                (BodyPlan::HoldUntil { limit: resource.body_bytes_max, then }, context)
+            }
+        };
+        let mut response = Box::new(ResponsePlan::plain(context, lease));
+        (response.exchanged, response.injected) = outgoing.sent(transaction, proven, resource, agent);
+        response.transaction = beside;
+        response.answer = Answer::to(lists, tasks);
+        response.session = holder.map(|holder| Session { holder, bound: None });
+        Step::Forward(Box::new(Forward { edits, body, response, record }))
+    }
+
+    /// What changes in the headers for the credential's sake; `beside` is the transaction token.
+    fn edit(
+        &mut self,
+        proof: Option<&UpstreamProof>,
+        beside: Option<&Arc<IssuedToken>>,
+    ) -> Result<HeaderEdits, Rejection> {
+        let Arrived { resource, context, strip, .. } = &mut self.admitted.arrived;
+        if resource.transaction.is_some() != beside.is_some() {
+            return Err(Rejection::Internal("released without its transaction token"));
         }
-        let Operation { edit, lists, tasks, holder, .. } = operation.clone();
-        let record = context.record.clone();
-        let beside = transaction.as_ref().map(|(_, token)| token);
-        let (mut edits, record) = match (&outgoing, beside) {
-            (Outgoing::Issued(_, token, source), _) => {
-                match HeaderEdits::authorize(token, proof.as_ref(), strip, &context.txn) {
-                    Ok(edits) => (edits, record.allowed(*source, Some(token), beside)),
-                    Err(rejection) => return context.refuse(rejection),
-                }
-            }
-            (Outgoing::Own, _) => {
-                (HeaderEdits::pass_through(strip, &context.txn), record.allowed(Source::PassedThrough, None, beside))
-            }
-            (Outgoing::Secret(injection), _) => {
-                (HeaderEdits::inject(injection, strip, &context.txn), record.allowed(Source::Injected, None, beside))
-            }
-            (Outgoing::Nothing, Some(token)) => (
-                HeaderEdits::in_place_of_credential(token, strip, &context.txn),
-                record.allowed(Source::Exchanged, None, beside),
-            ),
-            (Outgoing::Nothing, None) => {
-                return context.refuse(Rejection::Internal("released with nothing at all"));
-            }
+        let (strip, txn) = (core::mem::take(strip), &context.txn);
+        let mut edits = match (&self.outgoing, beside) {
+            (Outgoing::Issued(_, token, _), _) => HeaderEdits::authorize(token, proof, strip, txn)?,
+            (Outgoing::Own, _) => HeaderEdits::pass_through(strip, txn),
+            (Outgoing::Secret(injection), _) => HeaderEdits::inject(injection, strip, txn),
+            (Outgoing::Nothing, Some(token)) => HeaderEdits::in_place_of_credential(token, strip, txn),
+            (Outgoing::Nothing, None) => return Err(Rejection::Internal("released with nothing at all")),
         };
         if let Some(token) = beside {
             edits.transaction(token);
         }
-        let lease = Lease::new(resource.streams, ambient.now, admitted.delegation.expires_at());
-        let lease = lease.for_behind(Some(admitted.delegation.behind().clone()));
-        let body_edit = edits.also(for_search(edit, &outgoing, beside.is_some()));
-        let body = match judged {
-            Judged::Wholly => body_edit.map_or(BodyPlan::Release, BodyPlan::Replace),
-            Judged::ByHeaders => BodyPlan::HoldUntil {
-                limit: resource.body_bytes_max,
-                then: CheckBody::new(BodyCheck {
-                    arrival,
-                    resource: Arc::clone(&resource),
-                    delegation: admitted.delegation,
-                    granted: operation,
-                    context: context.clone(),
-                    token: resource.accept.introspection.as_ref().and_then(|_| shown.token().cloned()),
-                }),
-            },
-        };
-        let answer = Answer::to(lists, tasks);
-        let beside = beside.cloned();
-        let (exchanged, injected) = match (outgoing, transaction) {
-            (Outgoing::Issued(key, token, source), _) => {
-                let (is_fresh, proven) = (source == Source::Exchanged, proof.map(|proof| proof.round));
+        Ok(edits)
+    }
+
+    /// The decision.
+    fn record(&self, beside: Option<&Arc<IssuedToken>>) -> Record {
+        let record = self.admitted.arrived.context.record.clone();
+        match &self.outgoing {
+            Outgoing::Issued(_, token, source) => record.allowed(*source, Some(token), beside),
+            Outgoing::Own => record.allowed(Source::PassedThrough, None, beside),
+            Outgoing::Secret(_) => record.allowed(Source::Injected, None, beside),
+            Outgoing::Nothing => record.allowed(Source::Exchanged, None, beside),
+        }
+    }
+}
+
+impl Outgoing {
+    /// What went upstream, for whoever reads the answer: a token that was issued for it, or a secret of the gateway's.
+    fn sent(
+        self,
+        transaction: Option<Issued>,
+        proven: Option<Round>,
+        resource: Arc<Resource>,
+        agent: Arc<Agent>,
+    ) -> (Option<Sent>, Option<Arc<Injection>>) {
+        match (self, transaction) {
+            (Self::Issued(key, token, source), _) => {
+                let is_fresh = source == Source::Exchanged;
                 (Some(Sent { key, token, is_fresh, proven, resource, agent }), None)
             }
             // What the upstream answers is about this one then.
-            (Outgoing::Nothing, Some((key, token))) => {
+            (Self::Nothing, Some((key, token))) => {
                 (Some(Sent { key, token, is_fresh: true, proven: None, resource, agent }), None)
             }
-            (Outgoing::Own, _) | (Outgoing::Nothing, None) => (None, None),
-            (Outgoing::Secret(injection), _) => (None, Some(injection)),
-        };
-        let session = holder.map(|holder| Session { holder, bound: None });
-        let transaction = beside;
-        let plain = ResponsePlan::plain(context, lease);
-        let response = ResponsePlan { exchanged, injected, transaction, answer, session, ..plain };
-        Step::Forward(Box::new(Forward { edits, body, response, record }))
+            (Self::Own, _) | (Self::Nothing, None) => (None, None),
+            (Self::Secret(injection), _) => (None, Some(injection)),
+        }
     }
 }
 

@@ -402,25 +402,13 @@ fn is_encoded(head: &ResponseHead<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::flow::Lease;
-    use crate::record::Record;
     use crate::request::TransactionId;
-    use crate::step::{RefusalContext, ResponsePlan, Shape};
+    use crate::step::{RefusalContext, ResponsePlan};
+    use crate::time::UnixSeconds;
 
     #[test]
     fn an_answer_that_passes_names_its_transaction() {
-        let txn = TransactionId::new([0xa5; 16]);
-        let refusal = RefusalContext {
-            record: Record::new(&txn),
-            txn,
-            shape: Shape::Rpc,
-            rpc_id: None,
-            scopes_needed: crate::config::ScopeSet::default(),
-            dpop: None,
-            sign_in_needed: String::new(),
-            allow: std::borrow::Cow::default(),
-            metadata_url: None,
-            observing: None,
-        };
+        let refusal = RefusalContext::new(TransactionId::new([0xa5; 16]), UnixSeconds::new(0));
         let plan = ResponsePlan::plain(refusal, Lease::default());
         assert_eq!(plan.response_headers_to_replace().count(), 0);
         assert_eq!(plan.transaction_header(), ("x-actgate-txn", "a5".repeat(16).as_str()));

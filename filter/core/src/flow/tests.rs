@@ -18,7 +18,7 @@ use crate::jwt::sample::{Issuer, private_pem};
 use crate::limits::{FLIGHTS_MAX, FLIGHTS_PER_AGENT_MAX, STARTS_PER_TICK_MAX};
 use crate::plugin::Plugin;
 use crate::rejection::Rejection;
-use crate::request::{Ambient, Peer, RequestHead, StreamId};
+use crate::request::{Ambient, Headers, Peer, RequestHead, StreamId};
 use crate::sharing::NothingShared;
 use crate::signatures::InGuest;
 use crate::step::{BodyPlan, Forward, Step};
@@ -105,7 +105,13 @@ fn at<T>(plugin: &mut Plugin, now: u64, event: impl FnOnce(&mut Plugin, &mut Amb
     let mut draw = || [7; 16];
     event(
         plugin,
-        &mut Ambient { now: UnixSeconds::new(now), draw: &mut draw, signatures: &InGuest, shared: &NothingShared },
+        &mut Ambient {
+            now: UnixSeconds::new(now),
+            draw: &mut draw,
+            signatures: &InGuest,
+            shared: &NothingShared,
+            address: &|| None,
+        },
     )
 }
 
@@ -122,7 +128,12 @@ fn headers_at(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &st
         (b"content-type", b"application/json"),
         (b"authorization", authorization.as_bytes()),
     ];
-    let head = RequestHead { stream: StreamId(stream), headers: &headers, peer: Peer::default(), end_of_stream: false };
+    let head = RequestHead {
+        stream: StreamId(stream),
+        headers: Headers::of(&headers),
+        peer: Peer::default(),
+        end_of_stream: false,
+    };
     at(plugin, now, |plugin, ambient| handle_request_headers(plugin, ambient, &head))
 }
 

@@ -11,9 +11,8 @@ pub(super) fn challenge(rejection: Rejection, context: &RefusalContext) -> Optio
     if error == OauthError::NoChallenge {
         return None;
     }
-    let dpop = context.dpop.as_ref();
-    let dpop_only = dpop.is_some_and(|dpop| dpop.presented) || rejection.is_for_dpop();
-    let dpop = dpop.filter(|_| dpop_only || rejection.status() == 401);
+    let dpop_only = context.is_dpop || rejection.is_for_dpop();
+    let dpop = context.dpop().filter(|_| dpop_only || rejection.status() == 401);
     let mut challenge = match dpop {
         Some(_) if dpop_only => "DPoP realm=\"actgate\"".to_owned(),
         Some(_) | None => "Bearer realm=\"actgate\"".to_owned(),
@@ -25,24 +24,28 @@ pub(super) fn challenge(rejection: Rejection, context: &RefusalContext) -> Optio
     }
     // MCP: a client asks for these and no others; where scope is not the matter it must not be told to ask for more.
     let names_scopes = matches!(error, OauthError::InsufficientScope | OauthError::Absent | OauthError::InvalidToken);
-    if names_scopes && !context.scopes_needed.is_empty() {
+    let resource = context.resource.as_deref();
+    let scopes = context.scopes_needed.as_ref().or_else(|| Some(&resource?.accept.required_scopes));
+    if let Some(scopes) = scopes.filter(|scopes| names_scopes && !scopes.is_empty()) {
         challenge.push_str(", scope=\"");
-        challenge.push_str(&context.scopes_needed.to_parameter());
+        challenge.push_str(&scopes.to_parameter());
         challenge.push('"');
     }
     // RFC 9470 §3. Not for an authorization server's own wish, which is about something else.
-    if matches!(rejection, Rejection::AuthenticationTooOld | Rejection::AuthenticationTooWeak) {
-        challenge.push_str(&context.sign_in_needed);
+    if let Some(resource) = resource
+        && matches!(rejection, Rejection::AuthenticationTooOld | Rejection::AuthenticationTooWeak)
+    {
+        challenge.push_str(&resource.accept.rules.authentication.challenge());
     }
     // RFC 9728 §5.1. A configured URL cannot hold a quote or a backslash either.
-    if let Some(url) = &context.metadata_url {
+    if let Some(url) = resource.and_then(|resource| Some(&resource.metadata.as_ref()?.url)) {
         challenge.push_str(", resource_metadata=\"");
         challenge.push_str(url);
         challenge.push('"');
     }
     if let Some(dpop) = dpop {
         challenge.push_str(if dpop_only { ", algs=\"" } else { ", DPoP algs=\"" });
-        challenge.push_str(&dpop.algs);
+        challenge.push_str(&dpop.algs());
         challenge.push('"');
     }
     Some(challenge)

@@ -8,7 +8,7 @@ use crate::exchange::cache::IssuedToken;
 use crate::jwks::PublicKey;
 use crate::jwt::UnverifiedJwt;
 use crate::jwt::sample::{Issuer, private_pem};
-use crate::request::{Peer, StreamId, TransactionId};
+use crate::request::{Headers, Peer, StreamId, TransactionId};
 use crate::sharing::NothingShared;
 use crate::signatures::{InGuest, SignError, Signatures, SigningKey};
 use crate::step::HeaderEdits;
@@ -38,7 +38,7 @@ fn with<T>(signatures: &dyn Signatures, event: impl FnOnce(&mut Ambient<'_>) -> 
         drawn.to_be_bytes()
     };
     let now = UnixSeconds::new(NOW);
-    event(&mut Ambient { now, draw: &mut draw, signatures, shared: &NothingShared })
+    event(&mut Ambient { now, draw: &mut draw, signatures, shared: &NothingShared, address: &|| None })
 }
 
 fn towards(resource: &str) -> Towards<'_> {
@@ -47,7 +47,8 @@ fn towards(resource: &str) -> Towards<'_> {
 
 fn target(path: &str) -> Target {
     let headers: [(&[u8], &[u8]); 2] = [(b":method", b"POST"), (b":path", path.as_bytes())];
-    let head = RequestHead { stream: StreamId(1), headers: &headers, peer: Peer::default(), end_of_stream: true };
+    let head =
+        RequestHead { stream: StreamId(1), headers: Headers::of(&headers), peer: Peer::default(), end_of_stream: true };
     Target::of(&head).unwrap()
 }
 

@@ -58,7 +58,10 @@ impl Worker {
             drawn.to_be_bytes()
         };
         let now = UnixSeconds::new(now);
-        event(&mut self.plugin, &mut Ambient { now, draw: &mut draw, signatures: &InGuest, shared: &NothingShared })
+        event(
+            &mut self.plugin,
+            &mut Ambient { now, draw: &mut draw, signatures: &InGuest, shared: &NothingShared, address: &|| None },
+        )
     }
 
     /// A request that waits for its token, and the first call for it.
@@ -217,7 +220,7 @@ fn forwarded(worker: &mut Worker) -> ResponsePlan {
     let (flight, then, _) = worker.begin("alice");
     let step = worker.answer(flight, 200, None, &granted());
     let Step::Forward(forward) = worker.land(then, &step) else { panic!() };
-    forward.response
+    *forward.response
 }
 
 fn answered(worker: &mut Worker, plan: &mut ResponsePlan, status: u16, headers: &[(&[u8], &[u8])]) -> &'static str {

@@ -23,7 +23,11 @@ fn take(sharing: &mut Sharing, store: &dyn SharedData, agent: &str, number: u8) 
         drawn += 1;
         [drawn; 16]
     };
-    sharing.take_proof(agent, &proof, &mut Ambient { now: NOW, draw: &mut draw, signatures: &InGuest, shared: store })
+    sharing.take_proof(
+        agent,
+        &proof,
+        &mut Ambient { now: NOW, draw: &mut draw, signatures: &InGuest, shared: store, address: &|| None },
+    )
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::flow::{Joined, handle_request_headers};
 use crate::jwt::sample::Issuer;
 use crate::plugin::Plugin;
 use crate::record::Event;
-use crate::request::{Peer, RequestHead, StreamId};
+use crate::request::{Headers, Peer, RequestHead, StreamId};
 use crate::signatures::InGuest;
 use crate::step::Step;
 use serde_json::{Value, json};
@@ -92,7 +92,8 @@ impl Proxy {
             drawn.to_be_bytes()
         };
         let now = UnixSeconds::new(self.now);
-        let mut ambient = Ambient { now, draw: &mut draw, signatures: &InGuest, shared: &self.store };
+        let mut ambient =
+            Ambient { now, draw: &mut draw, signatures: &InGuest, shared: &self.store, address: &|| None };
         event(&mut self.workers[worker], &mut ambient)
     }
 
@@ -142,7 +143,8 @@ impl Proxy {
                 (b":authority", b"e.example"),
                 (b"authorization", authorization.as_bytes()),
             ];
-            let head = RequestHead { stream, headers: &headers, peer: Peer::default(), end_of_stream: true };
+            let head =
+                RequestHead { stream, headers: Headers::of(&headers), peer: Peer::default(), end_of_stream: true };
             handle_request_headers(plugin, ambient, &head)
         })
     }
