@@ -138,10 +138,10 @@ fn hold_any(bytes: &[u8], places: impl Fn(u64) -> u64) -> bool {
         let words = four.as_chunks::<8>().0.iter();
         words.fold(0, |found, word| found | places(u64::from_le_bytes(*word))) != 0
     };
-    let (words, tail) = rest.as_chunks::<8>();
+    let (words, _) = rest.as_chunks::<8>();
     fours.iter().any(in_four)
         || words.iter().any(|word| places(u64::from_le_bytes(*word)) != 0)
-        || places(padded(tail, b'~')) != 0
+        || places(last_word(bytes, b'~')) != 0
 }
 
 /// Whether `byte` is among `bytes`.
