@@ -30,6 +30,7 @@ use crate::request::{Ambient, RequestHead};
 use crate::routing;
 use crate::signatures::checks::{Peer, Rationed};
 use crate::step::{RefusalContext, Step};
+use crate::time::UnixSeconds;
 
 /// What a request shows of who sends it.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use crate::config::Revoked;
 use crate::limits::ADMISSIONS_PER_TOKEN_MAX;
 
 const CERTIFICATE: Peer<'static> =
-    Peer { uri_san: Some("spiffe://e.example/agent"), certificate_sha256: Some([1; 32]), address: None };
+    Peer { uri_san: Some("spiffe://e.example/agent"), certificate_sha256: Some([1; 32]) };
 
 /// What becomes of the headers of a request for an action, and the code of it.
 fn sent_by(plugin: &mut Plugin, now: u64, (path, token): (&str, &str), peer: Peer<'_>) -> &'static str {
@@ -19,7 +19,7 @@ fn sent_by(plugin: &mut Plugin, now: u64, (path, token): (&str, &str), peer: Pee
         (b"content-type", b"application/json"),
         (b"authorization", authorization.as_bytes()),
     ];
-    let head = RequestHead { stream: StreamId(1), headers: &headers, peer, end_of_stream: false };
+    let head = RequestHead { stream: StreamId(1), headers: Headers::of(&headers), peer, end_of_stream: false };
     match at(plugin, now, |plugin, ambient| handle_request_headers(plugin, ambient, &head)) {
         Step::ReadBody { .. } => "admitted",
         step @ (Step::Join { .. } | Step::Observed(_) | Step::Forward(_) | Step::Reply(_)) => code(&step),
