@@ -1,6 +1,7 @@
 //! Rules that are observed where the headers go first: the record is written before the body comes.
 
 use super::*;
+use crate::config::{Logged, Recorded};
 use crate::record::Event;
 
 fn observing() -> Plugin {
@@ -52,5 +53,16 @@ fn an_observed_rule_is_enforced_on_a_body_that_comes_after_its_day() {
         let params = json!({"name": "free", "arguments": {"table": "public"}});
         let (verdict, _) = called(&mut observing(), (END - 1, now), &token, &params);
         assert_eq!(said(verdict), want, "{now}");
+    }
+}
+
+#[test]
+fn what_is_observed_has_a_line_however_little_is_wanted() {
+    let little = Recorded { state: Vec::new(), log: Logged::Refused };
+    for (tool, would) in [("none", "tool_not_mapped"), ("free", "allowed")] {
+        let step = call(&mut plugin(), 1, "/observed", tool, &token(&json!({})));
+        let Step::Observed(observed) = step else { panic!("{step:?}") };
+        let line = observed.record.written("", &little).line.unwrap();
+        assert!(line.contains(&format!("\"would\":\"{would}\"")), "{line}");
     }
 }
