@@ -88,6 +88,8 @@ impl Worker {
                     step => step,
                 };
                 let action = match step {
+                    // Nor is it announced after a second wait.
+                    Some(Step::Join { flight, then }) => self.wait(id, flight, then, body_complete),
                     Some(step) => self.perform(id, step),
                     None => self.refuse_undecided(id),
                 };

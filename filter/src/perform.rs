@@ -2,6 +2,8 @@
 
 use proxy_wasm::types::Action;
 
+use actgate_core::flight::FlightId;
+use actgate_core::flow::Joined;
 use actgate_core::rejection::Rejection;
 use actgate_core::step::{BodyPlan, Forward, HeaderEdits, Observed, Reply, Step};
 
@@ -19,15 +21,18 @@ impl Worker {
                 self.put(stream, Stage::Reading { limit, then });
                 Action::Pause
             }
-            Step::Join { flight, then } => {
-                self.put(stream, Stage::Waiting { flight, then, body_complete: false });
-                self.keep_time();
-                Action::Pause
-            }
+            Step::Join { flight, then } => self.wait(stream, flight, then, false),
             Step::Observed(observed) => self.observed(stream, *observed),
             Step::Forward(forward) => self.forward(stream, *forward),
             Step::Reply(reply) => self.reply(stream, &reply),
         }
+    }
+
+    /// Holds a request until `flight` lands; `body_complete` where its whole body came during an earlier wait.
+    pub(crate) fn wait(&self, stream: u32, flight: FlightId, then: Joined, body_complete: bool) -> Action {
+        self.put(stream, Stage::Waiting { flight, then, body_complete });
+        self.keep_time();
+        Action::Pause
     }
 
     fn forward(&self, stream: u32, forward: Forward) -> Action {

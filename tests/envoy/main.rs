@@ -3,6 +3,7 @@
 //! One test is one Envoy of its own: what it holds, its issuers and its upstream belong to that test alone.
 //! Absent on purpose: what needs hours to pass, and what only the host's insides show; the emulated host has those.
 
+mod actor_tokens;
 mod algorithms;
 mod answers;
 mod bypass;

@@ -184,7 +184,7 @@ fn words(case: &Case) -> impl Iterator<Item = (&str, &str)> {
 
 /// True of what issuers do wrong with keys and metadata, which are asked for before the first request and held from then on.
 fn is_early(word: &str) -> bool {
-    word.starts_with("keys:") || word.starts_with("metadata:")
+    ["keys:", "metadata:", "bundle:"].iter().any(|endpoint| word.starts_with(endpoint))
 }
 
 /// True where a case needs an Envoy that holds nothing yet: issuers do wrong at once, or with a token that is the same for every vector.
@@ -197,7 +197,8 @@ pub(crate) fn begins_with_nothing(case: &Case) -> bool {
 pub(crate) fn is_timed(case: &Case) -> bool {
     let claims = |step: &Step| {
         let of_proof = step.dpop.iter().flat_map(|proof| proof.claims.values());
-        step.token.claims.values().chain(of_proof).any(|value| value.get("now").is_some())
+        let of_svid = step.svid.iter().flat_map(|svid| svid.claims.values());
+        step.token.claims.values().chain(of_proof).chain(of_svid).any(|value| value.get("now").is_some())
     };
     case.steps.iter().any(claims)
 }

@@ -12,7 +12,8 @@ use crate::searched::{Searched, begins_with_nothing, is_timed, of_today};
 
 /// What the shipped bootstrap refuses before the filter sees it: no proper request line, a name that is read in two ways.
 /// The answer to HEAD has no body either, so it carries no code.
-const REFUSED_BY_ENVOY: [&str; 20] = [
+const REFUSED_BY_ENVOY: [&str; 21] = [
+    "actor-token-stripped-in-another-spelling",
     "a2a-version-under-another-spelling",
     "client-headers-under-underscores",
     "inject-inbound-underscore",
@@ -62,7 +63,8 @@ const SECONDS_MAX: u64 = 6;
 
 /// Vectors that are asked elsewhere, because they are about one day or millisecond, about how often within a second a worker is asked, or
 /// about an issuer that fails a number of times and is asked by Envoy's main thread, too.
-const OF_ANOTHER_CLOCK: [&str; 9] = [
+const OF_ANOTHER_CLOCK: [&str; 10] = [
+    "actor-token-signature-flood",
     "bad-signature-flood",
     "bad-signature-flood-of-strangers",
     "dpop-signature-flood",

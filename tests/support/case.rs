@@ -49,6 +49,8 @@ pub struct Step {
     /// What differs from the good request.
     #[serde(default)]
     pub request: RequestRecipe,
+    /// How the JWT-SVID differs from the good one, where one comes along in `x-spiffe-jwt-svid`.
+    pub svid: Option<TokenRecipe>,
     /// How the DPoP proof is made, where there is one.
     pub dpop: Option<ProofRecipe>,
     /// Misbehaviour of issuers from this step on, by issuer.

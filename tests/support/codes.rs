@@ -8,8 +8,15 @@ use crate::document::read;
 const TABLE: &str = "rejection/table.rs";
 
 /// Where that, or a `code`, says words.
-const SOURCES: [&str; 6] =
-    [TABLE, "jwt.rs", "jwt/claims.rs", "delegation/binding.rs", "dpop/proof.rs", "exchange/lineage.rs"];
+const SOURCES: [&str; 7] = [
+    TABLE,
+    "jwt.rs",
+    "jwt/claims.rs",
+    "delegation/actor_token.rs",
+    "delegation/binding.rs",
+    "dpop/proof.rs",
+    "exchange/lineage.rs",
+];
 
 /// All of them.
 ///

@@ -174,6 +174,7 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool
     let mut seen = Vec::new();
     let mut tokens = Vec::new();
     let mut proofs: Vec<Option<String>> = Vec::new();
+    let mut svids: Vec<Option<String>> = Vec::new();
     let mut used = BTreeSet::new();
     // Tokens of one case are minted for the same moment, so that equal recipes give equal tokens wherever they run.
     let mut now = gateway.now();
@@ -194,6 +195,9 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool
         gateway.upstream_says(step.upstream_answer.as_ref());
         let token = token::make(world, UnixSeconds(now), &case.id, &step.token, &tokens);
         let mut request = request(world, &step.request, token.as_deref());
+        let svid =
+            step.svid.as_ref().and_then(|recipe| token::make_svid(world, UnixSeconds(now), &case.id, recipe, &svids));
+        show_svid(&mut request, svid.as_deref(), token.as_deref());
         let proof = step.dpop.as_ref().map(|recipe| {
             let (name, token) = (format!("{}-{at}", case.id), token.as_deref().unwrap_or_default());
             let around = proof::Around { world, now: UnixSeconds(now), name, token, earlier: &proofs, seen: &seen };
@@ -211,14 +215,33 @@ fn run_steps(world: &World, case: &Case, gateway: &mut dyn Gateway, judged: bool
         let observation = gateway.send(&request);
         if judged {
             judge(step, token.as_deref(), &request, &observation, &seen, gateway, &mut used)
+                .and_then(|()| goes_no_further(svid.as_deref(), &observation))
                 .map_err(|wrong| format!("{} step {at} in {}: {wrong}\n{observation:?}", case.id, gateway.name()))
                 .map_err(|text| Wrong { step: at, text })?;
         }
         seen.push(observation);
         tokens.push(token);
         proofs.push(proof);
+        svids.push(svid);
     }
     Ok(seen)
+}
+
+/// Puts a JWT-SVID where it belongs, and wherever `{svid}` stands; `{token}` is the inbound token in any header.
+fn show_svid(request: &mut Request, svid: Option<&str>, token: Option<&str>) {
+    for (_, value) in &mut request.headers {
+        *value = value.replace("{svid}", svid.unwrap_or_default()).replace("{token}", token.unwrap_or_default());
+    }
+    if let Some(svid) = svid {
+        request.headers.push(("x-spiffe-jwt-svid".to_owned(), svid.to_owned()));
+    }
+}
+
+/// A JWT-SVID never reaches the upstream, whatever becomes of the request.
+fn goes_no_further(svid: Option<&str>, observation: &Observation) -> Result<(), String> {
+    let seen = svid.zip(observation.upstream.as_ref());
+    let leaked = seen.is_some_and(|(svid, seen)| seen.headers.iter().any(|(_, value)| value.contains(svid)));
+    if leaked { Err("the JWT-SVID reached the upstream".to_owned()) } else { Ok(()) }
 }
 
 /// Whether `observation` is what `step` wants; `earlier` are those of the steps before, and `used` the proofs that were seen in them.

@@ -11,8 +11,16 @@ use serde_json::Value;
 use crate::gateway::{Observation, Request};
 
 /// Headers that carry credentials, of agents or of the gateway.
-const CREDENTIALS: [&str; 7] =
-    ["authorization", "proxy-authorization", "dpop", "txn-token", "cookie", "x-agent-key", "x-api-key"];
+const CREDENTIALS: [&str; 8] = [
+    "authorization",
+    "proxy-authorization",
+    "dpop",
+    "txn-token",
+    "cookie",
+    "x-agent-key",
+    "x-api-key",
+    "x-spiffe-jwt-svid",
+];
 
 /// A part of a credential this long says something of it; shorter ones are words like `Bearer`.
 const PART_MIN: usize = 20;

@@ -56,6 +56,37 @@ pub fn make(
     recipe: &TokenRecipe,
     earlier: &[Option<String>],
 ) -> Option<String> {
+    let good = Good { claims: good_claims(now, case), typ: "at+jwt", signer: streamward::RAS_KNOWLEDGE };
+    make_of(world, now, recipe, earlier, good)
+}
+
+/// The JWT-SVID of `recipe`: by default the knowledge agent's, for the identity provider.
+pub fn make_svid(
+    world: &World,
+    now: UnixSeconds,
+    case: &str,
+    recipe: &TokenRecipe,
+    earlier: &[Option<String>],
+) -> Option<String> {
+    let mut claims = mint::svid_claims(&peer::uri_san(world, streamward::KNOWLEDGE_AGENT), streamward::IDP_ISSUER, now);
+    claims["jti"] = json!(format!("SVID.{case}"));
+    make_of(world, now, recipe, earlier, Good { claims, typ: "JWT", signer: streamward::SVID_KEY })
+}
+
+/// What a recipe changes.
+struct Good {
+    claims: Value,
+    typ: &'static str,
+    signer: &'static str,
+}
+
+fn make_of(
+    world: &World,
+    now: UnixSeconds,
+    recipe: &TokenRecipe,
+    earlier: &[Option<String>],
+    good: Good,
+) -> Option<String> {
     if recipe.presented.as_deref() == Some("none") {
         return None;
     }
@@ -65,7 +96,7 @@ pub fn make(
     if let Some(verbatim) = &recipe.verbatim {
         return Some(verbatim.clone());
     }
-    let mut claims = recipe.all_claims.clone().unwrap_or_else(|| good_claims(now, case));
+    let mut claims = recipe.all_claims.clone().unwrap_or(good.claims);
     if let Some(actors) = recipe.actors {
         claims["act"] = chain_of(actors);
     }
@@ -77,11 +108,11 @@ pub fn make(
     if recipe.opaque {
         return Some(opaque_token(&claims));
     }
-    let mut header = json!({ "typ": "at+jwt" });
+    let mut header = json!({ "typ": good.typ });
     for (name, value) in &recipe.header {
         header[name.as_str()] = value.clone();
     }
-    let key = &key(world, recipe.signed_by.as_deref().unwrap_or(streamward::RAS_KNOWLEDGE));
+    let key = &key(world, recipe.signed_by.as_deref().unwrap_or(good.signer));
     if let Some(bytes) = recipe.bytes {
         return Some(padded_to(bytes, key, header, claims));
     }

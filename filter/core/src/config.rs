@@ -40,6 +40,7 @@ mod sharing;
 mod size;
 pub mod streams;
 mod text;
+mod trust_domain;
 mod uri;
 mod value_rules;
 pub mod workloads;
@@ -56,6 +57,7 @@ use crate::json::{self, JsonError};
 use crate::limits::{CONFIG_BYTES_MAX, CONFIG_JSON_DEPTH_MAX};
 use crate::redacted::Redacted;
 use crate::signatures::SigningKey;
+use crate::spiffe;
 use crate::time::UnixSeconds;
 
 pub use a2a::{A2aMethod, A2aPolicy};
@@ -66,8 +68,8 @@ pub use discovery::{Discovery, Location};
 pub use endpoint::{Endpoint, Scheme};
 pub use error::ConfigError;
 pub use exchange::{
-    Acquisition, ActorToken, DpopKey, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType,
-    SameSubject, SubjectTokenType, TokenExchange, TransactionToken,
+    Acquisition, ActorToken, ConfiguredActorToken, DpopKey, Exchange, Grant, IssuedChain, IssuedTokenFormat, Kind,
+    PresentedActorToken, RequestedTokenType, SameSubject, SubjectTokenType, TokenExchange, TransactionToken,
 };
 pub use introspection::Introspection;
 pub use issuers::OtherIssuer;
@@ -94,12 +96,16 @@ pub struct Config {
     pub hold_headers: bool,
     /// The authorization servers, by name.
     pub servers: BTreeMap<String, Arc<AuthorizationServer>>,
+    /// The SPIFFE trust domains, by name: whose JWT-SVIDs are verified, and nothing else is taken of them.
+    pub trust_domains: BTreeMap<String, Arc<AuthorizationServer>>,
     /// The registered agents.
     pub agents: Agents,
     /// The protected resources, in the order of the document.
     pub resources: Vec<Arc<Resource>>,
     /// The header that carries API keys, in lower case; it goes no further than here.
     pub api_key_header: Option<String>,
+    /// The headers that carry actor tokens, in lower case, whichever resource takes them; they go no further than here.
+    pub actor_token_headers: Vec<Arc<str>>,
     /// What is withdrawn. Older plugins of the same kind take it over.
     pub revoked: Arc<Revoked>,
     /// What the workers seal with what they share; without it they share nothing.
@@ -121,7 +127,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, in the order servers, agents, resources, what is withdrawn.
+    /// The first thing that is wrong, in the order servers, trust domains, agents, resources, what is withdrawn.
     pub fn from_json(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let root = Path::Root;
         let value = parse(document)?;
@@ -135,6 +141,8 @@ impl Config {
         let mut warnings = Vec::new();
         let path = root.field("authorization_servers");
         let servers = server::check_all(&path, raw.authorization_servers.as_ref(), &mut warnings)?;
+        let path = root.field("trust_domains");
+        let trust_domains = trust_domain::check_all(&path, raw.trust_domains.as_ref(), &servers)?;
         let around = agent::Surroundings { servers: &servers, env };
         let agents = agent::check_all(&root.field("agents"), raw.agents.as_ref(), &around, &mut warnings)?;
         let api_key_header = raw
@@ -146,6 +154,7 @@ impl Config {
             servers: &servers,
             agents: &agents,
             hold_headers,
+            trust_domains: &trust_domains,
             api_key_header: api_key_header.as_deref(),
             env,
         };
@@ -158,7 +167,9 @@ impl Config {
         Ok(Self {
             hold_headers,
             servers,
+            trust_domains,
             agents,
+            actor_token_headers: actor_token_headers(&resources),
             resources,
             api_key_header,
             revoked: Arc::new(revoked),
@@ -204,6 +215,23 @@ impl<'a> Environment<'a> {
 }
 
 impl Config {
+    /// Everybody whose keys verify something, by name: authorization servers and trust domains, which share no name.
+    pub fn key_holders(&self) -> impl Iterator<Item = (&String, &Arc<AuthorizationServer>)> {
+        self.servers.iter().chain(&self.trust_domains)
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn key_holder(&self, name: &str) -> Option<&Arc<AuthorizationServer>> {
+        self.servers.get(name).or_else(|| self.trust_domains.get(name))
+    }
+
+    /// The trust domain of that SPIFFE ID, where its JWT-SVIDs can be verified.
+    #[must_use]
+    pub fn trust_domain_of(&self, spiffe_id: &str) -> Option<&Arc<AuthorizationServer>> {
+        self.trust_domains.get(spiffe::trust_domain(spiffe_id)?)
+    }
+
     /// Every key that the gateway signs with: client assertions of agents, and proofs of its own.
     pub fn signing_keys(&self) -> impl Iterator<Item = &SigningKey> {
         let credentials = self.agents.iter().filter_map(|agent| agent.credential.as_ref());
@@ -230,7 +258,7 @@ impl Config {
             let Some(resource) = Arc::get_mut(resource) else { continue };
             if let Exchange::Acquire(acquisition) = &resource.exchange
                 && let Kind::TokenExchange(asked) = &acquisition.kind
-                && let Some(actor) = &asked.actor_token
+                && let Some(ActorToken::Configured(actor)) = &asked.actor_token
             {
                 let resource = resources.index(at);
                 let ends = actor.outlasts(
@@ -245,6 +273,17 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+/// Each once.
+fn actor_token_headers(resources: &[Arc<Resource>]) -> Vec<Arc<str>> {
+    let mut headers: Vec<Arc<str>> = resources
+        .iter()
+        .filter_map(|resource| Some(Arc::clone(&resource.exchange.presented_actor()?.header)))
+        .collect();
+    headers.sort_unstable();
+    headers.dedup();
+    headers
 }
 
 fn parse(document: &[u8]) -> Result<Value, ConfigError> {

@@ -2,6 +2,7 @@
 //!
 //! Prior actors may refuse a request and never grant one: what grants is not given them.
 
+pub mod actor_token;
 pub(crate) mod admissions;
 pub(crate) mod behind;
 pub mod binding;

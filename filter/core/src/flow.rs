@@ -9,6 +9,7 @@
 //! Every failure on the way is one `Reply`. A state is consumed by what it waited for, so nothing can be decided twice.
 //! What was checked before a wait and may have changed since (expiry, keys) is checked again after it.
 
+mod actor;
 mod admission;
 mod arrival;
 mod authorization;
@@ -22,6 +23,7 @@ mod response;
 mod standing;
 mod transaction;
 
+pub use actor::AwaitActorKeys;
 pub use admission::handle_request_headers;
 pub use authorization::{AwaitBody, AwaitToken};
 pub use credential::AwaitKeys;
@@ -46,6 +48,8 @@ use crate::time::UnixSeconds;
 pub enum Joined {
     /// Waits for keys of the token's issuer.
     Keys(Box<AwaitKeys>),
+    /// Waits for keys of the acting agent's trust domain.
+    Actor(Box<AwaitActorKeys>),
     /// Waits for what the server says of an opaque token.
     Introspection(Box<AwaitIntrospection>),
     /// Waits for the exchanged token.
@@ -59,6 +63,7 @@ impl Joined {
     pub fn handle_landing(self, plugin: &mut Plugin, ambient: &mut Ambient<'_>, landing: &Landing) -> Step {
         match self {
             Self::Keys(waiting) => waiting.handle_keys(plugin, ambient),
+            Self::Actor(waiting) => waiting.handle_keys(plugin, ambient),
             Self::Introspection(waiting) => waiting.handle_landing(plugin, ambient, landing),
             Self::Token(waiting) => waiting.handle_token(plugin, ambient, landing),
             Self::Transaction(waiting) => waiting.handle_token(plugin, ambient, landing),
@@ -74,6 +79,7 @@ impl Joined {
     pub fn find_revocation(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Revocation> {
         match self {
             Self::Keys(_) | Self::Introspection(_) => None,
+            Self::Actor(waiting) => waiting.admitted().find_revocation(revocations, now),
             Self::Token(waiting) => waiting.admitted().find_revocation(revocations, now),
             Self::Transaction(waiting) => waiting.admitted().find_revocation(revocations, now),
         }
@@ -87,6 +93,7 @@ impl Joined {
     fn refusal(self) -> RefusalContext {
         match self {
             Self::Keys(waiting) => waiting.refusal(),
+            Self::Actor(waiting) => waiting.refusal(),
             Self::Introspection(waiting) => waiting.refusal(),
             Self::Token(waiting) => waiting.refusal(),
             Self::Transaction(waiting) => waiting.refusal(),

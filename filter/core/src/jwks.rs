@@ -13,7 +13,7 @@ use crate::algorithm::Algorithm;
 use crate::json::{self, JsonError};
 use crate::limits::{JWKS_BYTES_MAX, JWKS_JSON_DEPTH_MAX, KEYS_PER_SET_MAX};
 
-pub use key::{KeyFault, PublicKey};
+pub use key::{KeyFault, KeyUse, PublicKey};
 
 /// Why a document is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,29 +66,43 @@ pub struct Skipped {
 impl KeySet {
     /// Reads a document as an issuer's `jwks_uri` serves it.
     pub fn parse(document: &[u8]) -> Result<Self, JwksError> {
+        Self::parse_published_for(KeyUse::Tokens, document)
+    }
+
+    /// Reads a document with keys for that end; those for another are left out.
+    pub fn parse_published_for(wanted: KeyUse, document: &[u8]) -> Result<Self, JwksError> {
         if document.len() > JWKS_BYTES_MAX {
             return Err(JwksError::TooLong);
         }
         let document = json::parse(document, JWKS_JSON_DEPTH_MAX).map_err(JwksError::Json)?;
         let keys = document.get("keys").and_then(Value::as_array);
-        Self::from_values(keys.ok_or(JwksError::NoKeysArray)?)
+        Self::published_for(wanted, keys.ok_or(JwksError::NoKeysArray)?)
     }
 
     /// Reads keys that stand in the configuration itself.
     ///
     /// Those values must come from a strict reader too, such as [`json::parse`].
     pub fn from_values(values: &[Value]) -> Result<Self, JwksError> {
+        Self::published_for(KeyUse::Tokens, values)
+    }
+
+    /// The same for keys for that end.
+    pub fn published_for(wanted: KeyUse, values: &[Value]) -> Result<Self, JwksError> {
         if values.len() > KEYS_PER_SET_MAX {
             return Err(JwksError::TooManyKeys);
         }
         let mut keys: Vec<PublicKey> = Vec::new();
         let mut skipped: Option<Skipped> = None;
+        let mut first: Option<KeyFault> = None;
         for value in values {
-            match PublicKey::from_jwk(value) {
+            match PublicKey::published_for(wanted, value) {
                 // A key listed twice must not make tokens without `kid` ambiguous.
                 Ok(key) if keys.contains(&key) => {}
                 Ok(key) => keys.push(key),
+                // A bundle has keys for other ends by its nature: nothing is wrong with them.
+                Err(KeyFault::Use) if wanted == KeyUse::Svids => first = first.or(Some(KeyFault::Use)),
                 Err(fault) => {
+                    first = first.or(Some(fault));
                     let before = skipped.unwrap_or(Skipped { count: 0, first: fault });
                     let count = before.count.saturating_add(1);
                     skipped = Some(Skipped { count, ..before });
@@ -96,7 +110,6 @@ impl KeySet {
             }
         }
         if keys.is_empty() {
-            let first = skipped.map(|skipped| skipped.first);
             return Err(JwksError::NoUsableKey { first });
         }
         Ok(Self { keys, skipped })
@@ -210,6 +223,33 @@ mod tests {
         let (known, fitting) = set.named("a", Algorithm::Rs256);
         assert!(known && fitting.is_empty());
         assert!(!set.named("b", Algorithm::Es256).0);
+    }
+
+    #[test]
+    fn of_a_bundle_only_keys_of_jwt_svids_count() {
+        let own = || Issuer::of(Algorithm::Es256);
+        let check = |key: Value, want: Result<usize, KeyFault>| {
+            let got = KeySet::published_for(KeyUse::Svids, core::slice::from_ref(&key)).map(|set| set.keys().len());
+            assert_eq!(got, want.map_err(|fault| JwksError::NoUsableKey { first: Some(fault) }), "{key}");
+        };
+        check(own().jwk(json!({"kid": "a", "use": "jwt-svid"})), Ok(1));
+        check(own().jwk(json!({"use": "jwt-svid"})), Err(KeyFault::Kid));
+        check(own().jwk(json!({"kid": "a"})), Err(KeyFault::Use));
+        for other in ["sig", "x509-svid", "JWT-SVID", ""] {
+            check(own().jwk(json!({"kid": "a", "use": other})), Err(KeyFault::Use));
+        }
+        // And none of them is an issuer's.
+        let key = own().jwk(json!({"kid": "a", "use": "jwt-svid"}));
+        let first = Some(KeyFault::Use);
+        assert_eq!(KeySet::from_values(&[key]).err(), Some(JwksError::NoUsableKey { first }));
+        let bundle = json!({"spiffe_sequence": 1, "spiffe_refresh_hint": 300, "keys": [
+            {"use": "x509-svid", "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "x5c": ["AA"]},
+            own().jwk(json!({"kid": "a", "use": "jwt-svid"})),
+            own().jwk(json!({"use": "jwt-svid"})),
+        ]});
+        let set = KeySet::parse_published_for(KeyUse::Svids, bundle.to_string().as_bytes()).unwrap();
+        let skipped = Some(Skipped { count: 1, first: KeyFault::Kid });
+        assert_eq!((set.keys().len(), set.skipped()), (1, skipped), "a key for another end is not missed");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod header;
 pub(crate) mod known;
 #[cfg(test)]
 pub(crate) mod sample;
+pub(crate) mod svid;
 pub mod verify;
 
 use crate::json::JsonError;

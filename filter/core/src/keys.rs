@@ -1,4 +1,4 @@
-//! The key sets of the authorization servers, as they stand on this worker.
+//! The key sets of the authorization servers and trust domains, as they stand on this worker.
 //!
 //! A fetched set serves until its successor is proven, and no longer than `max_stale` after its own fetch.
 //! An unknown `kid` may cause one fetch per interval: otherwise invented `kid`s would be a lever against the issuer.
@@ -33,7 +33,7 @@ impl KeyStore {
     pub(crate) fn new(config: &Config) -> Self {
         let mut inline = BTreeMap::new();
         let mut fetched = BTreeMap::new();
-        for (name, server) in &config.servers {
+        for (name, server) in config.key_holders() {
             match &server.keys {
                 KeySource::Inline(set) => {
                     inline.insert(name.clone(), Arc::new(set.clone()));

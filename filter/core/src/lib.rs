@@ -63,6 +63,7 @@ mod session;
 pub mod sharing;
 pub mod signatures;
 mod spelling;
+mod spiffe;
 pub mod step;
 pub mod time;
 pub mod value_rules;

@@ -8,12 +8,14 @@ mod echo;
 mod flights;
 mod kept;
 mod sharing;
+mod svid;
 
 pub use dpop::*;
 pub use echo::*;
 pub use flights::*;
 pub use kept::*;
 pub use sharing::*;
+pub use svid::*;
 
 /// Longest token in bytes: four times the largest access tokens seen in practice (about 4 KiB with group claims),
 /// and well inside the 60 KiB in which Envoy by default holds all headers of a request.

@@ -20,6 +20,7 @@ use crate::exchange::spent::SpentGrants;
 use crate::flight::{Breakers, FlightId, Flights, Landing};
 use crate::introspection::IntrospectedTokens;
 use crate::jwt::known::KnownTokens;
+use crate::jwt::svid::KnownSvids;
 use crate::keys::KeyStore;
 use crate::request::StreamId;
 use crate::revocation::Revocations;
@@ -37,6 +38,7 @@ pub struct Plugin {
     pub(crate) keys: KeyStore,
     pub(crate) discovered: Discovered,
     pub(crate) known: KnownTokens,
+    pub(crate) svids: KnownSvids,
     pub(crate) introspected: IntrospectedTokens,
     pub(crate) issued: IssuedTokens,
     pub(crate) spent: SpentGrants,
@@ -78,6 +80,7 @@ impl Plugin {
             keys,
             discovered,
             known: KnownTokens::default(),
+            svids: KnownSvids::default(),
             introspected: IntrospectedTokens::default(),
             issued: IssuedTokens::default(),
             spent: SpentGrants::default(),

@@ -8,6 +8,7 @@ mod table;
 
 pub use oauth::OauthError;
 
+use crate::delegation::actor_token::ActorTokenError;
 use crate::delegation::binding::BindingError;
 use crate::dpop::DpopError;
 use crate::exchange::lineage::LineageError;
@@ -160,6 +161,8 @@ pub enum Rejection {
     ScopeForbidden,
     /// The token itself is refused.
     Token(JwtError),
+    /// The token that says who acts is refused.
+    ActorToken(ActorTokenError),
     /// The token is tied to a key that the caller did not show.
     Binding(BindingError),
     /// The DPoP proof is refused, or the token beside it.

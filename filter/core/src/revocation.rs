@@ -75,6 +75,21 @@ impl Revocations {
         self.lists().try_for_each(|revoked| revoked.refuse_actors(behind, now))
     }
 
+    /// Refuses a token by which the agent says that it acts, issued no earlier than `issued_at`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ActorRevoked`]
+    pub(crate) fn refuse_actor_token(
+        &self,
+        agent: &str,
+        issued_at: Option<UnixSeconds>,
+        now: UnixSeconds,
+    ) -> Result<(), Rejection> {
+        let refused = self.lists().any(|revoked| revoked.refuses_token_of(agent, issued_at, now));
+        if refused { Err(Rejection::ActorRevoked) } else { Ok(()) }
+    }
+
     /// All of it, for a request that was admitted before.
     pub(crate) fn refuse(&self, behind: &Behind, now: UnixSeconds) -> Result<(), Rejection> {
         if let Some(claims) = behind.issued() {

@@ -278,9 +278,11 @@ pub fn config(options: Options) -> Config {
     Config {
         hold_headers: read.hold_headers,
         servers: read.servers.clone(),
+        trust_domains: read.trust_domains.clone(),
         agents: read.agents.clone(),
         resources: read.resources.clone(),
         api_key_header: read.api_key_header.clone(),
+        actor_token_headers: read.actor_token_headers.clone(),
         revoked: read.revoked.clone(),
         sharing: read.sharing.clone(),
         recorded: read.recorded.clone(),

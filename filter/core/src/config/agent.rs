@@ -14,6 +14,7 @@ use crate::config::{raw, sender, text, workloads};
 use crate::digest::is_same;
 use crate::limits::{AGENTS_MAX, CONFIG_TEXT_BYTES_MAX, NAMES_PER_LIST_MAX, URL_BYTES_MAX};
 use crate::profile::{Profiles, UNCLASSIFIED};
+use crate::spiffe;
 
 /// Every registered agent, found by each of its names.
 ///
@@ -361,17 +362,8 @@ fn check_client_id_map(
     Ok(checked)
 }
 
-/// SPIFFE-ID §2: `spiffe://` trust domain `/` path, in the characters each may have.
 fn check_spiffe_id(path: &Path<'_>, value: &str) -> Result<String, ConfigError> {
-    let domain_byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
-    let path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    let well_formed = || {
-        let (domain, workload) = value.strip_prefix("spiffe://")?.split_once('/')?;
-        let fits = value.len() <= URL_BYTES_MAX && !domain.is_empty() && domain.bytes().all(domain_byte);
-        let whole = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(path_byte);
-        (fits && workload.split('/').all(whole)).then(|| value.to_owned())
-    };
-    well_formed().ok_or_else(|| {
+    spiffe::trust_domain(value).map(|_| value.to_owned()).ok_or_else(|| {
         path.found(
             value,
             "a SPIFFE ID such as \"spiffe://example.org/ns/agents/sa/name\"",

@@ -3,11 +3,13 @@
 //! There is no variant for "whatever came": passing a token through names the audience that must already be in it.
 //! Each kind of exchange knows the calls it takes ([`Kind`]) and the lineage that must hold of what comes back.
 
+mod actor_token;
 mod dpop;
 mod inject;
 mod kinds;
 mod lineage;
 
+pub use actor_token::{ActorToken, ConfiguredActorToken, PresentedActorToken};
 pub use dpop::DpopKey;
 pub(super) use inject::header;
 
@@ -21,8 +23,7 @@ use crate::config::resource::Surroundings;
 use crate::config::server::AuthorizationServer;
 use crate::injection::Injection;
 use crate::jwt::verify::AcceptedTyp;
-use crate::redacted::Redacted;
-use crate::time::{Seconds, UnixSeconds};
+use crate::time::Seconds;
 
 /// What credential is sent on.
 #[derive(Clone, Debug)]
@@ -123,35 +124,6 @@ pub struct TokenExchange {
     pub actor_token: Option<ActorToken>,
 }
 
-/// A token that says who acts (RFC 8693 §2.1).
-#[derive(Debug)]
-pub struct ActorToken {
-    /// What it is.
-    pub token_type: RequestedTokenType,
-    /// The token.
-    pub token: Redacted<String>,
-    /// When it ends, where it is a JWT that says so.
-    pub(super) ends: Option<UnixSeconds>,
-}
-
-impl ActorToken {
-    /// What is to be said at load of a token that ends.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] for one that has ended.
-    pub(super) fn outlasts(&self, path: &Path<'_>, now: UnixSeconds) -> Result<Option<String>, ConfigError> {
-        let Some(ends) = self.ends else { return Ok(None) };
-        match ends.since(now).filter(|left| *left != Seconds::ZERO) {
-            Some(left) => Ok(Some(format!(
-                "{path}: ends in {} seconds, and every exchange fails from then on: start Envoy anew with another before",
-                left.get()
-            ))),
-            None => Err(path.wrong("found a token that has ended", "one that has not", "every exchange would fail")),
-        }
-    }
-}
-
 impl Kind {
     /// The grant that is obtained first, where there are two calls.
     #[must_use]
@@ -183,6 +155,20 @@ impl Acquisition {
             Kind::IdJag(_) | Kind::IdentityChaining(_) | Kind::TokenExchange(_) | Kind::ClientCredentials { .. } => {
                 &self.server.typ
             }
+        }
+    }
+
+    /// What the actor token must be that comes with the request; none where no such token is asked for.
+    pub(crate) fn presented_actor(&self) -> Option<&PresentedActorToken> {
+        match &self.kind {
+            Kind::TokenExchange(TokenExchange { actor_token: Some(ActorToken::Presented(presented)), .. }) => {
+                Some(presented)
+            }
+            Kind::TokenExchange(_)
+            | Kind::IdJag(_)
+            | Kind::IdentityChaining(_)
+            | Kind::ClientCredentials { .. }
+            | Kind::TransactionToken(_) => None,
         }
     }
 
@@ -306,6 +292,9 @@ pub(super) fn check(
         }
         _none => return Err(path.wrong("empty", WANT, ADVICE)),
     };
+    if acquisition.presented_actor().is_some() {
+        actor_token::check_reach(&path.field("actor_token"), accept, around)?;
+    }
     if let Some(raw) = &raw.dpop {
         acquisition.dpop = Some(dpop::check(&path_of_key, raw, &acquisition.kind, around.env, warnings)?);
     }

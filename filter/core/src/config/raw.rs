@@ -30,6 +30,7 @@ pub(super) struct Document {
     pub(super) api_key_header: Option<String>,
     pub(super) sharing: Option<Sharing>,
     pub(super) record: Option<Recorded>,
+    pub(super) trust_domains: Option<BTreeMap<String, TrustDomain>>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +75,16 @@ pub(super) struct Server {
     pub(super) typ: Option<Vec<String>>,
     pub(super) clock_skew: Option<String>,
     pub(super) discovery: Option<Discovery>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrustDomain {
+    pub(super) jwks: Option<Jwks>,
+    pub(super) cluster: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) algorithms: Option<Vec<String>>,
+    pub(super) clock_skew: Option<String>,
 }
 
 #[derive(Deserialize)]

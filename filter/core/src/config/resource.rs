@@ -116,6 +116,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) agents: &'a Agents,
     /// Whether the host holds request headers while the body is read.
     pub(super) hold_headers: bool,
+    /// By whose keys JWT-SVIDs are verified.
+    pub(super) trust_domains: &'a Servers,
     /// The header that carries API keys.
     pub(super) api_key_header: Option<&'a str>,
     /// The VM's environment.

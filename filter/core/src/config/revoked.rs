@@ -119,6 +119,11 @@ impl Revoked {
         if behind.anybody(withdrawn)? { Err(Rejection::ActorRevoked) } else { Ok(()) }
     }
 
+    /// Whether a token of the actor's own that was issued no earlier than `issued_at` is one of those that are withdrawn.
+    pub(crate) fn refuses_token_of(&self, actor: &str, issued_at: Option<UnixSeconds>, now: UnixSeconds) -> bool {
+        self.actors.get(actor).is_some_and(|bounds| bounds.hold(issued_at, now))
+    }
+
     /// The entries that `actor` has as a client: its bounds hold for each name that is registered for it.
     fn withdraw_clients(&mut self, actor: &str, bounds: Bounds, servers: &Servers, agents: &Agents) {
         let Some(agent) = agents.by_id(actor) else {

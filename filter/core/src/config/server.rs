@@ -11,7 +11,7 @@ use crate::config::discovery::{self, Discovery, Location};
 use crate::config::endpoint::{Endpoint, Scheme};
 use crate::config::error::{ConfigError, Path, alternatives, quoted};
 use crate::config::{duration, raw, text};
-use crate::jwks::{JwksError, KeySet};
+use crate::jwks::{JwksError, KeySet, KeyUse};
 use crate::jwt::verify::AcceptedTyp;
 use crate::limits::{
     CLOCK_SKEW_SECONDS_MAX, JWKS_REFRESH_SECONDS_MAX, JWKS_REFRESH_SECONDS_MIN, JWKS_STALE_SECONDS_MAX,
@@ -68,6 +68,8 @@ pub struct RemoteKeys {
     pub refresh: Seconds,
     /// How old a set may be and still verify anything; never less than `refresh`.
     pub max_stale: Seconds,
+    /// Which keys of it count.
+    pub for_use: KeyUse,
 }
 
 /// The `aud` of a client assertion.
@@ -150,14 +152,9 @@ fn check(
     let discovery = check_discovery(path, raw, &issuer, cluster.as_deref())?;
     let token_endpoint =
         token_endpoint.map(Location::Given).or_else(|| discovery.as_ref().map(|_| Location::Discovered));
-    let keys = check_keys(path, raw.jwks.as_ref(), cluster.as_deref(), discovery.as_ref())?;
-    let timeout = raw.timeout.as_deref().map_or(Ok(TIMEOUT), |value| {
-        duration::timeout(&path.field("timeout"), value, Millis::new(TIMEOUT_MILLIS_MAX))
-    })?;
-    let clock_skew = raw.clock_skew.as_deref().map_or(Ok(CLOCK_SKEW), |value| {
-        let advice = "what clocks differ by is added to the life of every token";
-        duration::seconds(&path.field("clock_skew"), value, 0..=CLOCK_SKEW_SECONDS_MAX, advice)
-    })?;
+    let keys = check_keys(path, raw.jwks.as_ref(), (cluster.as_deref(), discovery.as_ref()), KeyUse::Tokens)?;
+    let timeout = check_timeout(&path.field("timeout"), raw.timeout.as_deref())?;
+    let clock_skew = check_clock_skew(&path.field("clock_skew"), raw.clock_skew.as_deref())?;
     Ok(AuthorizationServer {
         name: name.to_owned(),
         issuer,
@@ -177,6 +174,15 @@ fn check(
         typ: check_typ(&path.field("typ"), raw.typ.as_deref())?,
         clock_skew,
     })
+}
+
+pub(super) fn check_timeout(path: &Path<'_>, value: Option<&str>) -> Result<Millis, ConfigError> {
+    value.map_or(Ok(TIMEOUT), |value| duration::timeout(path, value, Millis::new(TIMEOUT_MILLIS_MAX)))
+}
+
+pub(super) fn check_clock_skew(path: &Path<'_>, value: Option<&str>) -> Result<Seconds, ConfigError> {
+    const ADVICE: &str = "what clocks differ by is added to the life of every token";
+    value.map_or(Ok(CLOCK_SKEW), |value| duration::seconds(path, value, 0..=CLOCK_SKEW_SECONDS_MAX, ADVICE))
 }
 
 fn check_issuer(path: &Path<'_>, issuer: Option<&str>, warnings: &mut Vec<String>) -> Result<String, ConfigError> {
@@ -221,11 +227,12 @@ fn cluster_missing(path: &Path<'_>, endpoint: &Endpoint) -> ConfigError {
     )
 }
 
-fn check_keys(
+/// Checks where keys for that end come from: through the cluster, from where the metadata says, or from the document itself.
+pub(super) fn check_keys(
     path: &Path<'_>,
     raw: Option<&raw::Jwks>,
-    cluster: Option<&str>,
-    discovery: Option<&Discovery>,
+    (cluster, discovery): (Option<&str>, Option<&Discovery>),
+    for_use: KeyUse,
 ) -> Result<KeySource, ConfigError> {
     const WANT: &str = "{\"uri\": URL} or {\"keys\": [JWK, ...]}";
     const ADVICE: &str = "say where this issuer's public keys come from";
@@ -240,23 +247,28 @@ fn check_keys(
             let cluster = discovery.map(|discovery| discovery.cluster.clone());
             let cluster = cluster.ok_or_else(|| jwks.wrong("empty", WANT, ADVICE))?;
             let (refresh, max_stale) = check_ages(&jwks, raw)?;
-            Ok(KeySource::Remote(RemoteKeys { endpoint: Location::Discovered, cluster, refresh, max_stale }))
+            Ok(KeySource::Remote(RemoteKeys { endpoint: Location::Discovered, cluster, refresh, max_stale, for_use }))
         }
         (Some(_), Some(_)) => Err(jwks.wrong("found both \"uri\" and \"keys\"", WANT, ADVICE)),
-        (None, Some(keys)) => check_inline_keys(&jwks, raw, keys).map(KeySource::Inline),
+        (None, Some(keys)) => check_inline_keys(&jwks, raw, keys, for_use).map(KeySource::Inline),
         (Some(uri), None) => {
             let uri_path = jwks.field("uri");
             let endpoint = Endpoint::parse(uri).map_err(|error| error.at(&uri_path, uri))?;
             let cluster = cluster.ok_or_else(|| cluster_missing(path, &endpoint))?.to_owned();
             let (refresh, max_stale) = check_ages(&jwks, raw)?;
             let endpoint = Location::Given(endpoint);
-            Ok(KeySource::Remote(RemoteKeys { endpoint, cluster, refresh, max_stale }))
+            Ok(KeySource::Remote(RemoteKeys { endpoint, cluster, refresh, max_stale, for_use }))
         }
     }
 }
 
 /// Keys that a person wrote down are all meant: one that cannot be used is an error, not something to skip.
-fn check_inline_keys(path: &Path<'_>, raw: &raw::Jwks, keys: &[serde_json::Value]) -> Result<KeySet, ConfigError> {
+fn check_inline_keys(
+    path: &Path<'_>,
+    raw: &raw::Jwks,
+    keys: &[serde_json::Value],
+    for_use: KeyUse,
+) -> Result<KeySet, ConfigError> {
     const WANT: &str = "public RSA, EC or Ed25519 signature keys (RFC 7517)";
     for (name, value) in [("refresh", &raw.refresh), ("max_stale", &raw.max_stale)] {
         if let Some(value) = value {
@@ -266,7 +278,7 @@ fn check_inline_keys(path: &Path<'_>, raw: &raw::Jwks, keys: &[serde_json::Value
     let path = path.field("keys");
     text::at_most(&path, keys.len(), KEYS_PER_SET_MAX, "keys")?;
     for (at, key) in keys.iter().enumerate() {
-        if let Err(error) = KeySet::from_values(core::slice::from_ref(key)) {
+        if let Err(error) = KeySet::published_for(for_use, core::slice::from_ref(key)) {
             let reason = match error {
                 JwksError::NoUsableKey { first: Some(fault) } => fault.code(),
                 JwksError::Json(_)
@@ -279,7 +291,7 @@ fn check_inline_keys(path: &Path<'_>, raw: &raw::Jwks, keys: &[serde_json::Value
             return Err(path.index(at).wrong(found, WANT, "remove the key, or publish it as it should be"));
         }
     }
-    KeySet::from_values(keys).map_err(|_| path.wrong("empty", WANT, "no token could be verified"))
+    KeySet::published_for(for_use, keys).map_err(|_| path.wrong("empty", WANT, "no token could be verified"))
 }
 
 fn check_ages(path: &Path<'_>, raw: &raw::Jwks) -> Result<(Seconds, Seconds), ConfigError> {

@@ -2,7 +2,7 @@
 //!
 //! Where the token is to be tied to a key, the call that brings it proves that key (RFC 9449 §5).
 
-use crate::config::{AuthorizationServer, DpopKey, Endpoint, Grant, Kind, Location, TokenExchange};
+use crate::config::{ActorToken, AuthorizationServer, DpopKey, Endpoint, Grant, Kind, Location, TokenExchange};
 use crate::dpop::GivenNonces;
 use crate::exchange::form::{CLIENT_CREDENTIALS, Form, ID_JAG, JWT, JWT_BEARER, TOKEN_EXCHANGE, TRANSACTION_TOKEN};
 use crate::exchange::request::ExchangeRequest;
@@ -119,11 +119,15 @@ impl ExchangeRequest {
                 form = form.field(name, value);
             }
         }
-        Ok(match &asked.actor_token {
-            Some(actor) => {
-                form.field("actor_token", actor.token.expose()).field("actor_token_type", actor.token_type.urn())
+        // RFC 8693 §2.1: "REQUIRED when the "actor_token" parameter is present in the request but MUST NOT be included otherwise."
+        let with = |form: Form, token: &str, urn| form.field("actor_token", token).field("actor_token_type", urn);
+        Ok(match (&asked.actor_token, &self.actor) {
+            (Some(ActorToken::Configured(actor)), _) => with(form, actor.token.expose(), actor.token_type.urn()),
+            (Some(ActorToken::Presented(_)), Some(actor)) => with(form, actor.token().expose(), JWT),
+            (Some(ActorToken::Presented(wanted)), None) if wanted.required => {
+                return Err(Rejection::Internal("exchange without its actor token"));
             }
-            None => form,
+            (Some(ActorToken::Presented(_)) | None, _) => form,
         })
     }
 

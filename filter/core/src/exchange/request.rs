@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::{Acquisition, Agent, Endpoint, Kind, ScopeSet};
+use crate::config::{Acquisition, ActorToken, Agent, Endpoint, Kind, ScopeSet, TokenExchange};
+use crate::delegation::actor_token::ProvenActor;
 use crate::delegation::chain::ActorChain;
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::digest::sha256;
@@ -66,6 +67,13 @@ impl ExchangeKey {
 }
 
 impl ExchangeKey {
+    /// The same where an actor token goes along: what it proves is a part of what is asked for.
+    pub(crate) fn acted_by(self, actor: Option<&ProvenActor>) -> Self {
+        // No other key is made of an input that begins so: those of a delegation begin with a configuration's digest.
+        let digest = |actor: &ProvenActor| sha256(&[b"actor", &self.0[..], actor.spiffe_id().as_bytes()].concat());
+        actor.map_or(self, |actor| Self(digest(actor)))
+    }
+
     /// The digest itself.
     pub(crate) const fn digest(&self) -> &[u8; 32] {
         &self.0
@@ -90,6 +98,8 @@ pub struct ExchangeRequest {
     pub(crate) located: BTreeMap<String, Endpoint>,
     /// None for an agent without a token, which no token can be exchanged for.
     pub(super) subject_token: Option<Redacted<String>>,
+    /// Who acts, in a token of its own that came with the request.
+    pub(super) actor: Option<ProvenActor>,
     key: ExchangeKey,
 }
 
@@ -123,8 +133,19 @@ impl ExchangeRequest {
             txn: txn.clone(),
             located: BTreeMap::new(),
             subject_token: subject_token.cloned(),
+            actor: None,
             key,
         })
+    }
+
+    /// The same with the actor token that came along.
+    pub(crate) fn acted_by(self, actor: Option<&ProvenActor>) -> Self {
+        Self { key: self.key.acted_by(actor), actor: actor.cloned(), ..self }
+    }
+
+    /// When what is issued ends at the latest, whatever its server says: with the actor token that it was exchanged with.
+    pub(crate) fn no_longer_than(&self, expires_at: UnixSeconds) -> UnixSeconds {
+        self.actor.as_ref().map_or(expires_at, |actor| expires_at.min(actor.expires_at()))
     }
 
     /// Under which the issued token may be found again.
@@ -132,9 +153,20 @@ impl ExchangeRequest {
         self.key
     }
 
-    /// Whether that is the caller's own token.
+    /// Whether that is what the server was given: the caller's own token, or the one that says who acts.
     pub(crate) fn is_own(&self, token: &str) -> bool {
-        self.subject_token.as_ref().is_some_and(|own| own.expose() == token)
+        let configured = match &self.exchange.kind {
+            Kind::TokenExchange(TokenExchange { actor_token: Some(ActorToken::Configured(actor)), .. }) => {
+                Some(&actor.token)
+            }
+            Kind::TokenExchange(_)
+            | Kind::IdJag(_)
+            | Kind::IdentityChaining(_)
+            | Kind::ClientCredentials { .. }
+            | Kind::TransactionToken(_) => None,
+        };
+        let given = [self.subject_token.as_ref(), self.actor.as_ref().map(ProvenActor::token), configured];
+        given.into_iter().flatten().any(|given| given.expose() == token)
     }
 
     /// The agent's client identifier at the server that issues the token.
@@ -170,7 +202,10 @@ fn rules(exchange: &Acquisition) -> String {
         }
         Kind::TokenExchange(asked) => {
             // It prints as `[redacted]`, and two resources may differ in nothing else.
-            let actor = asked.actor_token.as_ref().map(|actor| sha256(actor.token.expose().as_bytes()));
+            let actor = match &asked.actor_token {
+                Some(ActorToken::Configured(actor)) => Some(sha256(actor.token.expose().as_bytes())),
+                Some(ActorToken::Presented(_)) | None => None,
+            };
             format!("{asked:?} {actor:?}")
         }
         Kind::ClientCredentials { subject } => format!("{subject:?}"),

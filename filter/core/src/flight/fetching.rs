@@ -4,7 +4,7 @@ use super::table::{Flight, Waiter};
 use super::{Callout, CalloutAnswer, FlightId, Landing, RootStep};
 use crate::config::{AuthorizationServer, Location};
 use crate::exchange::answer::is_json;
-use crate::jwks::KeySet;
+use crate::jwks::{KeySet, KeyUse};
 use crate::keys::KeyStore;
 use crate::limits::JWKS_BYTES_MAX;
 use crate::plugin::Plugin;
@@ -42,7 +42,7 @@ impl Plugin {
     /// Starts the fetches that are due by the clock rather than by a request.
     pub(super) fn start_due_fetches(&mut self, now: UnixSeconds) {
         let config = self.config();
-        for (name, server) in &config.servers {
+        for (name, server) in config.key_holders() {
             if self.keys.is_due(server, now) && !self.flights.is_fetching(name) {
                 let _id = self.flights.fetch(name, now);
             }
@@ -58,8 +58,7 @@ impl Plugin {
         step: &mut RootStep,
     ) {
         let config = self.config();
-        let remote =
-            config.servers.get(name).and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
+        let remote = config.key_holder(name).and_then(|server| KeyStore::remote(server).map(|remote| (server, remote)));
         let Some((server, remote)) = remote else {
             self.fail_fetch(flight, name, "no key endpoint", ambient, step);
             return;
@@ -119,7 +118,9 @@ impl Plugin {
         ambient: &mut Ambient<'_>,
         step: &mut RootStep,
     ) {
-        match (read(answer), answer) {
+        let config = self.config();
+        let remote = config.key_holder(name).and_then(|server| KeyStore::remote(server));
+        match (read(answer, remote.map_or(KeyUse::Tokens, |remote| remote.for_use)), answer) {
             (Ok(set), CalloutAnswer::Response { body, .. }) => {
                 self.share_fetched(name, flight.standing, Some(body), ambient);
                 self.land_fetch(flight, name, Ok((set, ambient.now)), step);
@@ -173,7 +174,7 @@ impl Plugin {
 }
 
 /// Reads a key set out of the answer; the error is for the log.
-fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
+fn read(answer: &CalloutAnswer<'_>, for_use: KeyUse) -> Result<KeySet, &'static str> {
     let CalloutAnswer::Response { status, content_type, body, .. } = answer else {
         return Err("no answer");
     };
@@ -188,5 +189,5 @@ fn read(answer: &CalloutAnswer<'_>) -> Result<KeySet, &'static str> {
     if body.len() > JWKS_BYTES_MAX {
         return Err("larger than a key set may be");
     }
-    KeySet::parse(body).map_err(|_| "no usable key in it")
+    KeySet::parse_published_for(for_use, body).map_err(|_| "no usable key in it")
 }

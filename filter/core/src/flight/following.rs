@@ -176,10 +176,15 @@ impl Plugin {
             let Held::Keys { document, at } = held else {
                 return None;
             };
+            let for_use = KeyStore::remote(&server)?.for_use;
             // Whoever waits for keys that are not here wants those of now. A worker that was started anew takes what the others go by.
             let is_new = *at <= now && newest.is_none_or(|newest| newest < *at);
             let serves = *at >= began || (!waits && KeyStore::is_current(&server, *at, now));
-            if is_new && serves { KeySet::parse(document).ok().map(|set| (set, *at)) } else { None }
+            if is_new && serves {
+                KeySet::parse_published_for(for_use, document).ok().map(|set| (set, *at))
+            } else {
+                None
+            }
         });
         match turn {
             Turn::Take((set, at)) => {
@@ -214,7 +219,7 @@ impl Plugin {
 
     fn item_of_keys(&self, name: &str) -> Option<(Item, Arc<AuthorizationServer>)> {
         let config = self.config();
-        let (nth, (_, server)) = config.servers.iter().enumerate().find(|(_, (other, _))| *other == name)?;
+        let (nth, (_, server)) = config.key_holders().enumerate().find(|(_, (other, _))| *other == name)?;
         KeyStore::remote(server)?;
         // All else that tells two servers apart is in the configuration that the record is sealed for.
         let of = sha256(name.as_bytes());

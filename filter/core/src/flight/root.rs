@@ -29,6 +29,7 @@ impl Plugin {
         }
         self.issued.prune(ambient.now);
         self.known.prune(ambient.now);
+        self.svids.prune(ambient.now);
         self.introspected.prune(ambient.now);
         self.proofs.prune(ambient.now);
         self.tell_flights(ambient, &mut step);

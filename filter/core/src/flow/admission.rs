@@ -8,11 +8,13 @@ use crate::bearer;
 use crate::config::{Config, Exchange, Protocol, Resource};
 use crate::dpop::Target;
 use crate::flow::Lease;
+use crate::flow::actor;
 use crate::flow::arrival::{self, Arrival};
 use crate::flow::credential::{self, Shown};
 use crate::limits::NUMERIC_DATE_SECONDS_MAX;
 use crate::plugin::Plugin;
 use crate::record::Source;
+use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead, StreamId, TransactionId};
 use crate::rest::NoTarget;
@@ -68,6 +70,8 @@ pub(super) struct Arrived {
     pub(super) stream: StreamId,
     pub(super) resource: Arc<Resource>,
     pub(super) shown: Shown,
+    /// What the request says of who acts, in a token of its own; nobody has looked into it.
+    pub(super) actor_token: Option<Redacted<String>>,
     pub(super) strip: Vec<String>,
     /// The session that the client names, where the resource binds sessions.
     pub(super) session_id: Option<String>,
@@ -99,8 +103,7 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
     context.allow = Cow::Borrowed(arrival::methods_served(&resource));
     context.resource = Some(Arc::clone(&resource));
     let observing = resource.observe.as_ref().and_then(|observe| observe.of_everything(ambient.now));
-    context.observing =
-        observing.map(|observing| Observation::new(observing, misleading(head, config.api_key_header.as_deref())));
+    context.observing = observing.map(|observing| Observation::new(observing, misleading(head, &config)));
     context.is_dpop = resource.accept.dpop.is_some() && bearer::is_dpop(head);
     if let Protocol::A2a(policy) = &resource.protocol
         && let Some(card) = a2a::card(policy, &resource.path_prefix, head)
@@ -111,10 +114,11 @@ pub fn handle_request_headers(plugin: &mut Plugin, ambient: &mut Ambient<'_>, he
         };
     }
     match read_head(&config, &resource, head) {
-        Ok((shown, arrival, target)) => {
+        Ok(Read { shown, actor_token, arrival, target }) => {
             let arrived = Arrived {
                 stream: head.stream,
                 shown,
+                actor_token,
                 strip: stripped(&config, &resource, &arrival, head),
                 session_id: session_shown(&resource, &arrival, head),
                 target,
@@ -157,18 +161,23 @@ fn pass_card(
     Step::Forward(Box::new(Forward { edits, body: BodyPlan::Release, response, record }))
 }
 
+/// What the headers say.
+struct Read {
+    shown: Shown,
+    actor_token: Option<Redacted<String>>,
+    arrival: Arrival,
+    target: Option<Target>,
+}
+
 /// The checks that cost nothing come first: credential, then form.
-fn read_head(
-    config: &Config,
-    resource: &Resource,
-    head: &RequestHead<'_>,
-) -> Result<(Shown, Arrival, Option<Target>), Rejection> {
+fn read_head(config: &Config, resource: &Resource, head: &RequestHead<'_>) -> Result<Read, Rejection> {
     check_origin(resource, head)?;
     let shown = Shown::read(config, resource, head)?;
+    let actor_token = actor::read(resource, head)?;
     let arrival = Arrival::read(resource, head)?;
     let proves = matches!(&resource.exchange, Exchange::Acquire(acquisition) if acquisition.dpop.is_some());
     let target = proves.then(|| Target::of(head)).transpose()?;
-    Ok((shown, arrival, target))
+    Ok(Read { shown, actor_token, arrival, target })
 }
 
 /// MCP: "Servers MUST validate the `Origin` header on all incoming connections". Only browsers send one.
@@ -180,11 +189,11 @@ fn check_origin(resource: &Resource, head: &RequestHead<'_>) -> Result<(), Rejec
     }
 }
 
-/// What no upstream may be told even where nothing is refused: an identity in our name, an API key of this gateway's,
+/// What no upstream may be told even where nothing is refused: an identity in our name, an API key of this gateway's, an actor token,
 /// or another target than the one that was routed.
-fn misleading(head: &RequestHead<'_>, api_key_header: Option<&str>) -> Vec<String> {
+fn misleading(head: &RequestHead<'_>, config: &Config) -> Vec<String> {
     named(head, |read_as, _| {
-        Some(read_as) == api_key_header || read_as.starts_with("x-actgate-") || RETARGETING.contains(&read_as)
+        ends_here(config, read_as) || read_as.starts_with("x-actgate-") || RETARGETING.contains(&read_as)
     })
 }
 
@@ -193,13 +202,19 @@ fn stripped(config: &Config, resource: &Resource, arrival: &Arrival, head: &Requ
         STRIPPED.contains(&read_as)
             || RETARGETING.contains(&read_as)
             || read_as.starts_with("x-actgate-")
-            || Some(read_as) == config.api_key_header.as_deref()
+            || ends_here(config, read_as)
             || (resource.strip_cookies && read_as == "cookie")
             || arrival.strips(read_as)
             || (AROUND_TASKS.contains(&read_as) && binds_tasks(resource))
             || matches!(&resource.exchange, Exchange::Inject(injection) if injection.header() == read_as)
             || (read_as != name && (DECIDING.contains(&read_as) || read_as.starts_with(mcp::PARAMETER)))
     })
+}
+
+/// Whether the header carries a credential that is for this gateway alone, whichever resource takes it.
+fn ends_here(config: &Config, read_as: &str) -> bool {
+    Some(read_as) == config.api_key_header.as_deref()
+        || config.actor_token_headers.iter().any(|header| **header == *read_as)
 }
 
 fn binds_tasks(resource: &Resource) -> bool {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::asker::Asker;
 use crate::bound::{Holder, Kind};
 use crate::config::{Acquisition, Exchange, Protocol};
+use crate::delegation::actor_token::ProvenActor;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::dpop::Towards;
+use crate::exchange::cache::IssuedToken;
 use crate::exchange::refused::Whose;
 use crate::exchange::request::{ExchangeKey, ExchangeRequest};
 use crate::flight::Landing;
@@ -31,6 +33,8 @@ use crate::time::UnixSeconds;
 pub(super) struct Admitted {
     pub(super) arrived: Arrived,
     pub(super) delegation: Arc<AuthorizedDelegation>,
+    /// What a token that came along says of who acts, where the exchange takes one.
+    pub(super) actor: Option<ProvenActor>,
 }
 
 /// Goes on after admission: by the body where the host lets us hold the headers for it, by the headers alone where it does not.
@@ -39,12 +43,13 @@ pub(super) fn begin(
     ambient: &mut Ambient<'_>,
     arrived: Arrived,
     delegation: Arc<AuthorizedDelegation>,
+    actor: Option<ProvenActor>,
 ) -> Step {
     let told_by = arrived.arrival.told_by();
     if told_by == ToldBy::Body && arrived.end_of_stream {
         return arrived.context.refuse(Rejection::BodyInvalid);
     }
-    let mut admitted = Admitted { arrived, delegation };
+    let mut admitted = Admitted { arrived, delegation, actor };
     let judged = match told_by {
         ToldBy::Head => Judged::Wholly,
         ToldBy::Body if plugin.config().hold_headers => {
@@ -169,7 +174,7 @@ impl Admitted {
         };
         let generation = plugin.config().digest;
         let key = match ExchangeKey::of(&self.delegation, &exchange, &operation.scopes, &generation) {
-            Ok(key) => key,
+            Ok(key) => key.acted_by(self.actor.as_ref()),
             Err(rejection) => return self.arrived.context.refuse(rejection),
         };
         // Before anything is asked of anybody: what is observed is not exchanged.
@@ -192,7 +197,8 @@ impl Admitted {
             issued = plugin.issued.find(key, None, ambient.now);
         }
         if let Some(issued) = issued {
-            if plugin.issued.is_due(key, ambient.now)
+            if self.would_outlast(&issued)
+                && plugin.issued.is_due(key, ambient.now)
                 && let Ok(request) = self.exchange_request(&exchange, &operation, &generation)
             {
                 plugin.refresh_exchange(request, ambient.now);
@@ -224,7 +230,13 @@ impl Admitted {
         generation: &[u8; 32],
     ) -> Result<ExchangeRequest, Rejection> {
         let (token, txn) = (self.arrived.shown.token(), &self.arrived.context.txn);
-        ExchangeRequest::new(&self.delegation, token, exchange, &operation.scopes, generation, txn)
+        let request = ExchangeRequest::new(&self.delegation, token, exchange, &operation.scopes, generation, txn)?;
+        Ok(request.acted_by(self.actor.as_ref()))
+    }
+
+    /// Whether a token that is exchanged now could live longer than `issued`, which may have ended with the actor token that it was exchanged with.
+    fn would_outlast(&self, issued: &IssuedToken) -> bool {
+        self.actor.as_ref().is_none_or(|actor| issued.expires_at < actor.expires_at())
     }
 
     /// Nobody is asked for the scopes: the caller's own token must have them, or where there is none the registry.

@@ -16,7 +16,7 @@ use crate::dpop::{DpopError, Facts, Proof, ProvenKey};
 use crate::flow::admission::Arrived;
 use crate::flow::bare::Bare;
 use crate::flow::opaque::{self, Opaque};
-use crate::flow::{Joined, authorization};
+use crate::flow::{Joined, actor};
 use crate::introspection::{Introspected, Told};
 use crate::jwks::KeySet;
 use crate::jwt::verify::{TokenRules, verify};
@@ -185,7 +185,7 @@ fn admit_with(plugin: &mut Plugin, ambient: &mut Ambient<'_>, mut arrived: Arriv
                 plugin.signature_checks.was_good(peer);
             }
             arrived.context.record.delegated(&delegation);
-            authorization::begin(plugin, ambient, arrived, delegation)
+            actor::admit(plugin, ambient, arrived, delegation)
         }
         Err(Undecided::ForNow(rejection, server)) if may_wait => {
             wait_for_keys(plugin, ambient, arrived, &server, rejection)

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::asker::Asker;
 use crate::config::{Exchange, Resource, ScopeSet};
+use crate::delegation::actor_token::ProvenActor;
 use crate::delegation::policy::AuthorizedDelegation;
 use crate::flow::Answer;
 use crate::flow::admission::Arrived;
 use crate::flow::arrival::Arrival;
-use crate::flow::standing::still_stands;
+use crate::flow::standing::{actor_still_stands, still_stands};
 use crate::observed::Watched;
 use crate::operation::Operation;
 use crate::plugin::Plugin;
@@ -27,6 +28,7 @@ pub(super) struct BodyCheck {
     arrival: Arrival,
     resource: Arc<Resource>,
     delegation: Arc<AuthorizedDelegation>,
+    actor: Option<ProvenActor>,
     granted: Granted,
     context: RefusalContext,
     /// For opaque tokens, which only their text tells apart.
@@ -71,6 +73,8 @@ impl CheckBody {
         let mut check = *self.0;
         let accept = &check.resource.accept;
         let stands = still_stands(&check.delegation, accept, check.token.as_ref(), plugin, ambient);
+        let acts = || actor_still_stands(check.actor.as_ref(), &check.delegation, plugin, ambient.now);
+        let stands = stands.and_then(|()| acts());
         let mut watched = Watched::of(&check.resource, ambient.now);
         let judged = stands.and_then(|()| check.judge(body, &mut watched)).and_then(|operation| {
             plan.await_answer(&check.context, Answer::to(operation.lists, operation.tasks))?;
@@ -94,10 +98,14 @@ impl CheckBody {
 }
 
 impl BodyCheck {
-    pub(super) fn new(arrived: Arrived, delegation: Arc<AuthorizedDelegation>, granted: Granted) -> Self {
+    pub(super) fn new(
+        arrived: Arrived,
+        (delegation, actor): (Arc<AuthorizedDelegation>, Option<ProvenActor>),
+        granted: Granted,
+    ) -> Self {
         let Arrived { arrival, resource, context, shown, .. } = arrived;
         let token = resource.accept.introspection.as_ref().and_then(|_| shown.token().cloned());
-        Self { arrival, resource, delegation, granted, context, token }
+        Self { arrival, resource, delegation, actor, granted, context, token }
     }
 
     fn judge(&mut self, body: &[u8], watched: &mut Watched) -> Result<Operation, Rejection> {

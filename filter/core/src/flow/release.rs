@@ -117,14 +117,14 @@ impl Released {
         let resource = Arc::clone(&admitted.arrived.resource);
         let lease = Lease::new(resource.streams, ambient.now, admitted.delegation.expires_at());
         let lease = lease.for_behind(Some(admitted.delegation.behind().clone()));
-        let Admitted { arrived, delegation } = admitted;
+        let Admitted { arrived, delegation, actor } = admitted;
         let agent = Arc::clone(delegation.agent());
         let body_edit = edits.also(for_search(edit, &outgoing, beside.is_some()));
         let (body, context) = match judged {
             Judged::Wholly => (body_edit.map_or(BodyPlan::Release, BodyPlan::Replace), arrived.context),
             Judged::ByHeaders => {
                 let context = arrived.context.clone();
-                let then = CheckBody::new(BodyCheck::new(arrived, delegation, Granted { scopes, reuse_max }));
+                let then = CheckBody::new(BodyCheck::new(arrived, (delegation, actor), Granted { scopes, reuse_max }));
                 (BodyPlan::HoldUntil { limit: resource.body_bytes_max, then }, context)
             }
         };

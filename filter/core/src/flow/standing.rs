@@ -1,6 +1,7 @@
 //! What held before a wait must hold after it: the token, the sign-in, the key that signed, what a server said, and that nothing of it is withdrawn.
 
 use crate::config::Accept;
+use crate::delegation::actor_token::ProvenActor;
 use crate::delegation::policy::{AuthorizedDelegation, Basis};
 use crate::exchange::cache::IssuedToken;
 use crate::flow::admission::Arrived;
@@ -17,7 +18,19 @@ use crate::time::{Seconds, UnixSeconds};
 /// The wait may have been long: what held before it must hold now.
 pub(super) fn still_admitted(admitted: &Admitted, plugin: &Plugin, ambient: &Ambient<'_>) -> Result<(), Rejection> {
     let Arrived { resource, shown, .. } = &admitted.arrived;
-    still_stands(&admitted.delegation, &resource.accept, shown.token(), plugin, ambient)
+    still_stands(&admitted.delegation, &resource.accept, shown.token(), plugin, ambient)?;
+    actor_still_stands(admitted.actor.as_ref(), &admitted.delegation, plugin, ambient.now)
+}
+
+/// And so must what a token of its own says of who acts.
+pub(super) fn actor_still_stands(
+    actor: Option<&ProvenActor>,
+    delegation: &AuthorizedDelegation,
+    plugin: &Plugin,
+    now: UnixSeconds,
+) -> Result<(), Rejection> {
+    let against = (&plugin.keys, &plugin.revocations);
+    actor.map_or(Ok(()), |actor| actor.still_stands(delegation.agent(), against, now))
 }
 
 pub(super) fn still_stands(

@@ -1,5 +1,6 @@
 //! What only a worker can show that is driven step by step: time that passes between two of them, many requests at once.
 
+mod actor;
 mod discovery;
 mod introspection;
 mod known;
@@ -120,6 +121,10 @@ fn headers(plugin: &mut Plugin, stream: u32, path: &str, token: &str) -> Step {
 }
 
 fn headers_at(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &str) -> Step {
+    headers_with(plugin, now, stream, path, token, &[])
+}
+
+fn headers_with(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &str, more: &[(&[u8], &[u8])]) -> Step {
     let authorization = format!("Bearer {token}");
     let headers: [(&[u8], &[u8]); 5] = [
         (b":method", b"POST"),
@@ -128,6 +133,7 @@ fn headers_at(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &st
         (b"content-type", b"application/json"),
         (b"authorization", authorization.as_bytes()),
     ];
+    let headers = [&headers[..], more].concat();
     let head = RequestHead {
         stream: StreamId(stream),
         headers: Headers::of(&headers),

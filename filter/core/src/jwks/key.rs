@@ -25,7 +25,7 @@ pub enum KeyFault {
     CurveUnsupported,
     /// `key_ops` does not list `verify`, or is not an array.
     KeyOps,
-    /// `kid` is empty, too long or not a string.
+    /// `kid` is empty, too long or not a string, or not there where it must be.
     Kid,
     /// `kty` is missing or not one the gateway knows.
     KtyUnsupported,
@@ -47,7 +47,7 @@ pub enum KeyFault {
     RsaTooShort,
     /// It is a symmetric key.
     Symmetric,
-    /// `use` is not `sig`.
+    /// `use` says another one than is wanted.
     Use,
 }
 
@@ -74,6 +74,17 @@ impl KeyFault {
             Self::Use => "key_use",
         }
     }
+}
+
+/// What keys are published for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Tokens of an issuer. RFC 7517 §4.2: "Use of the "use" member is OPTIONAL", and where it is there it says `sig`.
+    #[default]
+    Tokens,
+    /// JWT-SVIDs of a trust domain. SPIFFE bundles hold keys for other ends too, so each must say `jwt-svid`, and have a `kid`
+    /// (JWT-SVID §6).
+    Svids,
 }
 
 /// A key with which a token can be verified.
@@ -127,8 +138,13 @@ impl PartialEq for PublicKey {
 impl Eq for PublicKey {}
 
 impl PublicKey {
-    /// Reads one JWK.
+    /// Reads one JWK of an issuer.
     pub fn from_jwk(jwk: &Value) -> Result<Self, KeyFault> {
+        Self::published_for(KeyUse::Tokens, jwk)
+    }
+
+    /// Reads one JWK.
+    pub(super) fn published_for(wanted: KeyUse, jwk: &Value) -> Result<Self, KeyFault> {
         let jwk = jwk.as_object().ok_or(KeyFault::NotAnObject)?;
         // Sorted out before anything else is read, so that the reason in the log is the alarming one.
         if jwk.get("kty").and_then(Value::as_str) == Some("oct") {
@@ -137,8 +153,11 @@ impl PublicKey {
         if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
             return Err(KeyFault::Private);
         }
-        for_verifying(jwk)?;
+        for_verifying(wanted, jwk)?;
         let kid = kid(jwk)?;
+        if wanted == KeyUse::Svids && kid.is_none() {
+            return Err(KeyFault::Kid);
+        }
         let alg = alg(jwk)?;
         let (material, thumbprint) = material(jwk)?;
         if alg.is_some_and(|alg| !material.fits(alg)) {
@@ -183,8 +202,12 @@ impl PublicKey {
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// RFC 7517 §4.2 and §4.3: a key said to be for something else is not for this.
-fn for_verifying(jwk: &Map<String, Value>) -> Result<(), KeyFault> {
-    if jwk.get("use").is_some_and(|value| value != "sig") {
+fn for_verifying(wanted: KeyUse, jwk: &Map<String, Value>) -> Result<(), KeyFault> {
+    let fits = match (wanted, jwk.get("use")) {
+        (KeyUse::Tokens, said) => said.is_none_or(|said| said == "sig"),
+        (KeyUse::Svids, said) => said.is_some_and(|said| said == "jwt-svid"),
+    };
+    if !fits {
         return Err(KeyFault::Use);
     }
     match jwk.get("key_ops") {

@@ -192,10 +192,13 @@ pub fn verify(
 /// is checked again, and the key that made it must still be one that would be tried.
 pub(super) fn still_verified(token: &VerifiedJwt, keys: &KeySet, rules: &TokenRules<'_>, now: UnixSeconds) -> bool {
     let header = &token.header;
-    standing(header, &token.claims, rules, now).is_ok()
-        && candidates(keys, header.kid(), header.algorithm()).is_ok_and(|candidates| {
-            candidates.iter().take(KEY_TRIES_MAX).any(|key| *key.thumbprint() == token.key_thumbprint)
-        })
+    standing(header, &token.claims, rules, now).is_ok() && would_try(keys, header, &token.key_thumbprint)
+}
+
+/// Whether the key of that thumbprint is one that would be tried for a token with that header.
+pub(super) fn would_try(keys: &KeySet, header: &Header, thumbprint: &[u8; 32]) -> bool {
+    candidates(keys, header.kid(), header.algorithm())
+        .is_ok_and(|candidates| candidates.iter().take(KEY_TRIES_MAX).any(|key| key.thumbprint() == thumbprint))
 }
 
 /// What the token itself can fail, its signature apart; and when it ends.
@@ -206,17 +209,27 @@ fn standing(
     now: UnixSeconds,
 ) -> Result<UnixSeconds, JwtError> {
     check_issuer(claims, rules)?;
-    if !rules.typ.accepts(header.typ()) {
-        return Err(JwtError::TypNotAccepted);
-    }
-    let algorithm = header.algorithm();
-    if !rules.algorithms.contains(algorithm) {
-        return Err(JwtError::AlgNotAllowed);
-    }
+    check_header(header, rules.typ, rules.algorithms)?;
     audience_and_times(claims, rules, now)
 }
 
-fn audience_and_times(claims: &Claims, rules: &TokenRules<'_>, now: UnixSeconds) -> Result<UnixSeconds, JwtError> {
+/// What the header of a token can fail.
+pub(super) fn check_header(header: &Header, typ: &AcceptedTyp, algorithms: &Algorithms) -> Result<(), JwtError> {
+    if !typ.accepts(header.typ()) {
+        return Err(JwtError::TypNotAccepted);
+    }
+    if !algorithms.contains(header.algorithm()) {
+        return Err(JwtError::AlgNotAllowed);
+    }
+    Ok(())
+}
+
+/// What `aud` and the times of a token can fail, whoever issued it; and when it ends.
+pub(super) fn audience_and_times(
+    claims: &Claims,
+    rules: &TokenRules<'_>,
+    now: UnixSeconds,
+) -> Result<UnixSeconds, JwtError> {
     // RFC 7519 §4.1.3: a principal that does not find itself in `aud` MUST reject the token.
     if !claims.is_for(rules.audience)? {
         return Err(JwtError::AudienceMismatch);
@@ -268,7 +281,11 @@ fn check_times(claims: &Claims, rules: &TokenRules<'_>, now: UnixSeconds) -> Res
 }
 
 /// The keys worth trying: those of the token's `kid`, or the only one that fits a token without.
-fn candidates<'k>(keys: &'k KeySet, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<&'k PublicKey>, JwtError> {
+pub(super) fn candidates<'k>(
+    keys: &'k KeySet,
+    kid: Option<&str>,
+    algorithm: Algorithm,
+) -> Result<Vec<&'k PublicKey>, JwtError> {
     let Some(kid) = kid else {
         let fitting = keys.fitting(algorithm);
         return match fitting.len() {
@@ -285,7 +302,7 @@ fn candidates<'k>(keys: &'k KeySet, kid: Option<&str>, algorithm: Algorithm) -> 
 }
 
 /// The candidate that made the signature, paid from the budget of checks.
-fn signing_key<'k>(
+pub(super) fn signing_key<'k>(
     jwt: &UnverifiedJwt<'_>,
     candidates: Vec<&'k PublicKey>,
     algorithm: Algorithm,

@@ -87,6 +87,8 @@ impl Rejection {
             Self::ScopeMissing => Row("scope_missing", 403, InsufficientScope),
             Self::ScopeForbidden => Row("scope_forbidden", 401, InvalidToken),
             Self::Token(error) => Row(error.code(), 401, InvalidToken),
+            Self::ActorToken(error) if error.is_of_form() => Row(error.code(), 400, InvalidRequest),
+            Self::ActorToken(error) => Row(error.code(), 403, ActorUnauthorized),
             Self::Binding(error) => Row(error.code(), 401, InvalidToken),
             // RFC 9449 §7.1: a good proof of another key than the token's speaks against the token.
             Self::Dpop(error @ (DpopError::KeyMismatch | DpopError::Unbound)) => Row(error.code(), 401, InvalidToken),

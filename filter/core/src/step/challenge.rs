@@ -1,6 +1,7 @@
 //! The `WWW-Authenticate` of a refusal: what went wrong and what would help, each by the standard that names it.
 
 use super::RefusalContext;
+use crate::delegation::actor_token::ActorTokenError;
 use crate::rejection::{OauthError, Rejection};
 
 /// RFC 6750 §3. Scope values cannot hold a quote or a backslash, so they need no escaping.
@@ -41,6 +42,14 @@ pub(super) fn challenge(rejection: Rejection, context: &RefusalContext) -> Optio
     if let Some(url) = resource.and_then(|resource| Some(&resource.metadata.as_ref()?.url)) {
         challenge.push_str(", resource_metadata=\"");
         challenge.push_str(url);
+        challenge.push('"');
+    }
+    // RFC 9110 §11.6.1 leaves further parameters open. A header's name needs no escaping.
+    if rejection == Rejection::ActorToken(ActorTokenError::Missing)
+        && let Some(wanted) = resource.and_then(|resource| resource.exchange.presented_actor())
+    {
+        challenge.push_str(", actor_token_header=\"");
+        challenge.push_str(&wanted.header);
         challenge.push('"');
     }
     if let Some(dpop) = dpop {

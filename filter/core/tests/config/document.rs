@@ -109,6 +109,16 @@ fn public_key() -> Value {
     KEY.get_or_init(generate).clone()
 }
 
+/// The same with those members in place of its own `kid` and `use`.
+pub(crate) fn key_with(members: Value) -> Value {
+    let mut key = public_key();
+    let own = key.as_object_mut().unwrap();
+    own.remove("kid");
+    own.remove("use");
+    own.extend(members.as_object().cloned().unwrap_or_default());
+    key
+}
+
 pub(crate) fn env(name: &str) -> Option<String> {
     match name {
         "KEY" => Some(private_key().to_owned()),

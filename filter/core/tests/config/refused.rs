@@ -12,6 +12,7 @@ mod rules;
 mod senders;
 mod servers;
 mod sharing;
+mod trust_domains;
 mod workloads;
 
 use serde_json::json;
@@ -46,7 +47,7 @@ fn the_document() {
         ),
         (
             &[Edit::Set("/authorization_server", json!({}))],
-            "authorization_server: unknown; want \"allow_on_headers_stop_iteration\", \"authorization_servers\", \"agents\", \"resources\", \"revoked\", \"api_key_header\", \"sharing\" or \"record\": correct the name, or remove the member",
+            "authorization_server: unknown; want \"allow_on_headers_stop_iteration\", \"authorization_servers\", \"agents\", \"resources\", \"revoked\", \"api_key_header\", \"sharing\", \"record\" or \"trust_domains\": correct the name, or remove the member",
         ),
         (
             &[Edit::Remove("/authorization_servers")],

@@ -64,6 +64,7 @@ pub struct Issuer {
     last_grants: BTreeMap<String, String>,
     /// What the request being answered handed in: the subject token, or the grant.
     handed_in: Option<String>,
+    actor_handed_in: Option<String>,
     unknown_key: Option<SigningKey>,
     ledger: Ledger,
 }
@@ -92,6 +93,7 @@ impl Issuer {
             breaks: Vec::new(),
             last_grants: BTreeMap::new(),
             handed_in: None,
+            actor_handed_in: None,
             unknown_key: None,
             ledger: Ledger::default(),
         }
@@ -187,6 +189,8 @@ impl Issuer {
             (Endpoint::Token, "POST")
         } else if is(&self.config.jwks_uri()) {
             (Endpoint::Keys, "GET")
+        } else if self.config.trust_domain.is_some() && is(&self.config.bundle_uri()) {
+            (Endpoint::Bundle, "GET")
         } else if is(&self.config.authorization_endpoint()) {
             (Endpoint::Authorize, "GET")
         } else if is(&self.config.introspection_endpoint()) {
@@ -223,6 +227,7 @@ impl Issuer {
             (Endpoint::Token, role) => {
                 self.note_request(request, entry);
                 self.handed_in = self::oauth::handed_in(request);
+                self.actor_handed_in = self::oauth::actor_handed_in(request);
                 self.token(now, request, &role, entry).unwrap_or_else(|refusal| {
                     entry.reason = Some(refusal.description);
                     refusal.response()
@@ -235,6 +240,7 @@ impl Issuer {
             (Endpoint::Keys, _) => {
                 HttpResponse::text(200, "application/json", key_set(&self.keys.published()).to_string())
             }
+            (Endpoint::Bundle, _) => HttpResponse::text(200, "application/json", self.bundle().to_string()),
             (Endpoint::Metadata, _) => self.told_metadata(),
             (Endpoint::Authorize, Role::IdentityProvider(policy)) => self.authorize(now, request, &policy),
             (Endpoint::Authorize, Role::ResourceServer(_)) => HttpResponse::text(404, "text/plain", "no such endpoint"),
@@ -279,6 +285,20 @@ impl Issuer {
     /// The keys that count for tokens of `issuer`: its own as published, another's as configured.
     fn trusted_keys(&self, issuer: &str) -> Option<Vec<PublicJwk>> {
         if issuer == self.config.issuer { Some(self.keys.published()) } else { self.trust.get(issuer).cloned() }
+    }
+
+    /// SPIFFE Trust Domain and Bundle §4: keys for more ends than one, each with its `use`.
+    fn bundle(&self) -> Value {
+        let of_svids = self.config.trust_domain.iter().flat_map(|domain| &domain.keys).map(|key| {
+            let mut key = key.to_json();
+            key["use"] = json!("jwt-svid");
+            key
+        });
+        let mut keys: Vec<Value> = of_svids.collect();
+        let mut authority = self.keys.signer().public_jwk().to_json();
+        authority["use"] = json!("x509-svid");
+        keys.push(authority);
+        json!({ "spiffe_sequence": 1, "spiffe_refresh_hint": 300, "keys": keys })
     }
 
     /// RFC 8414 §3.1 puts the well-known part first; OpenID Connect Discovery §4 appends it.

@@ -51,6 +51,19 @@ pub fn client_assertion(key: &SigningKey, client_id: &str, audience: &str, jti: 
     jws(key, &json!({ "typ": "JWT" }), &claims)
 }
 
+/// How long an honest JWT-SVID of this world lives, in seconds.
+pub const SVID_LIFETIME: u64 = 300;
+
+/// The claims of a JWT-SVID (SPIFFE JWT-SVID §3).
+pub fn svid_claims(spiffe_id: &str, audience: &str, now: UnixSeconds) -> Value {
+    json!({ "sub": spiffe_id, "aud": [audience], "iat": now.0, "exp": now.plus(SVID_LIFETIME).0 })
+}
+
+/// A JWT-SVID.
+pub fn svid(key: &SigningKey, spiffe_id: &str, audience: &str, now: UnixSeconds) -> String {
+    jws(key, &json!({ "typ": "JWT" }), &svid_claims(spiffe_id, audience, now))
+}
+
 /// The claims of a compact JWS, unverified; null when there are none.
 pub fn claims_of(token: &str) -> Value {
     part(token, 1)

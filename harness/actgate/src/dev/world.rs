@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certs::Certificates;
 use super::issuer::Issuer;
-use super::issuer::config::{IssuerConfig, Role};
+use super::issuer::config::{IssuerConfig, Role, TrustDomain};
 use super::issuer::set::IssuerSet;
 use super::keys::{Algorithm, PublicJwk, SigningKey, digest, random};
 
@@ -218,6 +218,11 @@ impl World {
     }
 
     fn with_keys(ports: Ports, keyring: BTreeMap<String, SigningKey>) -> Self {
+        let mut issuers = streamward::issuers(|client| keyring[&client_key(client)].public_jwk());
+        for idp in issuers.iter_mut().filter(|issuer| issuer.name == streamward::IDP) {
+            let name = streamward::SPIFFE_TRUST_DOMAIN.to_owned();
+            idp.trust_domain = Some(TrustDomain { name, keys: vec![keyring[streamward::SVID_KEY].public_jwk()] });
+        }
         let keys = keyring.iter().map(|(name, key)| {
             let file = KeyFile { algorithm: key.algorithm(), kid: key.kid().to_owned(), file: None };
             (name.clone(), file)
@@ -225,7 +230,7 @@ impl World {
         Self {
             gateway_host: streamward::GATEWAY_HOST.to_owned(),
             ports,
-            issuers: streamward::issuers(|client| keyring[&client_key(client)].public_jwk()),
+            issuers,
             agents: streamward::agents(),
             keys: keys.collect(),
             certificates: None,
@@ -383,6 +388,7 @@ fn make_keys(algorithm: Algorithm) -> BTreeMap<String, SigningKey> {
     }
     let agent = if is_rsa { SigningKey::shared(algorithm, 3, "k1") } else { SigningKey::generate(algorithm, "k1") };
     keys.insert(client_key(streamward::KNOWLEDGE_AGENT), agent);
+    keys.insert(streamward::SVID_KEY.to_owned(), SigningKey::generate(Algorithm::Es256, streamward::SVID_KEY));
     keys
 }
 

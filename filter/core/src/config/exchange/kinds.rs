@@ -5,15 +5,14 @@ use std::sync::{Arc, OnceLock};
 use crate::config::accept::{self, Accept, Presenter};
 use crate::config::error::{ConfigError, Path};
 use crate::config::exchange::{
-    Acquisition, ActorToken, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SubjectTokenType,
-    TokenExchange, TransactionToken, lineage,
+    Acquisition, Grant, IssuedChain, IssuedTokenFormat, Kind, RequestedTokenType, SubjectTokenType, TokenExchange,
+    TransactionToken, actor_token, lineage,
 };
 use crate::config::resource::Surroundings;
 use crate::config::server::{self, AuthorizationServer};
-use crate::config::{raw, secret, text};
-use crate::jwt::UnverifiedJwt;
+use crate::config::{raw, text};
 use crate::jwt::verify::AcceptedTyp;
-use crate::limits::{CONFIG_TEXT_BYTES_MAX, TOKEN_BYTES_MAX, URL_BYTES_MAX};
+use crate::limits::{CONFIG_TEXT_BYTES_MAX, URL_BYTES_MAX};
 
 /// Two calls: an identity assertion, and the token for it.
 pub(super) fn id_jag(
@@ -113,7 +112,7 @@ pub(super) fn token_exchange(
             actor_token: raw
                 .actor_token
                 .as_ref()
-                .map(|raw| actor_token(&path.field("actor_token"), raw, &TYPES, around, warnings))
+                .map(|raw| actor_token::check(&path.field("actor_token"), raw, &TYPES, around, warnings))
                 .transpose()?,
         }),
         issued_token,
@@ -208,29 +207,6 @@ fn actor_or_nobody(
     let path = path.field("actor");
     warnings.push(format!("{path}: nobody, so the token does not tell the services who acts"));
     Ok(IssuedChain::Nobody)
-}
-
-/// RFC 8693 says what an actor token means and not what a self-made one would hold, so it comes from outside, whole.
-fn actor_token(
-    path: &Path<'_>,
-    raw: &raw::ActorToken,
-    types: &[(&str, RequestedTokenType)],
-    around: Surroundings<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<ActorToken, ConfigError> {
-    let token_type =
-        text::word(&path.field("token_type"), raw.token_type.as_deref(), None, types, "say what the token is")?;
-    const TOKEN: secret::Wanted = secret::Wanted { name: "token", inline: "TOKEN", content: "a token", short: "token" };
-    let place = path.field("token");
-    let (token, source) = secret::check(&place, raw.token.as_ref(), &TOKEN, around.env, warnings)?;
-    let plain = !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic());
-    if !plain || token.expose().len() > TOKEN_BYTES_MAX {
-        return Err(place.field(source).wrong("found something else", "a token", "it is sent exactly as it stands"));
-    }
-    warnings.push(format!("{place}: read once, when the filter is loaded: it must live as long as that"));
-    // Whether it is good is for the server to say; when it ends is known here too.
-    let ends = UnverifiedJwt::parse(token.expose()).ok().and_then(|jwt| jwt.claims().expires_at().ok().flatten());
-    Ok(ActorToken { token_type, token, ends })
 }
 
 fn actor(path: &Path<'_>, value: Option<&str>, warnings: &mut Vec<String>) -> Result<IssuedChain, ConfigError> {

@@ -76,6 +76,10 @@ pub(in crate::config) struct TokenExchange {
 pub(in crate::config) struct ActorToken {
     pub(in crate::config) token_type: Option<String>,
     pub(in crate::config) token: Option<Secret>,
+    pub(in crate::config) from_header: Option<String>,
+    pub(in crate::config) audience: Option<String>,
+    pub(in crate::config) max_lifetime: Option<String>,
+    pub(in crate::config) required: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -222,7 +222,7 @@ fn refused(hop: Hop, error: LineageError) -> Next {
     Next::Land(Err((hop, Rejection::Lineage(error))))
 }
 
-/// Whether the server answers with what it was given: the caller's own token, or the grant. Neither is for the upstream,
+/// Whether the server answers with what it was given: the caller's own token, the one that says who acts, or the grant. None is for the upstream,
 /// and where the answer is not read nothing else would tell.
 fn is_given_back(request: &ExchangeRequest, response: &TokenResponse, spent: Option<&SpentGrant>) -> bool {
     let token = response.token.expose();
@@ -247,7 +247,7 @@ fn structured(
     let name = if matches!(request.exchange.kind, Kind::TransactionToken(_)) { "txn" } else { "jti" };
     Ok(IssuedToken {
         token: response.token.clone(),
-        expires_at: verified.expires_at(),
+        expires_at: request.no_longer_than(verified.expires_at()),
         scopes: request.scopes.clone(),
         jti: claims.text(name).ok().flatten().map(str::to_owned),
         bound: bound(request, response)?,
@@ -276,7 +276,7 @@ fn opaque(request: &ExchangeRequest, response: &TokenResponse, now: UnixSeconds)
     }
     Ok(IssuedToken {
         token: response.token.clone(),
-        expires_at: now.saturating_add(Seconds::new(lifetime)),
+        expires_at: request.no_longer_than(now.saturating_add(Seconds::new(lifetime))),
         scopes: request.scopes.clone(),
         jti: None,
         bound: bound(request, response)?,

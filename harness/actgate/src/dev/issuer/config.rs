@@ -27,6 +27,19 @@ pub struct IssuerConfig {
     pub users: Vec<User>,
     /// The part this server plays.
     pub role: Role,
+    /// The SPIFFE trust domain whose JWT-SVIDs it takes as actor tokens, and whose bundle is served beside its own endpoints.
+    #[serde(default)]
+    pub trust_domain: Option<TrustDomain>,
+}
+
+/// A SPIFFE trust domain.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustDomain {
+    /// Its name, without a scheme.
+    pub name: String,
+    /// The keys that its JWT-SVIDs are signed with, as published.
+    pub keys: Vec<PublicJwk>,
 }
 
 impl IssuerConfig {
@@ -43,6 +56,11 @@ impl IssuerConfig {
     /// The introspection endpoint URL.
     pub fn introspection_endpoint(&self) -> String {
         format!("{}{}", self.endpoints(), "/v1/introspect")
+    }
+
+    /// The URL of the trust domain's bundle.
+    pub fn bundle_uri(&self) -> String {
+        format!("{}/spiffe/bundle", self.issuer)
     }
 
     /// The authorization endpoint URL.
@@ -114,6 +132,9 @@ pub struct Client {
     /// The `actor_token` it may send with a token exchange.
     #[serde(default)]
     pub actor_token: Option<String>,
+    /// Its SPIFFE ID: the `sub` of a JWT-SVID that it may send in place of that.
+    #[serde(default)]
+    pub spiffe_id: Option<String>,
 }
 
 /// A human in the directory.

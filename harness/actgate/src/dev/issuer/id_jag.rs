@@ -3,7 +3,8 @@
 //!
 //! Guaranteed: what is issued names the human of the subject token, the authenticated client as current actor,
 //! the inbound chain unchanged below it, and never more scope than asked for or allowed.
-//! Absent on purpose: refresh tokens, SAML. An `actor_token` is taken beside an access token only, and must be the one registered for the client.
+//! Absent on purpose: refresh tokens, SAML. An `actor_token` is taken beside an access token only, and must be
+//! the one registered for the client, or a JWT-SVID of its.
 
 use serde_json::{Map, Value, json};
 
@@ -63,7 +64,7 @@ impl Issuer {
             Some(TYPE_TRANSACTION_TOKEN) => Wanted::TransactionToken,
             Some(_) | None => return Err(Refusal::request("requested_token_type is not supported")),
         };
-        let has_actor = self.check_actor_token(form, client, wanted)?;
+        let has_actor = self.check_actor_token(now, form, client, wanted)?;
         let connection = connection(form, client, policy, wanted)?;
         let subject = self.subject(now, form, client, policy)?;
         let scopes = downscope(&form.scopes(), &connection.scopes)?;
@@ -71,15 +72,33 @@ impl Issuer {
     }
 
     /// The drafts leave `actor_token` to extensions: the authenticated client is the actor. RFC 8693 §2.1 itself has it.
-    fn check_actor_token(&self, form: &Form, client: &AuthenticatedClient, wanted: Wanted) -> Result<bool, Refusal> {
+    fn check_actor_token(
+        &self,
+        now: UnixSeconds,
+        form: &Form,
+        client: &AuthenticatedClient,
+        wanted: Wanted,
+    ) -> Result<bool, Refusal> {
         match (form.text("actor_token"), form.text("actor_token_type")) {
             (None, None) => Ok(false),
             (Some(token), Some(TYPE_JWT)) if wanted == Wanted::AccessToken => {
-                let known = client.client.actor_token.as_deref() == Some(token);
+                let known = client.client.actor_token.as_deref() == Some(token) || self.is_svid_of(client, token, now);
                 if known { Ok(true) } else { Err(Refusal::request("actor_token is not the client's")) }
             }
             _ => Err(Refusal::request("actor_token is not supported")),
         }
+    }
+
+    /// Whether that is a JWT-SVID of the client, for this server and not ended.
+    fn is_svid_of(&self, client: &AuthenticatedClient, token: &str, now: UnixSeconds) -> bool {
+        let (Some(domain), Some(svid)) = (&self.config.trust_domain, Jws::parse(token)) else {
+            return false;
+        };
+        svid.verified_by(&domain.keys)
+            && svid.typ().is_none_or(|typ| typ == "JWT" || typ == "JOSE")
+            && svid.text("sub").is_some_and(|sub| client.client.spiffe_id.as_deref() == Some(sub))
+            && svid.audiences().contains(&self.config.issuer.as_str())
+            && svid.instant("exp").is_some_and(|expires| expires > now)
     }
 
     fn subject(

@@ -50,7 +50,8 @@ impl Issuer {
             Some(_) | None => token,
         };
         let handed_in = self.handed_in.take().filter(|_| self.is_broken(&Misbehaviour::GiveBack));
-        let token = handed_in.unwrap_or(token);
+        let actor = self.actor_handed_in.take().filter(|_| self.is_broken(&Misbehaviour::GiveBackActor));
+        let token = handed_in.or(actor).unwrap_or(token);
         if let Some(typ) = grant {
             self.last_grants.insert(typ, token.clone());
         }

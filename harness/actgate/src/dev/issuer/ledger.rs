@@ -97,7 +97,7 @@ impl Ledger {
             }
             Some(Endpoint::Keys) => self.key_fetches += 1,
             Some(Endpoint::Metadata) => self.metadata_fetches += 1,
-            Some(Endpoint::Authorize | Endpoint::Introspection) | None => {}
+            Some(Endpoint::Authorize | Endpoint::Introspection | Endpoint::Bundle) | None => {}
         }
         self.entries.push(entry);
     }

@@ -29,6 +29,8 @@ pub enum Endpoint {
     Metadata,
     /// The introspection endpoint.
     Introspection,
+    /// The bundle of the trust domain.
+    Bundle,
 }
 
 /// One way to be wrong.
@@ -48,6 +50,8 @@ pub enum Misbehaviour {
     ReuseJag,
     /// The token is what was handed in for it: the subject token, or the grant.
     GiveBack,
+    /// The token is the actor token that was handed in.
+    GiveBackActor,
     /// The token is for someone else.
     WrongAud,
     /// The token names another issuer.
@@ -98,12 +102,13 @@ pub enum Misbehaviour {
 const ERRORS: [&str; 5] =
     ["invalid_grant", "invalid_client", "access_denied", "interaction_required", "insufficient_user_authentication"];
 
-const PLAIN: [(&str, Misbehaviour); 20] = [
+const PLAIN: [(&str, Misbehaviour); 21] = [
     ("widen", Misbehaviour::Widen),
     ("drop-act", Misbehaviour::DropAct),
     ("swap-sub", Misbehaviour::SwapSub),
     ("reuse-jag", Misbehaviour::ReuseJag),
     ("give-back", Misbehaviour::GiveBack),
+    ("give-back-actor", Misbehaviour::GiveBackActor),
     ("wrong-aud", Misbehaviour::WrongAud),
     ("wrong-iss", Misbehaviour::WrongIss),
     ("wrong-typ", Misbehaviour::WrongTyp),
@@ -206,6 +211,7 @@ impl FromStr for Break {
             Some(("keys", rest)) => (Endpoint::Keys, rest),
             Some(("metadata", rest)) => (Endpoint::Metadata, rest),
             Some(("introspection", rest)) => (Endpoint::Introspection, rest),
+            Some(("bundle", rest)) => (Endpoint::Bundle, rest),
             Some(("token", rest)) => (Endpoint::Token, rest),
             Some(_) => return Err(unknown()),
             None => (Endpoint::Token, text),

@@ -141,6 +141,11 @@ pub(crate) fn handed_in(request: &HttpRequest) -> Option<String> {
     form.text("subject_token").or(form.text("assertion")).map(str::to_owned)
 }
 
+/// The actor token, where one came.
+pub(crate) fn actor_handed_in(request: &HttpRequest) -> Option<String> {
+    Form::parse(request).ok()?.text("actor_token").map(str::to_owned)
+}
+
 /// The members of a JSON object literal.
 pub(crate) fn members(value: Value) -> Map<String, Value> {
     match value {

@@ -132,6 +132,7 @@ impl Branch {
                 access_token_typ: Some("at+jwt".to_owned()),
                 clients: [(id.to_owned(), client)].into(),
                 users: users.users.clone(),
+                trust_domain: None,
                 role: Role::ResourceServer(RasPolicy {
                     identity_provider: streamward::IDP_ISSUER.to_owned(),
                     resources: [(resource.to_owned(), policy)].into(),
@@ -169,6 +170,7 @@ fn client(name: &str, resource: Option<&str>, key: PublicJwk) -> Client {
         secret: None,
         has_certificate: false,
         actor_token: None,
+        spiffe_id: None,
     }
 }
 

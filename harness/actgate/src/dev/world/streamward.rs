@@ -64,6 +64,11 @@ pub const SECOND_USER_ID: &str = "00u2k7dmwxqarTVpC1d7";
 /// Where the chat application takes its authorization codes.
 pub const REDIRECT_URI: &str = "http://127.0.0.1/callback";
 
+/// The SPIFFE trust domain of the agents.
+pub const SPIFFE_TRUST_DOMAIN: &str = "streamward.com";
+/// Name of the key that signs the agents' JWT-SVIDs.
+pub const SVID_KEY: &str = "spire";
+
 /// The variable that holds the knowledge agent's key in the filter's VM.
 pub const KNOWLEDGE_KEY_VARIABLE: &str = "CORP_KNOWLEDGE_KEY";
 
@@ -85,6 +90,7 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
             keys: vec![key_of(id)],
             redirect_uris: if is_chat_app { vec![REDIRECT_URI.to_owned()] } else { Vec::new() },
             resource: agent.resource,
+            spiffe_id: agent.spiffe_id,
             secret: (id == KNOWLEDGE_AGENT).then(|| KNOWLEDGE_SECRET.to_owned()),
             has_certificate: false,
             actor_token: (id == KNOWLEDGE_AGENT).then(|| KNOWLEDGE_ACTOR_TOKEN.to_owned()),
@@ -99,6 +105,7 @@ pub fn issuers(key_of: impl Fn(&str) -> PublicJwk) -> Vec<IssuerConfig> {
         clients: clients.iter().map(|id| client(id)).collect(),
         users: users(),
         role,
+        trust_domain: None,
     };
     vec![
         server(IDP, IDP_ISSUER, &[CHAT_APP, ORCHESTRATOR, KNOWLEDGE_AGENT], Role::IdentityProvider(idp_policy())),

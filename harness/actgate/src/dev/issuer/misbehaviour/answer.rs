@@ -26,6 +26,7 @@ pub(crate) fn replacement(broken: &[Misbehaviour]) -> Option<HttpResponse> {
         | Misbehaviour::SwapSub
         | Misbehaviour::ReuseJag
         | Misbehaviour::GiveBack
+        | Misbehaviour::GiveBackActor
         | Misbehaviour::WrongAud
         | Misbehaviour::WrongIss
         | Misbehaviour::WrongTyp
