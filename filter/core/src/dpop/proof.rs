@@ -77,6 +77,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) path: &'a str,
     /// The access token beside the proof.
     pub(crate) token: &'a str,
+    /// The SHA-256 of its text, where that is known already.
+    pub(crate) token_digest: Option<[u8; 32]>,
 }
 
 /// A proof that says what it must, whose signature is still to be checked.
@@ -172,12 +174,12 @@ fn check_claims(
     if !is_target(text("htu")?, &rules.origin, facts.path) {
         return Err(DpopError::Target);
     }
-    let made = claims.issued_at().ok().flatten().ok_or(DpopError::Malformed)?;
+    let made = claims.date("iat").ok().flatten().ok_or(DpopError::Malformed)?;
     let ends = made.saturating_add(rules.max_age);
     if now > ends || made > now.saturating_add(Seconds::new(DPOP_FUTURE_SECONDS_MAX)) {
         return Err(DpopError::Age);
     }
-    let hash = base64url::encode(&sha256(facts.token.as_bytes()));
+    let hash = base64url::encode(&facts.token_digest.unwrap_or_else(|| sha256(facts.token.as_bytes())));
     if hash.as_deref() != Some(text("ath")?) {
         return Err(DpopError::Token);
     }

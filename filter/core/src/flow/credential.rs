@@ -263,7 +263,7 @@ fn decide_by_token(
     if accept.caller.is_needed() && !shows {
         return Err(Undecided::Refused(Rejection::CallerUnproven));
     }
-    let proof = proof_of(shown, accept, ambient).map_err(Rejection::Dpop)?;
+    let proof = proof_of(plugin, shown, accept, ambient).map_err(Rejection::Dpop)?;
     let told = match wait {
         Wait::Over(told) => told,
         Wait::Allowed => None,
@@ -329,11 +329,17 @@ fn authorize(
 }
 
 /// What the proof says, where there is one: it is checked even where nothing rests on it.
-fn proof_of<'a>(shown: &'a Credential, accept: &Accept, ambient: &Ambient<'_>) -> Result<Option<Proof<'a>>, DpopError> {
+fn proof_of<'a>(
+    plugin: &Plugin,
+    shown: &'a Credential,
+    accept: &Accept,
+    ambient: &Ambient<'_>,
+) -> Result<Option<Proof<'a>>, DpopError> {
     let (Some(rules), Some(proof)) = (&accept.dpop, &shown.proof) else {
         return Ok(None);
     };
-    let facts = Facts { method: &proof.method, path: &proof.path, token: shown.token.expose() };
+    let (token, ShownProof { method, path, .. }) = (shown.token.expose(), proof);
+    let facts = Facts { method, path, token, token_digest: plugin.known.digest_of(token) };
     Proof::read(proof.text.expose(), facts, rules, ambient.now).map(Some)
 }
 

@@ -72,6 +72,12 @@ impl KnownTokens {
         self.tokens.touch(place).map(|known| Arc::clone(&known.verified))
     }
 
+    /// The SHA-256 of this very text, where it is known. It says nothing of whether the token holds.
+    pub(crate) fn digest_of(&self, token: &str) -> Option<[u8; 32]> {
+        let known = self.tokens.peek(&place(token)?).filter(|known| **known.token.expose() == *token)?;
+        Some(*known.verified.digest())
+    }
+
     /// Remembers a token that was verified just now, brought by `peer`.
     pub(crate) fn keep(&mut self, jwt: &UnverifiedJwt<'_>, verified: VerifiedJwt, peer: Peer) -> Arc<VerifiedJwt> {
         let verified = Arc::new(verified);
@@ -148,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::algorithm::{Algorithm, Algorithms};
+    use crate::digest::sha256;
     use crate::jwks::PublicKey;
     use crate::jwt::JwtError;
     use crate::jwt::sample::Issuer;
@@ -229,6 +236,8 @@ mod tests {
         let forged = format!("{input}.{signature}");
         assert_eq!(super::place(&forged), super::place(&good));
         assert_eq!(place.take(&forged, NOW).0.err(), Some(JwtError::Signature));
+        assert_eq!(place.known.digest_of(&forged), None);
+        assert_eq!(place.known.digest_of(&good), Some(sha256(good.as_bytes())));
         // And the forgery has not driven out the genuine one.
         assert!(!place.take(&good, NOW).1);
     }

@@ -69,7 +69,7 @@ fn a_proof_of_ours_passes_the_checks_for_those_of_others() {
             max_age: Seconds::new(1),
             nonce_secret: None,
         };
-        let facts = Facts { method: "POST", path: "/mcp", token: "token" };
+        let facts = Facts { method: "POST", path: "/mcp", token: "token", token_digest: None };
         let text = proof.text();
         let read = Proof::read(text.expose(), facts, &rules, UnixSeconds::new(NOW)).map_err(|error| error.code());
         let proven = read.unwrap().verify(&InGuest).map_err(|error| error.code()).unwrap();

@@ -7,7 +7,7 @@ use crate::redacted::Redacted;
 use crate::signatures::InGuest;
 
 const NOW: u64 = 1_795_478_400;
-const FACTS: Facts<'_> = Facts { method: "POST", path: "/mcp", token: "token" };
+const FACTS: Facts<'_> = Facts { method: "POST", path: "/mcp", token: "token", token_digest: None };
 
 impl ProvenKey {
     /// A key that nobody proved.
