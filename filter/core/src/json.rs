@@ -148,8 +148,8 @@ impl<'k> Keep<'k> {
             Self::Levels(levels) => Some((name.read(), levels.checked_sub(1).map(Self::Levels))),
             Self::Wanted(wanted) => match wanted.find_written(name) {
                 Found::Wanted(member) => Some((member.name.clone(), member.inside.as_deref().map(Self::Wanted))),
-                // One name stands for all like it: that of no wanted member.
-                Found::LookAlike(member) => Some((format!("{}_", member.name), None)),
+                // One name stands for all like it.
+                Found::LookAlike(member) => Some((wanted.stand_in(member), None)),
                 Found::Misleading(name) => Some((name.to_owned(), None)),
                 Found::Noticed(letters) => Some((letters.into_iter().map(char::from).collect(), None)),
                 Found::Other => None,

@@ -92,7 +92,7 @@ fn runs_another(policy: &RestPolicy, decided: &RestOperation, path: &str) -> boo
 }
 
 /// What `path` may be without the format that it ends in: `/users/7` of `/users/7.json`.
-fn without_format(path: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn without_format(path: &str) -> impl Iterator<Item = &str> {
     let (_, last) = path.rsplit_once('/').unwrap_or(("", path));
     // Servers cut at the last dot or at the first.
     let ends = [last.rfind('.'), last.find('.')].into_iter().flatten().filter(|end| *end > 0);

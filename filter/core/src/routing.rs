@@ -12,6 +12,7 @@ use crate::config::Resource;
 use crate::path_tree::PathTree;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
+use crate::rest::without_format;
 
 /// The resources of a configuration, by where they are found.
 #[derive(Debug, Default)]
@@ -27,6 +28,18 @@ struct OfHost {
     resources: Vec<Arc<Resource>>,
     /// By the segments of their prefixes.
     tree: PathTree,
+}
+
+impl OfHost {
+    /// The resources whose prefixes `path` begins with, in any case, the shortest prefix first.
+    fn each_beginning<'r>(&'r self, path: &str, mut found: impl FnMut(&'r Arc<Resource>)) {
+        self.tree.beginnings(path, &mut |at| {
+            let matching = |resource: &&Arc<Resource>| resource.path_prefix.matches_in_any_case(path);
+            if let Some(resource) = self.resources.get(at).filter(matching) {
+                found(resource);
+            }
+        });
+    }
 }
 
 impl Routes {
@@ -55,23 +68,23 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// [`Rejection::ResourceUnknown`], or [`Rejection::PathAmbiguous`] where a server that does not tell cases apart would serve another one
-    /// than that whose rules were applied.
+    /// [`Rejection::ResourceUnknown`], or [`Rejection::PathAmbiguous`] where a server that does not tell cases apart, or that takes the end of
+    /// the path for a format, would serve another one than that whose rules were applied.
     pub(crate) fn find(&self, place: &Place<'_>) -> Result<&Arc<Resource>, Rejection> {
         let of_host = self.hosts.get(&*place.host).ok_or(Rejection::ResourceUnknown)?;
-        let (mut found, mut longest) = (None, None);
-        of_host.tree.beginnings(place.path, &mut |at| {
-            let matching = |resource: &&Arc<Resource>| resource.path_prefix.matches_in_any_case(place.path);
-            let Some(resource) = of_host.resources.get(at).filter(matching) else { return };
-            let prefix = &resource.path_prefix;
+        let (mut found, mut longest) = (None, 0);
+        of_host.each_beginning(place.path, |resource| {
             // From the shortest on.
-            longest = longest.max(Some(prefix.as_str().len()));
-            if prefix.matches(place.path) {
+            longest = longest.max(resource.path_prefix.as_str().len());
+            if resource.path_prefix.matches(place.path) {
                 found = Some(resource);
             }
         });
         let found = found.ok_or(Rejection::ResourceUnknown)?;
-        if longest > Some(found.path_prefix.as_str().len()) { Err(Rejection::PathAmbiguous) } else { Ok(found) }
+        for path in without_format(place.path) {
+            of_host.each_beginning(path, |other| longest = longest.max(other.path_prefix.as_str().len()));
+        }
+        if longest > found.path_prefix.as_str().len() { Err(Rejection::PathAmbiguous) } else { Ok(found) }
     }
 }
 

@@ -214,6 +214,12 @@ impl MemberRules {
         Self::beside(rules, Wanted::misled_by(misleading))
     }
 
+    /// The same, where the members that the pointers lead to must not be mistaken for others either.
+    pub(crate) fn unmistaken<'p>(mut self, pointers: impl Iterator<Item = &'p MemberPointer>) -> Self {
+        pointers.for_each(|pointer| self.wanted.add(pointer.names()));
+        self
+    }
+
     fn beside(rules: Vec<(MemberPointer, Rule)>, mut wanted: Wanted) -> Self {
         for (pointer, _) in &rules {
             wanted.add(pointer.names());

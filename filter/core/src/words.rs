@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn each_byte_is_told_apart_wherever_it_stands() {
         for byte in 0..=u8::MAX {
-            for length in 1..20 {
+            for length in [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 79, 80] {
                 for at in 0..length {
                     let mut bytes = vec![b'~'; length];
                     if let Some(place) = bytes.get_mut(at) {

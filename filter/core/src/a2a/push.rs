@@ -13,7 +13,7 @@ use crate::limits::JSON_DEPTH_MAX;
 use crate::rejection::Rejection;
 use crate::routing::plain_path;
 use crate::rpc::RpcCall;
-use crate::spelling::letters;
+use crate::spelling::{PROTOTYPE, letters};
 
 /// A URL beneath which notifications may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +132,10 @@ pub(crate) fn check(parameters: Parameters<'_>, pushes: Pushes, targets: &[PushT
 fn urls(object: &Map<String, Value>, counts: bool, levels: usize, targets: &[PushTarget]) -> Result<usize, Rejection> {
     let mut found = 0_usize;
     for (name, value) in object {
+        // Whoever copies the object member by member finds there what is looked for here.
+        if name == PROTOTYPE {
+            return Err(Rejection::PushUrlRefused);
+        }
         let bare: String = letters(name.chars()).collect();
         if bare == "url" && counts {
             let allowed =

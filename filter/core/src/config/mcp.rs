@@ -245,6 +245,14 @@ fn check_tool(path: &Path<'_>, name: &str, raw: &raw::Tool, agents: &Agents) -> 
 fn check_called(path: &Path<'_>, written: &WrittenCall<'_>, agents: &Agents) -> Result<Called, ConfigError> {
     const WORDS: [(&str, Verdict); 2] = [("refuse", Verdict::Refuse), ("allow", Verdict::Allow)];
     let advice = "what becomes of inputResponses and requestState, which no rule judges";
+    let rules = value_rules::members(&path.field("arguments"), written.arguments)?;
+    let mirrored = check_mirrored(&path.field("mirrored"), written.mirrored)?;
+    for (header, place) in &mirrored {
+        if let Some((ruled, _)) = rules.iter().find(|(ruled, _)| ruled.may_be(place)) {
+            let path = path.field("mirrored");
+            return Err(value_rules::mistakable(&path.key(header), &place.to_string(), &ruled.to_string()));
+        }
+    }
     Ok(Called {
         needs: needs::check(path, &written.needs, agents)?,
         client_input: text::word(
@@ -254,8 +262,8 @@ fn check_called(path: &Path<'_>, written: &WrittenCall<'_>, agents: &Agents) -> 
             &WORDS,
             advice,
         )?,
-        arguments: MemberRules::new(value_rules::members(&path.field("arguments"), written.arguments)?),
-        mirrored: check_mirrored(&path.field("mirrored"), written.mirrored)?,
+        arguments: MemberRules::new(rules).unmistaken(mirrored.iter().map(|(_, place)| place)),
+        mirrored,
     })
 }
 

@@ -151,7 +151,8 @@ pub(super) fn check_all(
             return Err(path.field("name").found(&resource.name, "a name that no other resource has", advice));
         }
         for host in &resource.hosts {
-            let place = (host.clone(), resource.path_prefix.clone());
+            // A server that does not tell cases apart would serve both as one.
+            let place = (host.clone(), resource.path_prefix.as_str().to_ascii_lowercase());
             if let Some(other) = places.insert(place, resource.name.clone()) {
                 return Err(overlap(&path, host, &resource.path_prefix, &other));
             }
@@ -164,8 +165,8 @@ pub(super) fn check_all(
 fn overlap(path: &Path<'_>, host: &str, prefix: &PathPrefix, other: &str) -> ConfigError {
     path.field("match").field("path_prefix").found(
         prefix.as_str(),
-        format!("a prefix that no other resource of host {} has", quoted(host)),
-        format!("resource {} has it already", quoted(other)),
+        format!("a prefix that no other resource of host {} has, in any case", quoted(host)),
+        format!("resource {} has it already, and not every server tells cases apart", quoted(other)),
     )
 }
 

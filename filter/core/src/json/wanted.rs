@@ -115,6 +115,15 @@ impl Wanted {
         &self.members
     }
 
+    /// A name that is taken for `member`, and is that of no member.
+    pub(super) fn stand_in(&self, member: &Member) -> String {
+        let mut name = format!("{}_", member.name);
+        while self.members.iter().any(|known| known.spelling == member.spelling && known.name == name) {
+            name.push('_');
+        }
+        name
+    }
+
     /// Looks up a name that is written so between its quotes.
     pub(super) fn find_written(&self, name: Quoted<'_>) -> Found<'_> {
         match name.0.bytes().next() {

@@ -90,7 +90,7 @@ fn requests_of_a_resource() {
         ),
         (
             &[Edit::Set("/resources/0/match/path_prefix", json!("/knowledge"))],
-            "resources[1].match.path_prefix: found \"/knowledge\"; want a prefix that no other resource of host \"gateway.example\" has: resource \"aurora-db\" has it already",
+            "resources[1].match.path_prefix: found \"/knowledge\"; want a prefix that no other resource of host \"gateway.example\" has, in any case: resource \"aurora-db\" has it already, and not every server tells cases apart",
         ),
         (
             &[Edit::Set("/resources/0/max_body", json!("1024"))],
