@@ -1,6 +1,6 @@
 //! The actor token that comes with a request: a JWT-SVID, and what it proves.
 //!
-//! [`ProvenActor`] says that the trust domain of the acting agent issued a token to this very agent, for the audience that the resource names,
+//! `ProvenActor` says that the trust domain of the acting agent issued a token to this very agent, for the audience that the resource names,
 //! and that it had not ended when that was checked. It says nothing about who sends the request: whoever holds such a token may send it along,
 //! so it never counts as the caller's proof.
 
