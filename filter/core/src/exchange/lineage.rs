@@ -264,3 +264,31 @@ pub(super) fn no_wider(claims: &Claims, asked: &ScopeSet) -> Result<(), LineageE
     let granted = claims.scopes().map_err(|_| LineageError::Malformed)?;
     if granted.iter().all(|scope| asked.contains(scope)) { Ok(()) } else { Err(LineageError::Scope) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    #[test]
+    fn the_only_audience_is_the_one_asked_for() {
+        let check = |audience: Value, want: Result<(), LineageError>| {
+            let claims = Claims::told(Map::from_iter([("aud".to_owned(), audience)]));
+            assert_eq!(only_audience(&claims, "https://tool.example"), want, "{claims:?}");
+        };
+        check(json!("https://tool.example"), Ok(()));
+        check(json!(["https://tool.example"]), Ok(()));
+        for other in [
+            json!("https://other.example"),
+            json!(["https://other.example"]),
+            json!("https://tool.example/"),
+            json!(["https://tool.example", "https://other.example"]),
+            json!(["https://other.example", "https://tool.example"]),
+            json!(["https://tool.example", "https://tool.example"]),
+        ] {
+            check(other, Err(LineageError::Audience));
+        }
+        check(json!([7]), Err(LineageError::Malformed));
+    }
+}

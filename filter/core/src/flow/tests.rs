@@ -7,7 +7,9 @@ mod known;
 mod observed;
 mod overload;
 mod proving;
+mod stolen_key;
 mod transaction;
+mod withdrawn_key;
 
 use serde_json::{Value, json};
 
