@@ -9,9 +9,11 @@
 mod beginning;
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use beginning::Beginning;
 
+use crate::exchange::cache::IssuedToken;
 use crate::limits::{ECHO_BYTES_MIN, ECHO_PASSED_BYTES_MAX};
 use crate::redacted::Redacted;
 use crate::words;
@@ -30,15 +32,31 @@ pub(crate) struct Echoes {
 impl Echoes {
     /// Looks for `texts`, each of at least [`ECHO_BYTES_MIN`]: what is shorter could be anything.
     pub(crate) fn of<'t>(texts: impl Iterator<Item = &'t Redacted<String>>) -> Self {
-        let mut lookouts: Vec<Lookout> = Vec::new();
-        for text in
-            texts.filter(|text| text.expose().len() >= ECHO_BYTES_MIN).flat_map(|text| as_written(text.expose()))
-        {
-            if !lookouts.iter().any(|there| there.wanted() == text.as_bytes()) {
-                lookouts.push(Lookout::for_text(text));
+        let mut echoes = Self::default();
+        for text in texts.filter(|text| text.expose().len() >= ECHO_BYTES_MIN) {
+            echoes.look_for(Sought::Text(Arc::new(Wanted::new(text.expose().clone()))));
+            for other in as_written_otherwise(text.expose()) {
+                echoes.look_for(Sought::Text(Arc::new(Wanted::new(other))));
             }
         }
-        Self { lookouts, held: Redacted::default() }
+        echoes
+    }
+
+    /// Looks for the token too.
+    pub(crate) fn and_of(mut self, token: &Arc<IssuedToken>) -> Self {
+        if token.token.expose().len() >= ECHO_BYTES_MIN {
+            self.look_for(Sought::Issued(Arc::clone(token)));
+            for other in &token.trace().others {
+                self.look_for(Sought::Text(Arc::clone(other)));
+            }
+        }
+        self
+    }
+
+    fn look_for(&mut self, sought: Sought) {
+        if !self.lookouts.iter().any(|there| there.sought.text() == sought.text()) {
+            self.lookouts.push(Lookout { sought, seen: Seen::default() });
+        }
     }
 
     /// Whether one of them stands in `text`, which is whole.
@@ -52,9 +70,10 @@ impl Echoes {
         let before = self.held.expose().len();
         let mut places: Vec<Range<usize>> = Vec::new();
         for lookout in &mut self.lookouts {
-            let length = lookout.wanted().len();
-            let wanted = (lookout.wanted.expose().as_bytes(), &lookout.beginning);
-            lookout.seen.read(wanted, piece, |end| {
+            let Lookout { sought, seen } = lookout;
+            let wanted = sought.wanted();
+            let length = wanted.0.len();
+            seen.read(wanted, piece, |end| {
                 let end = end.saturating_add(before);
                 places.push(end.saturating_sub(length)..end);
             });
@@ -79,52 +98,87 @@ impl Echoes {
     }
 }
 
-/// The ways in which JSON may write `text` (RFC 8259 §7): as it stands, with what must be escaped, and with the slash escaped too.
-fn as_written(text: &str) -> Vec<String> {
-    let mut all = vec![text.to_owned()];
+/// The other ways in which JSON may write `text` (RFC 8259 §7): with what must be escaped, and with the slash escaped too.
+fn as_written_otherwise(text: &str) -> Vec<String> {
     // No JWT has any of them.
     if !words::may_be_escaped(text.as_bytes()) {
-        return all;
+        return Vec::new();
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    for other in [escaped.replace('/', "\\/"), escaped] {
-        if !all.contains(&other) {
-            all.push(other);
-        }
-    }
-    all
+    vec![escaped.replace('/', "\\/"), escaped]
 }
 
-/// One text that is looked for.
+/// How a token is looked for, made once for all answers that may repeat it.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    beginning: Beginning,
+    others: Vec<Arc<Wanted>>,
+}
+
+impl Trace {
+    pub(crate) fn of(token: &str) -> Self {
+        let others = as_written_otherwise(token).into_iter().map(|other| Arc::new(Wanted::new(other))).collect();
+        Self { beginning: Beginning::of(token.as_bytes()), others }
+    }
+}
+
+/// One text that is looked for, and how.
+#[derive(Debug)]
+struct Wanted {
+    text: Redacted<String>,
+    beginning: Beginning,
+}
+
+impl Wanted {
+    fn new(text: String) -> Self {
+        let beginning = Beginning::of(text.as_bytes());
+        Self { text: Redacted::new(text), beginning }
+    }
+}
+
+/// Where that text is kept.
+#[derive(Debug)]
+enum Sought {
+    Text(Arc<Wanted>),
+    Issued(Arc<IssuedToken>),
+}
+
+impl Sought {
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Text(wanted) => wanted.text.expose().as_bytes(),
+            Self::Issued(token) => token.token.expose().as_bytes(),
+        }
+    }
+
+    fn wanted(&self) -> (&[u8], &Beginning) {
+        match self {
+            Self::Text(wanted) => (self.text(), &wanted.beginning),
+            Self::Issued(token) => (self.text(), &token.trace().beginning),
+        }
+    }
+}
+
+/// One text that is looked for, and how much of it has come.
 #[derive(Debug)]
 struct Lookout {
-    wanted: Redacted<String>,
-    beginning: Beginning,
+    sought: Sought,
     seen: Seen,
 }
 
 impl Lookout {
-    fn for_text(text: String) -> Self {
-        let beginning = Beginning::of(text.as_bytes());
-        Self { wanted: Redacted::new(text), beginning, seen: Seen::default() }
-    }
-
-    fn wanted(&self) -> &[u8] {
-        self.wanted.expose().as_bytes()
-    }
-
     /// How many bytes of a possible beginning are held back.
     ///
     /// What goes on at once is too little to be of use, and more than a body ends with by chance: one that ends in trailers cannot be continued.
     fn held(&self) -> usize {
-        self.seen.matched.saturating_sub(ECHO_PASSED_BYTES_MAX.min(self.wanted().len() / 4))
+        self.seen.matched.saturating_sub(ECHO_PASSED_BYTES_MAX.min(self.sought.text().len() / 4))
     }
 
     fn stands_in(&self, text: &[u8]) -> bool {
         let mut found = false;
         // Few headers are as long as a token.
-        if text.len() >= self.wanted().len() {
-            Seen::default().read((self.wanted(), &self.beginning), text, |_| found = true);
+        if text.len() >= self.sought.text().len() {
+            Seen::default().read(self.sought.wanted(), text, |_| found = true);
         }
         found
     }

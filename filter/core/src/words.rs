@@ -131,17 +131,23 @@ pub(crate) fn may_be_escaped(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether all of `bytes` are ASCII without capitals and without `_`.
+pub(crate) fn are_plain_names(bytes: &[u8]) -> bool {
+    const JOINTS: u64 = u64::from_le_bytes([b'_'; 8]);
+    const TO_CAPITALS: u64 = u64::from_le_bytes([0x80 - b'A'; 8]);
+    const PAST_CAPITALS: u64 = u64::from_le_bytes([0x7f - b'Z'; 8]);
+    !hold_any(bytes, |word| {
+        let joint = (word ^ JOINTS).wrapping_sub(ONES) & !word;
+        // Of ASCII none carries over to the next, and what is none is found by its own high bit.
+        let capital = word.wrapping_add(TO_CAPITALS) & !word.wrapping_add(PAST_CAPITALS);
+        (joint | capital | word) & HIGH
+    })
+}
+
 /// Whether `places` says of any eight bytes that something is there; of a tilde it says nothing.
-fn hold_any(bytes: &[u8], places: impl Fn(u64) -> u64) -> bool {
-    let (fours, rest) = bytes.as_chunks::<32>();
-    let in_four = |four: &[u8; 32]| {
-        let words = four.as_chunks::<8>().0.iter();
-        words.fold(0, |found, word| found | places(u64::from_le_bytes(*word))) != 0
-    };
-    let (words, _) = rest.as_chunks::<8>();
-    fours.iter().any(in_four)
-        || words.iter().any(|word| places(u64::from_le_bytes(*word)) != 0)
-        || places(last_word(bytes, b'~')) != 0
+fn hold_any(bytes: &[u8], places: impl Fn(u64) -> u64 + Copy) -> bool {
+    let (words, _) = bytes.as_chunks::<8>();
+    plain_words(words, places) < words.len() || places(last_word(bytes, b'~')) != 0
 }
 
 /// Whether `byte` is among `bytes`.
@@ -188,6 +194,12 @@ mod tests {
                     bytes.iter_mut().skip(at).take(1).for_each(|place| *place = byte);
                     assert_eq!(are_parted(&bytes), parts, "{byte} at {at} of {length}");
                     assert_eq!(may_be_escaped(&bytes), is_escaped, "{byte} at {at} of {length}");
+                    let is_plain = !matches!(byte, b'_' | b'A'..=b'Z' | 0x80..);
+                    assert_eq!(are_plain_names(&bytes), is_plain, "{byte} at {at} of {length}");
+                    if let Some(before) = at.checked_sub(1).and_then(|before| bytes.get_mut(before)) {
+                        *before = 0xff;
+                        assert!(!are_plain_names(&bytes), "{byte} at {at} of {length} after another");
+                    }
                 }
                 let bytes = vec![byte; length];
                 assert_eq!(are_parted(&bytes), parts && length > 0, "{length} of {byte}");

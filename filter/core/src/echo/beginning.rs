@@ -3,13 +3,18 @@
 /// As many bytes of a text as are looked for at first: more would skip little further, and each end of a piece is looked at byte by byte.
 const LENGTH: u8 = 32;
 
-/// The first bytes of a text.
-#[derive(Debug)]
+/// The first bytes of a text. Its `Debug` form shows nothing of them.
 pub(super) struct Beginning {
     /// How many, in bytes; at least one.
     length: u8,
     /// For each byte, how far ahead the next place is that they may stand at where this is the last of a place that they do not stand at.
     skips: [u8; 256],
+}
+
+impl core::fmt::Debug for Beginning {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Beginning([redacted])")
+    }
 }
 
 impl Beginning {

@@ -5,11 +5,12 @@
 //! Bounded in entries and bytes; tokens that were used once go before those that were used again.
 //! A false miss costs an exchange; there is no false hit.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::base64url;
 use crate::config::ScopeSet;
 use crate::digest::sha256;
+use crate::echo::Trace;
 use crate::exchange::request::ExchangeKey;
 use crate::limits::{
     ISSUED_TOKENS_BYTES_MAX, ISSUED_TOKENS_MAX, REFRESH_AHEAD_SECONDS, REFRESH_RETRY_SECONDS,
@@ -28,6 +29,8 @@ pub struct IssuedToken {
     pub(crate) jti: Option<String>,
     /// The key whose proof must go with it; none for a bearer token.
     pub(crate) bound: Option<Bound>,
+    /// How it is looked for in answers, once one was searched.
+    pub(crate) trace: OnceLock<Box<Trace>>,
 }
 
 /// To which of the gateway's own keys a token is tied (RFC 9449 §6).
@@ -70,6 +73,11 @@ impl IssuedToken {
     pub(crate) fn credential(&self) -> Redacted<String> {
         let scheme = if self.bound.is_some() { "DPoP " } else { "Bearer " };
         Redacted::new([scheme, self.token.expose()].concat())
+    }
+
+    /// How it is looked for.
+    pub(crate) fn trace(&self) -> &Trace {
+        self.trace.get_or_init(|| Box::new(Trace::of(self.token.expose())))
     }
 
     /// What was granted.

@@ -115,6 +115,7 @@ mod tests {
             scopes: ScopeSet::default(),
             jti: None,
             bound: None,
+            trace: std::sync::OnceLock::new(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! A flight that follows looks again with each tick: it takes what was got, does the work itself where the other failed or
 //! did not come back in time, and ends where nobody waits for it any more.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::exchanging::Arrival;
 use super::table::{Flight, Stage};
@@ -272,7 +272,8 @@ impl Wanted {
             None => None,
         };
         let (scopes, jti) = (scopes.clone(), jti.clone());
-        let issued = IssuedToken { token: token.clone(), expires_at: *expires_at, scopes, jti, bound };
+        let issued =
+            IssuedToken { token: token.clone(), expires_at: *expires_at, scopes, jti, bound, trace: OnceLock::new() };
         let is_better = self.ends_here.is_none_or(|ends| ends < issued.expires_at);
         let is_withdrawn = self.withdrawn.is_some_and(|digest| digest == sha256(token.expose().as_bytes()));
         let is_alive = issued.is_usable(self.now) && self.now < self.subject_ends;

@@ -22,7 +22,7 @@ use crate::routing::Place;
 use crate::session::{LAST_EVENT_ID, SESSION_ID};
 use crate::step::{BodyPlan, Forward, HeaderEdits, Observation, RefusalContext, ResponsePlan, Step};
 use crate::time::UnixSeconds;
-use crate::{mcp, metadata};
+use crate::{mcp, metadata, words};
 
 /// Headers that a caller must not set for the upstream, or whose worth ends here.
 ///
@@ -223,10 +223,10 @@ fn binds_tasks(resource: &Resource) -> bool {
 
 /// CGI and its descendants (RFC 3875 §4.1.18) make one variable of `x_a` and `x-a`.
 fn read_as(name: &str) -> Cow<'_, str> {
-    if name.bytes().any(|byte| byte == b'_' || byte.is_ascii_uppercase()) {
-        return Cow::Owned(name.to_ascii_lowercase().replace('_', "-"));
+    if words::are_plain_names(name.as_bytes()) {
+        return Cow::Borrowed(name);
     }
-    Cow::Borrowed(name)
+    Cow::Owned(name.to_ascii_lowercase().replace('_', "-"))
 }
 
 /// The session that the client names, where somebody has to know.

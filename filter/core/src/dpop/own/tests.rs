@@ -28,7 +28,14 @@ fn key(algorithm: Algorithm) -> DpopKey {
 fn token(key: [u8; 32]) -> IssuedToken {
     let token = Redacted::new("token".to_owned());
     let bound = Bound::new(key, &token);
-    IssuedToken { token, expires_at: UnixSeconds::new(NOW + 60), scopes: ScopeSet::default(), jti: None, bound }
+    IssuedToken {
+        token,
+        expires_at: UnixSeconds::new(NOW + 60),
+        scopes: ScopeSet::default(),
+        jti: None,
+        bound,
+        trace: std::sync::OnceLock::new(),
+    }
 }
 
 fn with<T>(signatures: &dyn Signatures, event: impl FnOnce(&mut Ambient<'_>) -> T) -> T {

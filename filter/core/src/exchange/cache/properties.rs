@@ -58,7 +58,14 @@ fn name(key: u16) -> ExchangeKey {
 
 fn issued(bytes: usize, expires_at: UnixSeconds) -> Arc<IssuedToken> {
     let token = Redacted::new("x".repeat(bytes));
-    Arc::new(IssuedToken { token, expires_at, scopes: ScopeSet::default(), jti: None, bound: None })
+    Arc::new(IssuedToken {
+        token,
+        expires_at,
+        scopes: ScopeSet::default(),
+        jti: None,
+        bound: None,
+        trace: OnceLock::new(),
+    })
 }
 
 /// What a kept token may still be used for.

@@ -13,6 +13,7 @@ fn issued(ends: u64) -> Arc<IssuedToken> {
         scopes: ScopeSet::parse("calendar:read").unwrap(),
         jti: Some("t1".to_owned()),
         bound: None,
+        trace: OnceLock::new(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What came back, held against what was asked: a grant before it is spent, a token before it is kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::asking::{Attempt, ask_for_grant, ask_for_token, grant_of, spend_grant};
 use super::{Next, Progress, SpentGrant};
@@ -251,6 +251,7 @@ fn structured(
         scopes: request.scopes.clone(),
         jti: claims.text(name).ok().flatten().map(str::to_owned),
         bound: bound(request, response)?,
+        trace: OnceLock::new(),
     })
 }
 
@@ -280,5 +281,6 @@ fn opaque(request: &ExchangeRequest, response: &TokenResponse, now: UnixSeconds)
         scopes: request.scopes.clone(),
         jti: None,
         bound: bound(request, response)?,
+        trace: OnceLock::new(),
     })
 }

@@ -59,9 +59,9 @@ impl ResponsePlan {
         if must_be_read && !readable && !head.end_of_stream {
             return Err(Rejection::UpstreamAnswerRefused);
         }
-        let issued = self.exchanged.iter().map(|sent| &sent.token).chain(&self.transaction).map(|token| &token.token);
         let secrets = self.injected.iter().flat_map(|injection| injection.traces());
-        let echoes = Echoes::of(issued.chain(secrets));
+        let issued = self.exchanged.iter().map(|sent| &sent.token).chain(&self.transaction);
+        let echoes = issued.fold(Echoes::of(secrets), Echoes::and_of);
         self.echoing = Echoing { echoes, in_body: readable && !head.end_of_stream, ..Echoing::default() };
         self.echoing.headers = self.echoing_in(head.headers);
         if !self.echoing.headers.is_empty() {
