@@ -17,6 +17,7 @@ use crate::request::{Ambient, RequestHead};
 use crate::revocation::Revocations;
 use crate::signatures::checks::{Peer, Rationed, SignatureChecks};
 use crate::time::UnixSeconds;
+use crate::words;
 
 /// Why an actor token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +81,10 @@ pub(crate) fn read(
         return if wanted.required { Err(ActorTokenError::Missing) } else { Ok(None) };
     };
     // A host may join what was sent twice.
-    if values.next().is_some() || value.contains(&b',') {
+    if values.next().is_some() || words::holds(value, b',') {
         return Err(ActorTokenError::Repeated);
     }
-    if value.is_empty() || !value.iter().all(u8::is_ascii_graphic) {
+    if value.is_empty() || words::holds(value, b' ') || !words::visible(value) {
         return Err(ActorTokenError::Malformed);
     }
     let text = core::str::from_utf8(value).map_err(|_| ActorTokenError::Malformed)?;
