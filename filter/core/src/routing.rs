@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::Resource;
+use crate::config::{PathPrefix, Resource};
 use crate::path_tree::PathTree;
 use crate::rejection::Rejection;
 use crate::request::RequestHead;
@@ -17,29 +17,9 @@ use crate::rest::without_format;
 /// The resources of a configuration, by where they are found.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    hosts: BTreeMap<String, OfHost>,
+    hosts: BTreeMap<String, ByPrefix<Arc<Resource>>>,
     /// By the host and the path of their metadata (RFC 9728), which no two share.
     documents: BTreeMap<String, BTreeMap<String, Arc<Resource>>>,
-}
-
-/// The resources of one host.
-#[derive(Debug, Default)]
-struct OfHost {
-    resources: Vec<Arc<Resource>>,
-    /// By the segments of their prefixes.
-    tree: PathTree,
-}
-
-impl OfHost {
-    /// The resources whose prefixes `path` begins with, in any case, the shortest prefix first.
-    fn each_beginning<'r>(&'r self, path: &str, mut found: impl FnMut(&'r Arc<Resource>)) {
-        self.tree.beginnings(path, &mut |at| {
-            let matching = |resource: &&Arc<Resource>| resource.path_prefix.matches_in_any_case(path);
-            if let Some(resource) = self.resources.get(at).filter(matching) {
-                found(resource);
-            }
-        });
-    }
 }
 
 impl Routes {
@@ -48,8 +28,7 @@ impl Routes {
         for resource in resources {
             for host in &resource.hosts {
                 let of_host = routes.hosts.entry(host.clone()).or_default();
-                of_host.tree.insert_prefix(resource.path_prefix.as_str(), of_host.resources.len());
-                of_host.resources.push(Arc::clone(resource));
+                of_host.insert(resource.path_prefix.clone(), Arc::clone(resource));
             }
             if let Some(metadata) = &resource.metadata {
                 let documents = routes.documents.entry(metadata.host.clone()).or_default();
@@ -71,20 +50,55 @@ impl Routes {
     /// [`Rejection::ResourceUnknown`], or [`Rejection::PathAmbiguous`] where a server that does not tell cases apart, or that takes the end of
     /// the path for a format, would serve another one than that whose rules were applied.
     pub(crate) fn find(&self, place: &Place<'_>) -> Result<&Arc<Resource>, Rejection> {
-        let of_host = self.hosts.get(&*place.host).ok_or(Rejection::ResourceUnknown)?;
-        let (mut found, mut longest) = (None, 0);
-        of_host.each_beginning(place.path, |resource| {
-            // From the shortest on.
-            longest = longest.max(resource.path_prefix.as_str().len());
-            if resource.path_prefix.matches(place.path) {
-                found = Some(resource);
+        self.hosts.get(&*place.host).ok_or(Rejection::ResourceUnknown)?.find(place.path)
+    }
+}
+
+/// What there is beneath the prefixes of one host.
+#[derive(Debug)]
+struct ByPrefix<T> {
+    all: Vec<(PathPrefix, T)>,
+    /// By the segments of their prefixes.
+    tree: PathTree,
+}
+
+impl<T> Default for ByPrefix<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), tree: PathTree::default() }
+    }
+}
+
+impl<T> ByPrefix<T> {
+    fn insert(&mut self, prefix: PathPrefix, value: T) {
+        self.tree.insert_prefix(prefix.as_str(), self.all.len());
+        self.all.push((prefix, value));
+    }
+
+    /// Those whose prefixes `path` begins with, in any case, the shortest prefix first.
+    fn each_beginning<'r>(&'r self, path: &str, mut found: impl FnMut(&'r PathPrefix, &'r T)) {
+        self.tree.beginnings(path, &mut |number| {
+            let matching = self.all.get(number).filter(|(prefix, _)| prefix.matches_in_any_case(path));
+            if let Some((prefix, value)) = matching {
+                found(prefix, value);
             }
         });
-        let found = found.ok_or(Rejection::ResourceUnknown)?;
-        for path in without_format(place.path) {
-            of_host.each_beginning(path, |other| longest = longest.max(other.path_prefix.as_str().len()));
+    }
+
+    /// As [`Routes::find`].
+    fn find(&self, path: &str) -> Result<&T, Rejection> {
+        let (mut found, mut longest) = (None, 0);
+        self.each_beginning(path, |prefix, value| {
+            // From the shortest on.
+            longest = longest.max(prefix.as_str().len());
+            if prefix.matches(path) {
+                found = Some((longest, value));
+            }
+        });
+        let (length, value) = found.ok_or(Rejection::ResourceUnknown)?;
+        for path in without_format(path) {
+            self.each_beginning(path, |other, _| longest = longest.max(other.as_str().len()));
         }
-        if longest > found.path_prefix.as_str().len() { Err(Rejection::PathAmbiguous) } else { Ok(found) }
+        if longest > length { Err(Rejection::PathAmbiguous) } else { Ok(value) }
     }
 }
 
@@ -134,24 +148,19 @@ fn is_plain_path(path: &[u8]) -> bool {
     let Some((b'/', rest)) = path.split_first() else {
         return false;
     };
-    // Of the segment that is read.
-    let (mut length, mut dots) = (0_usize, 0_usize);
-    let steps = |length: usize, dots: usize| dots == length && matches!(length, 1 | 2);
-    for byte in rest {
+    let mut start = 0;
+    for (at, byte) in rest.iter().enumerate() {
         if *byte == b'/' {
             // An empty segment is the last one, or the path has two slashes in a row.
-            if length == 0 || steps(length, dots) {
+            if matches!(rest.get(start..at), None | Some(b"" | b"." | b"..")) {
                 return false;
             }
-            (length, dots) = (0, 0);
-        } else if is_plain(*byte) {
-            length = length.wrapping_add(1);
-            dots = dots.wrapping_add(usize::from(*byte == b'.'));
-        } else {
+            start = at.wrapping_add(1);
+        } else if !is_plain(*byte) {
             return false;
         }
     }
-    !steps(length, dots)
+    !matches!(rest.get(start..), None | Some(b"." | b".."))
 }
 
 /// RFC 3986 §3.3 `pchar` without escapes and without `;`, both of which servers disagree about.
@@ -173,8 +182,42 @@ static PLAIN: [bool; 256] = {
 };
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// One after the other, the longest first.
+    fn looked_through(prefixes: &[String], path: &str) -> Result<String, Rejection> {
+        let mut prefixes: Vec<PathPrefix> = prefixes.iter().map(|prefix| PathPrefix::parse(prefix).unwrap()).collect();
+        prefixes.sort_by_key(|prefix| core::cmp::Reverse(prefix.as_str().len()));
+        let found = prefixes.iter().find(|prefix| prefix.matches(path)).ok_or(Rejection::ResourceUnknown)?;
+        let longer = |other: &&PathPrefix| other.as_str().len() > found.as_str().len();
+        let readings: Vec<&str> = core::iter::once(path).chain(without_format(path)).collect();
+        let is_read_as = |other: &PathPrefix| readings.iter().any(|path| other.matches_in_any_case(path));
+        if prefixes.iter().take_while(longer).any(is_read_as) {
+            return Err(Rejection::PathAmbiguous);
+        }
+        Ok(found.as_str().to_owned())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_found_is_what_looking_through_all_finds(
+            prefixes in prop::collection::btree_set("/|(/(a|A|b|ab|B|a\\.b)){1,3}", 0..30),
+            path in "(/(a|A|b|ab|aB|B|c|a\\.b|A\\.b\\.c)){0,4}/?",
+        ) {
+            let prefixes: Vec<String> = prefixes.into_iter().collect();
+            let mut by_prefix = ByPrefix::default();
+            for prefix in &prefixes {
+                by_prefix.insert(PathPrefix::parse(prefix).unwrap(), prefix.clone());
+            }
+            prop_assert_eq!(by_prefix.find(&path).cloned(), looked_through(&prefixes, &path), "{}", path);
+        }
+    }
 
     #[test]
     fn only_paths_with_one_reading_pass() {

@@ -52,10 +52,13 @@ fn past(bytes: &[u8], at: usize, found: impl Fn(u64) -> u64 + Copy) -> usize {
     at.wrapping_add(if begin == 0 { past_words(rest, found) } else { first(begin) })
 }
 
-/// The same of a text that goes on beyond the first word, or has none.
+/// The same of bytes whose first word, if there is one, has none.
 fn past_words(bytes: &[u8], found: impl Fn(u64) -> u64 + Copy) -> usize {
     let (words, _) = bytes.as_chunks::<8>();
-    let plain = plain_words(words, found);
+    // A few are looked at one by one, before they are by fours.
+    let few = words.get(1..).unwrap_or_default().iter().take(3);
+    let few = few.take_while(|word| found(u64::from_le_bytes(**word)) == 0).count();
+    let plain = if few == 3 { plain_words(words, found) } else { few.wrapping_add(1) };
     let (word, from) = match words.get(plain) {
         Some(word) => (u64::from_le_bytes(*word), plain.wrapping_mul(8)),
         // Whatever of it was looked at before is plain.

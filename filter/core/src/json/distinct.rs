@@ -18,6 +18,8 @@ pub(super) struct Name {
 const ENDED: u8 = 0xff;
 const NO_ROOM: u8 = 0xfe;
 
+const HIGH: u32 = u32::from_le_bytes([0x80; 4]);
+
 impl Name {
     /// The one whose quote is at `quote`.
     pub(super) fn at(quote: usize) -> Self {
@@ -26,24 +28,29 @@ impl Name {
 
     /// Sorted by the letters that come next: as [`Self::next_letters`], for letters that stand for themselves.
     fn next(self, text: &str) -> Self {
-        let Some([a, b, c, d, after]) = text.as_bytes().get(self.rest..).and_then(<[u8]>::first_chunk) else {
+        let rest = text.as_bytes().get(self.rest..).unwrap_or_default();
+        let Some(next) = rest.first_chunk() else {
             return self.next_letters(text);
         };
-        let head = u32::from_le_bytes([*a, *b, *c, *d]);
+        let head = u32::from_le_bytes(*next);
         let found = interrupts(head);
+        if (found | head) & HIGH == 0 {
+            return Self { head, rest: self.rest.wrapping_add(4) };
+        }
         if found != 0 {
             let bits = found.trailing_zeros() & !7;
             let ends = head.wrapping_shr(bits) & 0xff == u32::from(b'"');
             return if ends { self.cut(head, bits, ENDED) } else { self.next_letters(text) };
         }
-        if !continues_letter(*after) {
+        if !rest.get(4).is_some_and(|byte| continues_letter(*byte)) {
             return Self { head, rest: self.rest.wrapping_add(4) };
         }
-        match [*d, *c, *b].iter().position(|byte| !continues_letter(*byte)) {
-            Some(0) => self.cut(head, 24, NO_ROOM),
-            Some(1) => self.cut(head, 16, NO_ROOM),
-            Some(_) => self.cut(head, 8, NO_ROOM),
-            None => self.next_letters(text),
+        // The last letter goes on.
+        match next.iter().rposition(|byte| !continues_letter(*byte)) {
+            Some(3) => self.cut(head, 24, NO_ROOM),
+            Some(2) => self.cut(head, 16, NO_ROOM),
+            Some(1) => self.cut(head, 8, NO_ROOM),
+            Some(_) | None => self.next_letters(text),
         }
     }
 
@@ -116,7 +123,7 @@ const fn interrupts(word: u32) -> u32 {
     const ONES: u32 = u32::from_le_bytes([1; 4]);
     let quote = (word ^ u32::from_le_bytes([b'"'; 4])).wrapping_sub(ONES);
     let backslash = (word ^ u32::from_le_bytes([b'\\'; 4])).wrapping_sub(ONES);
-    (quote | backslash) & !word & u32::from_le_bytes([0x80; 4])
+    (quote | backslash) & !word & HIGH
 }
 
 /// Whether a byte of UTF-8 is not the first of its letter.

@@ -7,6 +7,9 @@ use super::reader::{Quoted, Reader};
 use super::wanted::{Found, Wanted};
 use crate::limits::{JSON_DEPTH_CEILING, JSON_MEMBERS_MAX};
 
+/// Room for the names that are open at once in a message of the usual form.
+const NAMES: usize = 16;
+
 /// What there is of a member that is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -32,6 +35,7 @@ pub(crate) trait Head {
 pub(crate) fn read_head(text: &str, depth_max: usize, head: &mut dyn Head) -> Result<Option<usize>, JsonError> {
     let depth_max = depth_max.min(JSON_DEPTH_CEILING);
     let mut reader = Reader::new(text, JSON_MEMBERS_MAX);
+    reader.names.reserve(NAMES);
     let members = if reader.next() == b'{' {
         Some(reader.head(depth_max, head)?)
     } else {

@@ -5,7 +5,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::distinct::Name;
-use super::scalar::{byte, escape, letter, past_number, past_space, past_text, past_word};
+use super::scalar::{escape, letter, next, past_number, past_space, past_text, past_word};
 use super::{JsonError, Keep, span};
 use crate::words::{holds, past_plain};
 
@@ -61,8 +61,9 @@ impl<'t> Reader<'t> {
 
     /// What comes next that is no space, not yet taken.
     pub(super) fn next(&mut self) -> u8 {
-        self.skip_space();
-        byte(self.text.as_bytes(), self.at)
+        let (at, next) = next(self.text.as_bytes(), self.at);
+        self.at = at;
+        next
     }
 
     /// The value that comes next.

@@ -12,8 +12,6 @@ use crate::spelling::{PROTOTYPE, begins_beyond_ascii, in_one_case, letters};
 pub struct Wanted {
     /// In the order of their spellings, then of their names.
     members: Vec<Member>,
-    /// The letters of ASCII that they, and a name that misleads, begin with.
-    begin: Vec<u8>,
     /// Letters that are noticed wherever they stand in a name.
     noticed: Option<[u8; 4]>,
     /// A name that misleads whoever reads this object, in lower case.
@@ -60,7 +58,7 @@ impl Wanted {
 
     /// Nothing yet, and that there is a member of that name in any case. It is in lower case, and begins with what has none.
     pub(crate) fn misled_by(name: &'static str) -> Self {
-        Self { misleading: Some(name), begin: name.bytes().take(1).collect(), ..Self::default() }
+        Self { misleading: Some(name), ..Self::default() }
     }
 
     /// These members, and nothing of their values.
@@ -96,9 +94,6 @@ impl Wanted {
             known.spelling.as_str().cmp(&spelling).then_with(|| known.name.as_str().cmp(name))
         });
         let at = place.unwrap_or_else(|at| {
-            self.begin.extend(spelling.bytes().take(1).filter(u8::is_ascii));
-            self.begin.sort_unstable();
-            self.begin.dedup();
             self.members.insert(at, Member { spelling, name: name.to_owned(), inside: None });
             at
         });
@@ -126,16 +121,32 @@ impl Wanted {
 
     /// Looks up a name that is written so between its quotes.
     pub(super) fn find_written(&self, name: Quoted<'_>) -> Found<'_> {
-        match name.0.bytes().next() {
-            Some(first) if self.has_none_with(first) => Found::Other,
-            _ => self.find(name.letters()),
-        }
+        if self.is_other(name.0.as_bytes()) { Found::Other } else { self.find(name.letters()) }
     }
 
-    /// Whether nothing that is looked for has a name with that first letter, in any case. True only where it has none.
-    fn has_none_with(&self, first: u8) -> bool {
-        // Others may be joints or escapes, or stand for other letters.
-        first.is_ascii_alphanumeric() && self.noticed.is_none() && !self.begin.contains(&first.to_ascii_lowercase())
+    /// Whether nothing is looked for that some reader takes the name for. True only where it is so: most names show it in the first letters.
+    fn is_other(&self, name: &[u8]) -> bool {
+        let first = name.first();
+        // Both names that mislead begin with what has no case.
+        let misleads = first == Some(&b'_') || self.misleading.is_some_and(|name| name.as_bytes().first() == first);
+        if misleads || self.noticed.is_some() {
+            return false;
+        }
+        let (mut known, mut length) = (self.members.as_slice(), 0_usize);
+        for byte in name {
+            match byte {
+                b'_' | b'-' => {}
+                b'\\' | 0x80.. => return false,
+                letter => {
+                    known = going_on(known, length, letter.to_ascii_lowercase());
+                    length = length.saturating_add(1);
+                }
+            }
+            if known.is_empty() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Looks a name up by its letters.
@@ -195,18 +206,23 @@ fn goes_beyond_ascii(known: &[Member], length: usize) -> bool {
 
 /// Those of the members, whose spellings are the same for that length, that go on with that byte.
 fn going_on(known: &[Member], length: usize, byte: u8) -> &[Member] {
-    let next = |member: &Member| member.spelling.as_bytes().get(length).copied();
-    let (first, last) = (known.first().and_then(next), known.last().and_then(next));
+    let wanted = u16::from(byte).wrapping_add(1);
+    // What ends comes first.
+    let next = |member: &Member| match member.spelling.as_bytes().get(length) {
+        Some(byte) => u16::from(*byte).wrapping_add(1),
+        None => 0,
+    };
+    let (Some(first), Some(last)) = (known.first().map(next), known.last().map(next)) else {
+        return &[];
+    };
     // Often all of them do, or none.
-    if first == last && first == Some(byte) {
-        return known;
-    }
-    if last < Some(byte) || first > Some(byte) {
+    if wanted < first || wanted > last {
         return &[];
     }
-    let from = known.partition_point(|member| next(member) < Some(byte));
+    let from = if first == wanted { 0 } else { known.partition_point(|member| next(member) < wanted) };
     let rest = known.get(from..).unwrap_or_default();
-    rest.get(..rest.partition_point(|member| next(member) == Some(byte))).unwrap_or_default()
+    let end = if last == wanted { rest.len() } else { rest.partition_point(|member| next(member) == wanted) };
+    rest.get(..end).unwrap_or_default()
 }
 
 /// Whether those letters of ASCII stand in a name, next to each other.
