@@ -196,8 +196,10 @@ fn every_vector_holds_when_all_is_held_already() {
     for case in cases.iter().filter(|case| case.load_error.is_none() && !begins_afresh(case)) {
         let document = run::configuration(&world, case, &base);
         let mut gateway = CoreGateway::new(&world, &document, NOW).expect("it loads for the other test");
-        // Under a configuration of its own a case may refuse even this.
-        let _ = run::run(&world, &good(case), &mut gateway);
+        // What a token leads to is kept when it comes again. Under a configuration of its own a case may refuse even this.
+        for _ in 0..2 {
+            let _ = run::run(&world, &good(case), &mut gateway);
+        }
         wrong.extend(run::run(&world, case, &mut gateway).err());
         ran += 1;
     }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use crate::config::Resource;
 use crate::delegation::caller::Sender;
 use crate::delegation::policy::AuthorizedDelegation;
-use crate::limits::{ADMISSION_OVERHEAD_BYTES, ADMISSIONS_BYTES_MAX, ADMISSIONS_PER_TOKEN_MAX};
+use crate::limits::{
+    ADMISSION_OVERHEAD_BYTES, ADMISSION_TEXTS_BYTES_MAX, ADMISSIONS_BYTES_MAX, ADMISSIONS_PER_TOKEN_MAX,
+};
 
 /// What one sender showed, and what that led to.
 struct Admission {
@@ -60,20 +62,25 @@ impl Admissions {
         self.0.iter().find(|admission| admission.is_for(resource, sender)).map(|admission| &admission.delegation)
     }
 
-    /// Keeps one in place of the one before it, or of the oldest where there are as many as there may be; true where there is one more now.
+    /// Keeps one: in place of the one before it, which takes the same, or where there is room, and then says how many bytes of its own it takes.
+    ///
+    /// Where there are as many as there may be, those stay: senders in turn, however many, would leave none of them anything to find.
     pub(crate) fn keep(
         &mut self,
         resource: &Arc<Resource>,
         sender: Sender<'_>,
         delegation: &Arc<AuthorizedDelegation>,
-    ) -> bool {
-        let before = self.0.iter().position(|admission| admission.is_for(resource, sender));
-        let gives_way = before.or_else(|| (self.0.len() >= ADMISSIONS_PER_TOKEN_MAX).then_some(0));
-        if let Some(at) = gives_way {
-            self.0.remove(at);
+    ) -> Option<usize> {
+        if let Some(before) = self.0.iter_mut().find(|admission| admission.is_for(resource, sender)) {
+            before.delegation = Arc::clone(delegation);
+            return None;
+        }
+        let texts = sender.uri_san.map_or(0, str::len).saturating_add(delegation.entitlements_bytes());
+        if self.0.len() >= ADMISSIONS_PER_TOKEN_MAX || texts > ADMISSION_TEXTS_BYTES_MAX {
+            return None;
         }
         self.0.push(Admission::of(resource, sender, delegation));
-        gives_way.is_none()
+        Some(texts)
     }
 
     /// How many there are.
@@ -104,9 +111,9 @@ impl<P> Default for ByAge<P> {
 }
 
 impl<P> ByAge<P> {
-    /// One more, beside a token of that length.
-    pub(crate) fn add(&mut self, place: P, token_bytes: usize) {
-        let bytes = token_bytes.saturating_add(ADMISSION_OVERHEAD_BYTES);
+    /// One more, whose texts take so much, that of the token among them.
+    pub(crate) fn add(&mut self, place: P, texts_bytes: usize) {
+        let bytes = texts_bytes.saturating_add(ADMISSION_OVERHEAD_BYTES);
         self.places.push_back((place, bytes));
         self.bytes = self.bytes.saturating_add(bytes);
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::config::observe::Rule;
 use crate::config::{Agent, ScopeSet};
 use crate::jwt::Claims;
+use crate::limits::ENTITLEMENT_OVERHEAD_BYTES;
 use crate::observed::Watched;
 use crate::rejection::Rejection;
 
@@ -24,6 +25,12 @@ impl Permission {
     pub(super) fn of(claims: &Claims, entitlements: Option<&str>, agent: &Agent) -> Self {
         let subject = entitlements.map(|pointer| entitled(claims.pointer(pointer)).unwrap_or_default());
         Self { subject, agent: agent.scopes.clone() }
+    }
+
+    /// What it takes that no configuration holds, in bytes, estimated.
+    pub(super) fn own_bytes(&self) -> usize {
+        let of = |scope: &str| scope.len().saturating_add(ENTITLEMENT_OVERHEAD_BYTES);
+        self.subject.iter().flat_map(ScopeSet::iter).map(of).fold(0, usize::saturating_add)
     }
 
     /// A call needs all of its scopes.

@@ -243,6 +243,11 @@ impl AuthorizedDelegation {
         &self.basis
     }
 
+    /// What its entitlements take, in bytes, estimated.
+    pub(super) fn entitlements_bytes(&self) -> usize {
+        self.permission.own_bytes()
+    }
+
     /// Everybody and everything behind it that can be withdrawn.
     pub(crate) const fn behind(&self) -> &Arc<Behind> {
         &self.behind

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use crate::config::ScopeSet;
 use crate::exchange::request::ExchangeKey;
-use crate::limits::EXCHANGE_KEYS_KEPT_MAX;
+use crate::limits::{EXCHANGE_KEY_SCOPES_KEPT_MAX, EXCHANGE_KEYS_KEPT_MAX};
 
 /// What a key depends on beside the delegation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,9 @@ impl KeptKeys {
             return *key;
         }
         let key = make();
+        if asked.scopes.iter().count() > EXCHANGE_KEY_SCOPES_KEPT_MAX {
+            return key;
+        }
         if kept.len() >= EXCHANGE_KEYS_KEPT_MAX {
             kept.pop_front();
         }
@@ -84,6 +87,15 @@ mod tests {
             assert!(!is_made(&kept, &other.clone(), key), "{other:?}");
         }
         assert!(!is_made(&kept, &asked(1, 1, "a"), 0), "equal scopes of another list");
+    }
+
+    #[test]
+    fn scopes_are_kept_at_the_bound_and_not_one_past() {
+        let kept = KeptKeys::default();
+        let scopes: Vec<String> = (0..=EXCHANGE_KEY_SCOPES_KEPT_MAX).map(|number| format!("s{number}")).collect();
+        let (few, many) = (asked(1, 1, &scopes[1..].join(" ")), asked(1, 1, &scopes.join(" ")));
+        assert_eq!((is_made(&kept, &few, 0), is_made(&kept, &few, 0)), (true, false));
+        assert_eq!((is_made(&kept, &many, 1), is_made(&kept, &many, 1)), (true, true));
     }
 
     #[test]

@@ -323,7 +323,7 @@ fn authorize(
     let lists = (config.as_ref(), &plugin.revocations);
     let delegation = Arc::new(AuthorizedDelegation::authorize(inbound, accept, lists, sender, now, watched)?);
     if let Some(known) = known {
-        plugin.known.admit(known, resource, sender, &delegation);
+        plugin.known.admit(known, resource, sender, &delegation, now);
     }
     Ok(delegation)
 }

@@ -31,6 +31,8 @@ type Place = [u8; 16];
 struct Known {
     token: Redacted<Box<str>>,
     verified: Arc<VerifiedJwt>,
+    /// Whether it came a second time.
+    came_again: bool,
     admissions: Admissions,
 }
 
@@ -69,7 +71,9 @@ impl KnownTokens {
         if **known.token.expose() != *token || !still_verified(&known.verified, keys, rules, now) {
             return None;
         }
-        self.tokens.touch(place).map(|known| Arc::clone(&known.verified))
+        let known = self.tokens.touch(place)?;
+        known.came_again = true;
+        Some(Arc::clone(&known.verified))
     }
 
     /// The SHA-256 of this very text, where it is known. It says nothing of whether the token holds.
@@ -84,8 +88,12 @@ impl KnownTokens {
         if let Some(place) = place(jwt.token()) {
             let token: Box<str> = jwt.token().into();
             let bytes = token.len().saturating_mul(3).saturating_add(KNOWN_TOKEN_OVERHEAD_BYTES);
-            let admissions = Admissions::default();
-            let known = Known { token: Redacted::new(token), verified: Arc::clone(&verified), admissions };
+            let known = Known {
+                token: Redacted::new(token),
+                verified: Arc::clone(&verified),
+                came_again: false,
+                admissions: Admissions::default(),
+            };
             self.tokens.insert_of(peer, place, known, bytes);
         }
         verified
@@ -103,17 +111,23 @@ impl KnownTokens {
     }
 
     /// Keeps what the token led to, as long as that is known and there is room.
+    ///
+    /// Not of a token that came once, which most do that take the places of others, nor of one that has ended and is forgotten at the next tick.
     pub(crate) fn admit(
         &mut self,
         (token, verified): (&str, &Arc<VerifiedJwt>),
         resource: &Arc<Resource>,
         sender: Sender<'_>,
         delegation: &Arc<AuthorizedDelegation>,
+        now: UnixSeconds,
     ) {
         let Some(place) = place(token) else { return };
-        let known = self.tokens.peek_mut(&place).filter(|known| Arc::ptr_eq(&known.verified, verified));
-        if known.is_some_and(|known| known.admissions.keep(resource, sender, delegation)) {
-            self.admitted.add(place, token.len());
+        let is_in_use = |known: &&mut Known| {
+            Arc::ptr_eq(&known.verified, verified) && known.came_again && now < verified.expires_at()
+        };
+        let known = self.tokens.peek_mut(&place).filter(is_in_use);
+        if let Some(texts) = known.and_then(|known| known.admissions.keep(resource, sender, delegation)) {
+            self.admitted.add(place, texts.saturating_add(token.len()));
         }
         while let Some(place) = self.admitted.give_way() {
             if let Some(known) = self.tokens.peek_mut(&place) {
