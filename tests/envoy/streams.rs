@@ -169,11 +169,11 @@ fn streams_come_and_go() {
 #[test]
 fn four_workers_serve_all() {
     let mut gateway = start_with(&Options { workers: 4, ..Options::default() }, |document| {
-        document["resources"][1]["max_body"] = json!("4MiB");
+        document["resources"][1]["max_body"] = json!("8MiB");
     });
     one_exchange_for_many(&mut gateway, 4);
     gateway.upstream.take_begun();
-    let answer = oversized(&gateway, MCP, "beyond-envoy", 3 * 1024 * 1024, "");
+    let answer = oversized(&gateway, MCP, "beyond-envoy", 5 * 1024 * 1024, "");
     assert_eq!((answer.status, code(&answer).as_str()), (413, "status 413"), "{answer:?}");
     assert_eq!(gateway.upstream.take_begun(), 0);
     std::thread::scope(|scope| {
