@@ -25,12 +25,6 @@ fn entries() -> Vec<Entry> {
     serde_json::from_str(&read("tests/removed-checks.json")).expect("a list of entries; next: make removed")
 }
 
-/// Codes that no check of the core has to itself, and why.
-const WITHOUT_A_CHECK: [(&str, &str); 1] = [(
-    "authentication_too_old",
-    "the age of a sign-in is asked by the rule and once more before the request goes on, so neither check is missed alone",
-)];
-
 #[test]
 fn every_quoted_check_stands_in_its_source() {
     let mut sources: BTreeMap<String, String> = BTreeMap::new();
@@ -63,12 +57,8 @@ fn every_code_that_vectors_want_has_a_check_that_makes_it() {
     let wanted = case::all().into_iter().flat_map(|case| case.steps).map(|step| step.want);
     let wanted: BTreeSet<String> = wanted.filter(|want| want != "allowed" && want != "metadata").collect();
     let made: BTreeSet<String> = entries().into_iter().filter_map(|entry| entry.code).collect();
-    let without: BTreeSet<String> = WITHOUT_A_CHECK.iter().map(|(code, _)| (*code).to_owned()).collect();
-    let missing: Vec<&String> =
-        wanted.iter().filter(|code| !made.contains(*code) && !without.contains(*code)).collect();
+    let missing: Vec<&String> = wanted.iter().filter(|code| !made.contains(*code)).collect();
     assert!(missing.is_empty(), "no check makes {missing:?}");
-    let idle: Vec<&String> = without.iter().filter(|code| made.contains(*code) || !wanted.contains(*code)).collect();
-    assert!(idle.is_empty(), "{idle:?} need no excuse");
 }
 
 #[test]

@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use crate::config::Revoked;
+use crate::config::{Agent, Revoked};
+use crate::delegation::actor_token::ProvenActor;
 use crate::delegation::behind::Behind;
 use crate::delegation::shown_key::ShownKey;
 use crate::jwt::Claims;
@@ -82,7 +83,7 @@ impl Revocations {
     /// [`Rejection::ActorRevoked`]
     pub(crate) fn refuse_actor_token(
         &self,
-        agent: &str,
+        agent: &Agent,
         issued_at: Option<UnixSeconds>,
         now: UnixSeconds,
     ) -> Result<(), Rejection> {
@@ -99,8 +100,15 @@ impl Revocations {
         self.refuse_actors(behind, now)
     }
 
-    pub(crate) fn find(&self, behind: &Behind, now: UnixSeconds) -> Option<Revocation> {
-        self.refuse(behind, now).err().map(Revocation)
+    /// What of a request that was admitted before is withdrawn, the agent's own token among it.
+    pub(crate) fn find(
+        &self,
+        behind: &Behind,
+        actor: Option<(&Agent, &ProvenActor)>,
+        now: UnixSeconds,
+    ) -> Option<Revocation> {
+        let refuse_actor = || actor.map_or(Ok(()), |(agent, actor)| actor.refuse_withdrawn(agent, self, now));
+        self.refuse(behind, now).and_then(|()| refuse_actor()).err().map(Revocation)
     }
 }
 
@@ -248,7 +256,7 @@ mod tests {
 
     #[test]
     fn both_lists_count_and_the_newest_replaces_the_one_before() {
-        let refuses = |revocations: &Revocations| revocations.find(&behind(), NOW).map(Revocation::rejection);
+        let refuses = |revocations: &Revocations| revocations.find(&behind(), None, NOW).map(Revocation::rejection);
         let own = Revocations::new(&list(json!([{"jti": "7"}])));
         assert_eq!(refuses(&own), Some(Rejection::TokenRevoked));
         let both = Revocations { newest: list(json!([{"sub": "bob"}])), ..own };

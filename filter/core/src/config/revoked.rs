@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::agent::Agents;
+use crate::config::agent::{Agent, Agents};
 use crate::config::error::{ConfigError, Path};
 use crate::config::server::{self, Servers};
 use crate::config::{raw, sender, text, workloads};
@@ -119,9 +119,11 @@ impl Revoked {
         if behind.anybody(withdrawn)? { Err(Rejection::ActorRevoked) } else { Ok(()) }
     }
 
-    /// Whether a token of the actor's own that was issued no earlier than `issued_at` is one of those that are withdrawn.
-    pub(crate) fn refuses_token_of(&self, actor: &str, issued_at: Option<UnixSeconds>, now: UnixSeconds) -> bool {
-        self.actors.get(actor).is_some_and(|bounds| bounds.hold(issued_at, now))
+    /// Whether a token of the agent's own that was issued no earlier than `issued_at` is one of those that are withdrawn.
+    pub(crate) fn refuses_token_of(&self, agent: &Agent, issued_at: Option<UnixSeconds>, now: UnixSeconds) -> bool {
+        let names = [Some(agent.id.as_str()), agent.spiffe_id.as_deref()];
+        let bounds = names.into_iter().flatten().filter_map(|name| self.actors.get(name));
+        bounds.into_iter().any(|bounds| bounds.hold(issued_at, now))
     }
 
     /// The entries that `actor` has as a client: its bounds hold for each name that is registered for it.

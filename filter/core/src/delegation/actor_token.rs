@@ -11,6 +11,7 @@ use crate::jwks::KeySet;
 use crate::jwt::svid::{self, KnownSvids, SvidError, SvidRules, VerifiedSvid};
 use crate::jwt::{JwtError, UnverifiedJwt};
 use crate::keys::KeyStore;
+use crate::limits::TOKEN_BYTES_MAX;
 use crate::redacted::Redacted;
 use crate::rejection::Rejection;
 use crate::request::{Ambient, RequestHead};
@@ -84,7 +85,7 @@ pub(crate) fn read(
     if values.next().is_some() || words::holds(value, b',') {
         return Err(ActorTokenError::Repeated);
     }
-    if value.is_empty() || words::holds(value, b' ') || !words::visible(value) {
+    if value.is_empty() || value.len() > TOKEN_BYTES_MAX || words::holds(value, b' ') || !words::visible(value) {
         return Err(ActorTokenError::Malformed);
     }
     let text = core::str::from_utf8(value).map_err(|_| ActorTokenError::Malformed)?;
@@ -199,7 +200,7 @@ impl ProvenActor {
     ) -> Result<(), Rejection> {
         // The trust domain's clock may be as much ahead as is allowed for.
         let issued_at = self.svid.issued_at().map(|at| at.saturating_sub(self.domain.clock_skew));
-        revocations.refuse_actor_token(&agent.id, issued_at, now)
+        revocations.refuse_actor_token(agent, issued_at, now)
     }
 
     /// Who acts.

@@ -99,7 +99,7 @@ pub struct ExchangeRequest {
     /// None for an agent without a token, which no token can be exchanged for.
     pub(super) subject_token: Option<Redacted<String>>,
     /// Who acts, in a token of its own that came with the request.
-    pub(super) actor: Option<ProvenActor>,
+    pub(crate) actor: Option<ProvenActor>,
     key: ExchangeKey,
 }
 
@@ -151,6 +151,15 @@ impl ExchangeRequest {
     /// Under which the issued token may be found again.
     pub fn key(&self) -> ExchangeKey {
         self.key
+    }
+
+    /// Under which a refusal is remembered: the server that refuses one actor token may take the next.
+    pub(crate) fn refusal_key(&self) -> ExchangeKey {
+        let of = |actor: &ProvenActor| {
+            let text = sha256(actor.token().expose().as_bytes());
+            ExchangeKey(sha256(&[b"refused", &self.key.0[..], &text].concat()))
+        };
+        self.actor.as_ref().map_or(self.key, of)
     }
 
     /// Whether that is what the server was given: the caller's own token, or the one that says who acts.

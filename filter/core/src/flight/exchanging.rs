@@ -220,7 +220,7 @@ impl Plugin {
                 Ok(issued)
             }
             Err((hop, rejection)) => {
-                self.refusals.note(request.key(), rejection, now);
+                self.refusals.note(request.refusal_key(), rejection, now);
                 step.events.push(Event::not_granted(request, hop, rejection));
                 Err(rejection)
             }

@@ -129,7 +129,7 @@ impl Plugin {
             Ok(token) => {
                 self.issued.keep_shared((key, &request.agent.id), Arc::clone(token), request.subject_expires_at, now)
             }
-            Err(rejection) => self.refusals.note(key, *rejection, now),
+            Err(rejection) => self.refusals.note(request.refusal_key(), *rejection, now),
         }
         step.landings.extend(flight.streams().map(|stream| (stream, Landing::Token(outcome.clone()))));
     }
@@ -151,6 +151,8 @@ impl Plugin {
                 jti: issued.jti.clone(),
                 bound_to: issued.bound.as_ref().map(|bound| *bound.key()),
             }),
+            // The others may have another actor token, which is taken.
+            Err(_) if flight.has_actor() => News::Failed,
             Err(rejection) => match refusals::place(*rejection) {
                 Some(reason) => News::Held(Held::Refused { reason, at: ambient.now }),
                 None => News::Failed,

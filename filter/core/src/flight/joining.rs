@@ -22,7 +22,7 @@ impl Plugin {
         stream: StreamId,
         now: UnixSeconds,
     ) -> Result<FlightId, Rejection> {
-        if let Some(rejection) = self.refusals.find(request.key(), now) {
+        if let Some(rejection) = self.refusals.find(request.refusal_key(), now) {
             return Err(rejection);
         }
         let id = self.begin_exchange(request, reuse_max, now)?;
@@ -36,7 +36,10 @@ impl Plugin {
     /// It is left out where the flights are half taken, and where the same is in the air already.
     pub(crate) fn refresh_exchange(&mut self, request: ExchangeRequest, now: UnixSeconds) {
         let busy = self.flights.exchanges() >= FLIGHTS_MAX / 2;
-        if !busy && self.flights.sharing(request.key()).is_none() && self.refusals.find(request.key(), now).is_none() {
+        if !busy
+            && self.flights.sharing(request.key()).is_none()
+            && self.refusals.find(request.refusal_key(), now).is_none()
+        {
             // Refused where the server rests or has enough to do: the next request sees to it.
             let _ = self.begin_exchange(request, None, now);
         }

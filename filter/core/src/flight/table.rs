@@ -59,6 +59,11 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// Whether it exchanges with an actor token, which the next request of the same agent may have another of.
+    pub(super) fn has_actor(&self) -> bool {
+        matches!(&self.stage, Stage::Exchanging(exchanging) if exchanging.request().actor.is_some())
+    }
+
     /// The streams that wait for it.
     pub(super) fn streams(&self) -> impl Iterator<Item = StreamId> {
         self.waiters.iter().filter_map(|waiter| match waiter {

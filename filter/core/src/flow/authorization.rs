@@ -109,7 +109,8 @@ impl Admitted {
         if self.arrived.context.is_observed(now) {
             return None;
         }
-        revocations.find(self.delegation.behind(), now)
+        let agent = self.delegation.agent().as_ref();
+        revocations.find(self.delegation.behind(), self.actor.as_ref().map(|actor| (agent, actor)), now)
     }
 
     fn judge_head(&mut self, now: UnixSeconds) -> Result<Operation, Rejection> {

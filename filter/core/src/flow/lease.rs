@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::config::StreamRules;
+use crate::config::{Agent, StreamRules};
+use crate::delegation::actor_token::ProvenActor;
 use crate::delegation::behind::Behind;
 use crate::record::Event;
 use crate::revocation::Revocations;
@@ -17,6 +18,8 @@ pub(crate) struct Lease {
     ends: Option<(UnixSeconds, EndReason)>,
     /// None where nobody had to be let in, and where nothing is refused.
     behind: Option<Arc<Behind>>,
+    /// The agent, and its own token that a credential was got with.
+    actor: Option<(Arc<Agent>, ProvenActor)>,
 }
 
 /// Why a stream was ended.
@@ -50,7 +53,7 @@ impl Lease {
         let by_duration = rules.duration_max.map(|longest| (now.saturating_add(longest), EndReason::MaxDuration));
         let by_token = rules.end_with_token.then_some((expires_at, EndReason::TokenExpired));
         let ends = by_duration.into_iter().chain(by_token).min_by_key(|(ends, _)| ends.get());
-        Self { ends, behind: None }
+        Self { ends, behind: None, actor: None }
     }
 
     /// Who is behind it.
@@ -61,6 +64,11 @@ impl Lease {
     /// The same for a request of somebody who can be withdrawn.
     pub(crate) fn for_behind(self, behind: Option<Arc<Behind>>) -> Self {
         Self { behind, ..self }
+    }
+
+    /// The same where a token of the agent's own went along, which can be withdrawn by itself.
+    pub(crate) fn acted_by(self, agent: &Arc<Agent>, actor: Option<&ProvenActor>) -> Self {
+        Self { actor: actor.map(|actor| (Arc::clone(agent), actor.clone())), ..self }
     }
 }
 
@@ -77,7 +85,8 @@ impl ResponsePlan {
     /// Whether the request is one that a new one of its kind would be refused for.
     pub fn handle_revocations(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Event> {
         let behind = self.lease.behind.as_ref()?;
-        revocations.find(behind, now).map(|_| self.refusal.record.ended(EndReason::Revoked))
+        let actor = self.lease.actor.as_ref().map(|(agent, actor)| (agent.as_ref(), actor));
+        revocations.find(behind, actor, now).map(|_| self.refusal.record.ended(EndReason::Revoked))
     }
 }
 

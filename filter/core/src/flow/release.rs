@@ -119,6 +119,7 @@ impl Released {
         let lease = lease.for_behind(Some(admitted.delegation.behind().clone()));
         let Admitted { arrived, delegation, actor } = admitted;
         let agent = Arc::clone(delegation.agent());
+        let lease = lease.acted_by(&agent, actor.as_ref());
         let body_edit = edits.also(for_search(edit, &outgoing, beside.is_some()));
         let (body, context) = match judged {
             Judged::Wholly => (body_edit.map_or(BodyPlan::Release, BodyPlan::Replace), arrived.context),

@@ -232,6 +232,9 @@ fn exchange_members(request: &ExchangeRequest) -> Map<String, Value> {
     if let Some(grant) = request.exchange.kind.grant() {
         members.insert("idp".into(), json!(grant.idp.name));
     }
+    if let Some(actor) = &request.actor {
+        members.insert("actor_token".into(), json!(actor.spiffe_id()));
+    }
     members.insert("authorization_server".into(), json!(request.exchange.server.name));
     members.insert("audience".into(), json!(request.exchange.resource));
     members.insert("scopes".into(), json!(request.scopes.to_parameter()));

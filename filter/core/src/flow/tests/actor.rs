@@ -6,6 +6,7 @@ use super::*;
 use crate::config::Revoked;
 use crate::flight::{FlightId, Landing, RootStep};
 use crate::flow::Joined;
+use crate::limits::TOKEN_BYTES_MAX;
 
 const SPIFFE_ID: &str = "spiffe://e.example/agent";
 
@@ -199,6 +200,58 @@ fn one_from_before_its_agent_was_withdrawn_says_nothing_beside_a_newer_token() {
     assert!(plugin.handle_newest(&Arc::new(Revoked::of_entries("https://as.example", &list))));
     let step = body(&mut plugin, NOW + 100, step, "tools/call", &json!({"name": "free"}));
     assert_eq!(code(&step), "actor_revoked");
+}
+
+#[test]
+fn what_it_opened_ends_when_it_is_withdrawn_by_itself() {
+    let newer = token(&json!({"exp": NOW + 600, "iat": NOW + 100}));
+    for (before, want) in [(NOW - 30, false), (NOW - 29, true)] {
+        for actor in ["agent", SPIFFE_ID] {
+            let mut plugin = informed(true);
+            let now = NOW + 100;
+            let (flight, _, then) = asks(&mut plugin, now, &newer, &svid());
+            let waits_for_its_body = arrive_at(&mut plugin, now, 2, &newer, &svid());
+            let step = issued(&mut plugin, now, flight, NOW + 3000);
+            let list = json!([{"actor": actor, "issued_before": before}]);
+            assert!(plugin.handle_newest(&Arc::new(Revoked::of_entries("https://as.example", &list))));
+            let at_now = UnixSeconds::new(now);
+            assert_eq!(then.find_revocation(&plugin.revocations, at_now).is_some(), want, "{actor} waits for a token");
+            let Step::ReadBody { then: reads, .. } = waits_for_its_body else { panic!() };
+            assert_eq!(reads.find_revocation(&plugin.revocations, at_now).is_some(), want, "{actor} waits for a body");
+            // Released before the list came, as the older worker was that had it.
+            let mut older = informed(true);
+            let (flight, _, then) = asks(&mut older, now, &newer, &svid());
+            let _ = issued(&mut older, now, flight, NOW + 3000);
+            let (_, landing) = step.landings.first().unwrap();
+            let released = at(&mut older, now, |plugin, ambient| then.handle_landing(plugin, ambient, landing));
+            let Step::Forward(forward) = released else { panic!("{released:?}") };
+            let ended = forward.response.handle_revocations(&plugin.revocations, at_now);
+            assert_eq!(ended.is_some(), want, "{actor} is answered");
+        }
+    }
+}
+
+#[test]
+fn one_longer_than_any_token_waits_for_nothing() {
+    for (length, want) in [(TOKEN_BYTES_MAX, "waits"), (TOKEN_BYTES_MAX + 1, "actor_token_malformed")] {
+        let mut plugin = plugin(true, true);
+        assert_eq!(code(&arrive(&mut plugin, &"a".repeat(length))), want);
+    }
+}
+
+#[test]
+fn a_server_that_refuses_one_may_take_the_next() {
+    let mut plugin = informed(true);
+    let token = token(&json!({"exp": NOW + 600}));
+    let (flight, _, _) = asks(&mut plugin, NOW, &token, &svid());
+    let refused = CalloutAnswer::response(400, Some(b"application/json"), br#"{"error":"access_denied"}"#);
+    let _ = at(&mut plugin, NOW, |plugin, ambient| plugin.handle_answer(flight, refused, ambient));
+    let mut asked = |svid: &str| {
+        let step = arrive_at(&mut plugin, NOW, 2, &token, svid);
+        code(&body(&mut plugin, NOW, step, "tools/call", &json!({"name": "free"})))
+    };
+    assert_eq!(asked(&svid()), "exchange_denied");
+    assert_eq!(asked(&svid_until(NOW + 299)), "waits");
 }
 
 #[test]
