@@ -127,6 +127,16 @@ fn headers_at(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &st
 }
 
 fn headers_with(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &str, more: &[(&[u8], &[u8])]) -> Step {
+    headers_of(plugin, now, (stream, Peer::default()), (path, token), more)
+}
+
+fn headers_of(
+    plugin: &mut Plugin,
+    now: u64,
+    (stream, peer): (u32, Peer<'_>),
+    (path, token): (&str, &str),
+    more: &[(&[u8], &[u8])],
+) -> Step {
     let authorization = format!("Bearer {token}");
     let headers: [(&[u8], &[u8]); 5] = [
         (b":method", b"POST"),
@@ -136,12 +146,7 @@ fn headers_with(plugin: &mut Plugin, now: u64, stream: u32, path: &str, token: &
         (b"authorization", authorization.as_bytes()),
     ];
     let headers = [&headers[..], more].concat();
-    let head = RequestHead {
-        stream: StreamId(stream),
-        headers: Headers::of(&headers),
-        peer: Peer::default(),
-        end_of_stream: false,
-    };
+    let head = RequestHead { stream: StreamId(stream), headers: Headers::of(&headers), peer, end_of_stream: false };
     at(plugin, now, |plugin, ambient| handle_request_headers(plugin, ambient, &head))
 }
 
@@ -182,13 +187,17 @@ fn a_token_that_ends_while_its_body_comes_behind_its_headers_gives_out_no_byte_o
     for (now, want) in [(NOW + 60 + SKEW - 1, "released"), (NOW + 60 + SKEW, "token_expired")] {
         let mut plugin = headers_first();
         let step = headers(&mut plugin, 1, "/mcp", &token(&json!({})));
-        let Step::Forward(forward) = step else { panic!("{step:?}") };
-        let Forward { body: BodyPlan::HoldUntil { then, .. }, response: mut plan, .. } = *forward else { panic!() };
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "free"}}).to_string();
-        let (verdict, _) =
-            at(&mut plugin, now, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
-        assert_eq!(said(verdict), want, "{now}");
+        assert_eq!(said_of_body(&mut plugin, now, step), want, "{now}");
     }
+}
+
+/// What becomes of a body that comes behind its headers.
+fn said_of_body(plugin: &mut Plugin, now: u64, step: Step) -> &'static str {
+    let Step::Forward(forward) = step else { panic!("{step:?}") };
+    let Forward { body: BodyPlan::HoldUntil { then, .. }, response: mut plan, .. } = *forward else { panic!() };
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "free"}}).to_string();
+    let (verdict, _) = at(plugin, now, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
+    said(verdict)
 }
 
 fn said(verdict: BodyVerdict) -> &'static str {

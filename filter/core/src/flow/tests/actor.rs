@@ -300,12 +300,7 @@ fn one_that_ends_while_the_body_comes_behind_its_headers_gives_out_no_byte_of_it
         let step = issued(&mut plugin, NOW, flight, NOW + 3000);
         let (_, landing) = step.landings.first().unwrap();
         let step = at(&mut plugin, NOW, |plugin, ambient| then.handle_landing(plugin, ambient, landing));
-        let Step::Forward(forward) = step else { panic!("{step:?}") };
-        let Forward { body: BodyPlan::HoldUntil { then, .. }, response: mut plan, .. } = *forward else { panic!() };
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "free"}}).to_string();
-        let (verdict, _) =
-            at(&mut plugin, now, |plugin, ambient| then.handle_body(plugin, ambient, call.as_bytes(), &mut plan));
-        assert_eq!(said(verdict), want, "{now}");
+        assert_eq!(said_of_body(&mut plugin, now, step), want, "{now}");
     }
 }
 

@@ -11,16 +11,7 @@ const CERTIFICATE: Peer<'static> =
 
 /// What becomes of the headers of a request for an action, and the code of it.
 fn sent_by(plugin: &mut Plugin, now: u64, (path, token): (&str, &str), peer: Peer<'_>) -> &'static str {
-    let authorization = format!("Bearer {token}");
-    let headers: [(&[u8], &[u8]); 5] = [
-        (b":method", b"POST"),
-        (b":path", path.as_bytes()),
-        (b":authority", b"e.example"),
-        (b"content-type", b"application/json"),
-        (b"authorization", authorization.as_bytes()),
-    ];
-    let head = RequestHead { stream: StreamId(1), headers: Headers::of(&headers), peer, end_of_stream: false };
-    match at(plugin, now, |plugin, ambient| handle_request_headers(plugin, ambient, &head)) {
+    match headers_of(plugin, now, (1, peer), (path, token), &[]) {
         Step::ReadBody { .. } => "admitted",
         step @ (Step::Join { .. } | Step::Observed(_) | Step::Forward(_) | Step::Reply(_)) => code(&step),
     }
